@@ -1,0 +1,37 @@
+// Command galley runs Galley 1.5.10's own processing and MCP server on a folder of YAML, without
+// the parts of the galley binary that need Kubernetes or listen on every interface.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"istio.io/istio/galley/pkg/server/components"
+	"istio.io/istio/galley/pkg/server/settings"
+)
+
+func main() {
+	a := settings.DefaultArgs()
+	flag.StringVar(&a.ConfigPath, "config", "", "folder of Istio YAML to serve")
+	flag.StringVar(&a.MeshConfigFile, "mesh", "", "mesh config file")
+	flag.StringVar(&a.APIAddress, "listen", "tcp://127.0.0.1:0", "address of the MCP server")
+	flag.Parse()
+	a.Insecure = true
+	a.WatchConfigFiles = true
+	a.EnableConfigAnalysis = false
+
+	p := components.NewProcessing(a)
+	if err := p.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "galley:", err)
+		os.Exit(1)
+	}
+	fmt.Println("ready")
+
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	<-stop
+	p.Stop()
+}
