@@ -17,6 +17,6 @@ test('create_time carries negative seconds, which is what a Go server sends for 
   const bytes = type.encode({ name: 'a/b', createTime: { seconds: -62135596800, nanos: 0 } }).finish();
   expect(type.toObject(type.decode(bytes), { longs: Number })).toEqual({
     name: 'a/b',
-    createTime: { seconds: -62135596800 },
+    createTime: { seconds: -62135596800, nanos: 0 },
   });
 });
