@@ -1,0 +1,106 @@
+import { cursor, MalformedError, readLength, readVarint, skip } from './scan.ts';
+import { root } from './root.ts';
+
+/** A `Resources` message whose resources are still bytes. */
+export type ResourcesView = {
+  readonly systemVersionInfo: string;
+  readonly collection: string;
+  readonly nonce: string;
+  readonly incremental: boolean;
+  readonly removedResources: readonly string[];
+  /** The received message; `spans` points into it. */
+  readonly bytes: Buffer;
+  /** Start and end of each Resource, in pairs. */
+  readonly spans: readonly number[];
+};
+
+/** Reads the envelope of a `Resources` message. @throws MalformedError where the bytes are none. */
+export function readResources(bytes: Buffer): ResourcesView {
+  let systemVersionInfo = '';
+  let collection = '';
+  let nonce = '';
+  let incremental = false;
+  const removedResources: string[] = [];
+  const spans: number[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const tag = readVarint(bytes, at, bytes.length);
+    if (tag === 0x30) {
+      incremental = readVarint(bytes, cursor, bytes.length) !== 0;
+      at = cursor;
+      continue;
+    }
+    if ((tag & 7) !== 2) {
+      if (tag >>> 3 === 0) throw new MalformedError('field number 0');
+      at = skip(bytes, tag & 7, cursor, bytes.length);
+      continue;
+    }
+    const length = readLength(bytes, cursor, bytes.length);
+    const start = cursor;
+    at = start + length;
+    if (tag === 0x1a) spans.push(start, at);
+    else if (tag === 0x0a) systemVersionInfo = bytes.toString('utf8', start, at);
+    else if (tag === 0x12) collection = bytes.toString('utf8', start, at);
+    else if (tag === 0x22) removedResources.push(bytes.toString('utf8', start, at));
+    else if (tag === 0x2a) nonce = bytes.toString('utf8', start, at);
+  }
+  return { systemVersionInfo, collection, nonce, incremental, removedResources, bytes, spans };
+}
+
+/** What a sink sends: a subscription, an ACK or a NACK. */
+export type RequestResources = {
+  readonly sinkNode: { readonly id: string; readonly annotations: Readonly<Record<string, string>> };
+  readonly collection: string;
+  readonly initialResourceVersions?: Readonly<Record<string, string>>;
+  readonly responseNonce: string;
+  /** Present means NACK. */
+  readonly errorDetail?: { readonly code: number; readonly message: string };
+  readonly incremental: boolean;
+};
+
+export function encodeRequestResources(request: RequestResources): Buffer {
+  return Buffer.from(root().lookupType('istio.mcp.v1alpha1.RequestResources').encode(request).finish());
+}
+
+/** @throws where the bytes are no such message. */
+export function decodeRequestResources(bytes: Buffer): RequestResources {
+  const type = root().lookupType('istio.mcp.v1alpha1.RequestResources');
+  const message = type.toObject(type.decode(bytes), { defaults: true }) as RequestResources & {
+    errorDetail?: RequestResources['errorDetail'] | null;
+    sinkNode?: RequestResources['sinkNode'] | null;
+  };
+  const { errorDetail, sinkNode, ...rest } = message;
+  return {
+    ...rest,
+    sinkNode: sinkNode ?? { id: '', annotations: {} },
+    ...(errorDetail ? { errorDetail } : {}),
+  };
+}
+
+/** Builds a `Resources` message from encoded Resource messages. */
+export function encodeResources(message: {
+  readonly systemVersionInfo: string;
+  readonly collection: string;
+  readonly nonce: string;
+  readonly incremental: boolean;
+  readonly resources: readonly Uint8Array[];
+  readonly removedResources: readonly string[];
+}): Buffer {
+  const { resources, ...envelope } = message;
+  const parts: Uint8Array[] = [
+    root().lookupType('istio.mcp.v1alpha1.Resources').encode(envelope).finish(),
+  ];
+  for (const resource of resources) parts.push(lengthHeader(0x1a, resource.length), resource);
+  return Buffer.concat(parts);
+}
+
+function lengthHeader(tag: number, length: number): Buffer {
+  const header = [tag];
+  let rest = length;
+  while (rest >= 128) {
+    header.push((rest % 128) | 0x80);
+    rest = Math.floor(rest / 128);
+  }
+  header.push(rest);
+  return Buffer.from(header);
+}

@@ -1,0 +1,48 @@
+import type { Shape } from './canonical.ts';
+
+const map = { map: true, shape: undefined } as const;
+const message = (shape: Shape) => ({ map: false, shape });
+
+/** google.protobuf.Struct: a map whose values hold structs and lists again. */
+const value: { [field: number]: { map: boolean; shape: Shape | undefined } } = {};
+const struct: Shape = { 1: { map: true, shape: value } };
+value[5] = message(struct);
+value[6] = message({ 1: message(value) });
+
+const workloadEntry: Shape = { 2: map, 3: map };
+const workloadSelector: Shape = { 1: map };
+const headers: Shape = { 1: message({ 1: map, 2: map }), 2: message({ 1: map, 2: map }) };
+const localityDistribute: Shape = { 3: message({ 1: message({ 2: map }) }) };
+const trafficPolicy: Shape = {
+  1: message(localityDistribute),
+  5: message({ 2: message(localityDistribute) }),
+};
+
+/**
+ * Which fields of each body are, or lead to, maps. Field numbers: istio.io/api networking/v1alpha3,
+ * security/v1beta1, type/v1beta1 at 1.24.0; none of them was ever renumbered.
+ */
+export const shapes: Readonly<Record<string, Shape>> = {
+  'istio.networking.v1alpha3.ServiceEntry': { 6: message(workloadEntry), 9: message(workloadSelector) },
+  'istio.networking.v1alpha3.WorkloadEntry': workloadEntry,
+  'istio.networking.v1alpha3.WorkloadGroup': { 1: message({ 1: map, 2: map }), 2: message(workloadEntry) },
+  'istio.networking.v1alpha3.VirtualService': {
+    3: message({ 1: message({ 5: map, 7: map, 9: map, 12: map }), 2: message({ 7: message(headers) }), 16: message(headers) }),
+    4: message({ 1: message({ 4: map }) }),
+    5: message({ 1: message({ 5: map }) }),
+  },
+  'istio.networking.v1alpha3.DestinationRule': {
+    2: message(trafficPolicy),
+    3: message({ 2: map, 3: message(trafficPolicy) }),
+    5: message(workloadSelector),
+  },
+  'istio.networking.v1alpha3.Gateway': { 2: map },
+  'istio.networking.v1alpha3.Sidecar': { 1: message(workloadSelector) },
+  'istio.networking.v1alpha3.EnvoyFilter': {
+    3: message(workloadSelector),
+    4: message({ 2: message({ 2: message({ 2: map }) }), 3: message({ 2: message(struct) }) }),
+  },
+  'istio.security.v1beta1.AuthorizationPolicy': { 1: message(workloadSelector) },
+  'istio.security.v1beta1.PeerAuthentication': { 1: message(workloadSelector), 3: map },
+  'istio.security.v1beta1.RequestAuthentication': { 1: message(workloadSelector) },
+};
