@@ -1,33 +1,51 @@
 import type { Resource } from './resource.ts';
 
 /** Why a resource that a source sent is not sent on. A closed set: it is a metric label. */
-export type QuarantineReason =
-  | 'malformed'
-  | 'no_metadata'
-  | 'bad_name'
-  | 'bare_mesh_wide_name'
-  | 'no_body'
-  | 'wrong_kind'
-  | 'too_large';
+export const quarantineReasons = [
+  'malformed',
+  'no_metadata',
+  'bad_name',
+  'bare_mesh_wide_name',
+  'no_body',
+  'wrong_kind',
+] as const;
+
+export type QuarantineReason = (typeof quarantineReasons)[number];
 
 /** A resource that was received and is not sent in this form. */
 export type Quarantined = {
   /** `namespace/name`; where there is no usable name, a stand-in such as `#17` (its place in the message). */
   readonly key: string;
+  /** False for a stand-in: the resource may be any of those that the message does not name. */
+  readonly named: boolean;
   readonly reason: QuarantineReason;
   /** For people: what is wrong and what to do. */
   readonly message: string;
 };
 
-/**
- * What one message of one origin says about one collection, after intake.
- * `full`: everything not named is gone. Otherwise only `removals` go.
- */
+/** What was put right on the way in, as counts: shown to the operator, never silent. */
+export type Repairs = {
+  /** Names without a namespace that got the default one. */
+  readonly bareNames: number;
+  /** create_time that was there and not valid; it became the fixed constant. */
+  readonly createTimes: number;
+  /** Names that the message held more than once; the last one won. */
+  readonly duplicates: number;
+};
+
+/** What one message of one origin says about one kind, compared with what is held of that origin. */
 export type Change = {
+  /** New and changed resources. */
   readonly upserts: readonly Resource[];
-  /** Keys that are present and equal to what is held already. Only filled for a full change. */
-  readonly unchanged: readonly Resource[];
+  /**
+   * Keys that the source no longer has: for a full message those of the held ones that it does not name,
+   * otherwise those that it says are removed.
+   */
+  readonly missing: readonly string[];
   readonly quarantined: readonly Quarantined[];
-  readonly removals: readonly string[];
+  /** True where the message is the whole state. */
   readonly full: boolean;
+  /** Resources in the message, good and bad. */
+  readonly received: number;
+  readonly repairs: Repairs;
 };

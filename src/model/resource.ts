@@ -3,7 +3,7 @@
  * (tag and length included), ready to be copied into every stream's frame.
  *
  * `chunk`, `start` and `end` may be moved by the owner when it compacts its memory, never between two
- * reads of one synchronous piece of code; everything else never changes.
+ * reads of one synchronous piece of code. `seen` belongs to the intake. Everything else never changes.
  */
 export type Resource = {
   /** `namespace/name`. */
@@ -15,11 +15,16 @@ export type Resource = {
   end: number;
   /** Offset from `start` at which name, labels, annotations and body begin; the version text ends there. */
   readonly contentOffset: number;
+  /** Number of the last message of its source that named it. */
+  seen: number;
 };
 
 /** True where both carry the same name, labels, annotations and body, byte for byte in canonical order. */
 export function sameContent(a: Resource, b: Resource): boolean {
-  return (
-    a.chunk.compare(b.chunk, b.start + b.contentOffset, b.end, a.start + a.contentOffset, a.end) === 0
-  );
+  return a.chunk.compare(b.chunk, b.start + b.contentOffset, b.end, a.start + a.contentOffset, a.end) === 0;
+}
+
+/** Bytes that the resource takes in every response. */
+export function sizeOf(resource: Resource): number {
+  return resource.end - resource.start;
 }

@@ -90,10 +90,8 @@ function withoutVersion(resource: Resource): Buffer {
   const versionStart = start + contentOffset - versionFieldBytes;
 
   const newMetadata = metadataLength - versionFieldBytes;
-  const newResource =
-    resourceLength - versionFieldBytes - (varintSize(metadataLength) - varintSize(newMetadata));
-  const newAny =
-    anyLength - (resourceLength - newResource) - (varintSize(resourceLength) - varintSize(newResource));
+  const newResource = resourceLength - versionFieldBytes - (varintSize(metadataLength) - varintSize(newMetadata));
+  const newAny = anyLength - (resourceLength - newResource) - (varintSize(resourceLength) - varintSize(newResource));
   const out = Buffer.allocUnsafe(1 + varintSize(newAny) + newAny);
   out[0] = chunk[start] as number;
   let at = writeVarint(out, 1, newAny);

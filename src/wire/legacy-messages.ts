@@ -87,9 +87,7 @@ export function encodeResources(message: {
   readonly removedResources: readonly string[];
 }): Buffer {
   const { resources, ...envelope } = message;
-  const parts: Uint8Array[] = [
-    root().lookupType('istio.mcp.v1alpha1.Resources').encode(envelope).finish(),
-  ];
+  const parts: Uint8Array[] = [root().lookupType('istio.mcp.v1alpha1.Resources').encode(envelope).finish()];
   for (const resource of resources) parts.push(lengthHeader(0x1a, resource.length), resource);
   return Buffer.concat(parts);
 }

@@ -22,7 +22,8 @@ type PlainResource = {
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
   };
-  body?: { typeUrl?: string; value?: Uint8Array };
+  /** protobufjs' own Any keeps the field's proto name. */
+  body?: { type_url?: string; value?: Uint8Array };
 };
 
 const resourceType = () => root().lookupType('istio.mcp.v1alpha1.Resource');
@@ -38,7 +39,7 @@ export function viewResourceBytes(bytes: Uint8Array): ResourceView {
     createTime: isoTime(metadata.createTime),
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
-    bodyType: (body.typeUrl ?? '').replace(/^.*\//, ''),
+    bodyType: (body.type_url ?? '').replace(/^.*\//, ''),
     body: Buffer.from(body.value ?? new Uint8Array()),
   };
 }
@@ -77,7 +78,7 @@ export function encodeResourceMessage(view: {
         ? {}
         : { createTime: { seconds: Math.floor(ms / 1000), nanos: (((ms % 1000) + 1000) % 1000) * 1_000_000 } }),
     },
-    body: { typeUrl: `type.googleapis.com/${view.bodyType}`, value: view.body },
+    body: { type_url: `type.googleapis.com/${view.bodyType}`, value: view.body },
   };
   return Buffer.from(resourceType().encode(message).finish());
 }

@@ -24,7 +24,9 @@ let loaded: ReturnType<typeof loadSync> | undefined;
 function rawMethod(service: string, method: string): RawMethod {
   loaded ??= loadSync(protoFiles, { includeDirs: includeDirs() });
   const definition = loaded[service] as ServiceDefinition;
-  const { path } = definition[method] as ServiceDefinition[string] & { requestType: MessageTypeDefinition<object, object> };
+  const { path } = definition[method] as ServiceDefinition[string] & {
+    requestType: MessageTypeDefinition<object, object>;
+  };
   return {
     path,
     requestStream: true,

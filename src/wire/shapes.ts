@@ -27,7 +27,11 @@ export const shapes: Readonly<Record<string, Shape>> = {
   'istio.networking.v1alpha3.WorkloadEntry': workloadEntry,
   'istio.networking.v1alpha3.WorkloadGroup': { 1: message({ 1: map, 2: map }), 2: message(workloadEntry) },
   'istio.networking.v1alpha3.VirtualService': {
-    3: message({ 1: message({ 5: map, 7: map, 9: map, 12: map }), 2: message({ 7: message(headers) }), 16: message(headers) }),
+    3: message({
+      1: message({ 5: map, 7: map, 9: map, 12: map }),
+      2: message({ 7: message(headers) }),
+      16: message(headers),
+    }),
     4: message({ 1: message({ 4: map }) }),
     5: message({ 1: message({ 5: map }) }),
   },

@@ -54,13 +54,17 @@ export type DiscoveryResponse = {
 /** @throws where the bytes are no such message. */
 export function decodeDiscoveryResponse(bytes: Buffer): DiscoveryResponse {
   const type = responseType();
-  const plain = type.toObject(type.decode(bytes), { defaults: true, arrays: true }) as DiscoveryResponse & {
-    resources: { typeUrl: string; value: Uint8Array }[];
+  const plain = type.toObject(type.decode(bytes), { defaults: true, arrays: true }) as Omit<
+    DiscoveryResponse,
+    'resources'
+  > & {
+    /** protobufjs' own Any keeps the field's proto name. */
+    resources: { type_url: string; value: Uint8Array }[];
   };
   return {
     versionInfo: plain.versionInfo,
     typeUrl: plain.typeUrl,
     nonce: plain.nonce,
-    resources: plain.resources.map((r) => ({ typeUrl: r.typeUrl, value: Buffer.from(r.value) })),
+    resources: plain.resources.map((r) => ({ typeUrl: r.type_url, value: Buffer.from(r.value) })),
   };
 }

@@ -1,0 +1,177 @@
+import type { Config, SourceConfig } from '../config/schema.ts';
+import type { SinkClient } from '../legacy/sink-client.ts';
+import { type Kind, kindOf, kinds } from '../model/kinds.ts';
+import { sizeOf } from '../model/resource.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { formatHostPort } from '../net/address.ts';
+import type { Metrics, MetricsView } from '../observe/metrics.ts';
+import { resourceToObject } from '../schema/object.ts';
+import type { Holding } from '../store/holding.ts';
+import type { Store } from '../store/store.ts';
+import { viewResource } from '../wire/resource-view.ts';
+import type { StreamView } from '../xds/ads-server.ts';
+import { type BridgeView, type OriginView, type QuarantineView, refusalsView, type SnapshotView } from './views.ts';
+
+/** The parts of a running bridge that its pages and metrics read. */
+export type BridgeParts = {
+  readonly version: string;
+  readonly config: Config;
+  readonly store: Store;
+  readonly sources: ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }>;
+  readonly streams: () => StreamView[];
+  readonly isReady: () => boolean;
+  readonly metrics: Metrics;
+};
+
+/** Reads the parts, at the moment of each question. */
+export function createBridgeView(parts: BridgeParts): { view: BridgeView; metricsView: MetricsView } {
+  const { store, sources, metrics } = parts;
+  const view: BridgeView = {
+    version: parts.version,
+    ready: parts.isReady,
+    origins: () => Array.from(sources.values(), ({ config, client }) => originView(config, client, store)),
+    snapshots: () => expectedKinds(store).map((kind) => snapshotView(kind, store)),
+    resources(name, after, limit) {
+      const kind = kindByName(name);
+      const snapshot = kind && store.snapshot(kind.id);
+      if (snapshot === undefined) return undefined;
+      const behind = snapshot.resources.filter(({ key }) => key > after);
+      const rows = behind.slice(0, limit).map((resource) => ({
+        key: resource.key,
+        version: resource.version,
+        bytes: sizeOf(resource),
+      }));
+      return { rows, more: behind.length > limit };
+    },
+    resource(name, key) {
+      const kind = kindByName(name);
+      const found = kind && store.snapshot(kind.id)?.resources.find((resource) => resource.key === key);
+      return found && resourceToObject(viewResource(found)).object;
+    },
+    streams: parts.streams,
+    quarantine: () => [...quarantine(store)],
+    config: () => parts.config,
+    metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
+  };
+
+  const metricsView: MetricsView = {
+    *sources() {
+      for (const [name, { client }] of sources) yield { name, connected: client.connection.state === 'connected' };
+    },
+    *holdings() {
+      for (const [source, holdings] of store.origins) {
+        for (const [kindId, holding] of holdings) {
+          yield {
+            source,
+            kind: shortName(kindId),
+            synced: holding.sync !== 'waiting',
+            received: holding.received,
+            released: holding.released,
+            effective: holding.resources.size,
+            quarantined: countByReason(holding),
+          };
+        }
+      }
+    },
+    *kinds() {
+      for (const { id, kind } of expectedKinds(store)) {
+        const resources = store.snapshot(id)?.resources.length ?? 0;
+        yield { kind, complete: store.complete(id), resources };
+      }
+    },
+    streams: () => parts.streams().length,
+  };
+  return { view, metricsView };
+}
+
+function shortName(kindId: string): string {
+  return kindId.slice(kindId.lastIndexOf('/') + 1);
+}
+
+/** The kinds that some source may hold. */
+function expectedKinds(store: Store): Kind[] {
+  return kinds.filter(({ id }) => store.isExpected(id));
+}
+
+/** Kind names are unique among what istiod asks for. */
+function kindByName(name: string): Kind | undefined {
+  return name.includes('/')
+    ? kindOf(...(name.split('/') as [string, string]))
+    : kinds.find(({ kind }) => kind === name);
+}
+
+function originView({ name, address }: SourceConfig, client: SinkClient, store: Store): OriginView {
+  const { connection } = client;
+  const holdings = store.origins.get(name) ?? new Map<string, Holding>();
+  return {
+    name,
+    address: `mcp://${formatHostPort(address)}`,
+    connection: {
+      state: connection.state,
+      since: connection.since.toISOString(),
+      streams: connection.streams,
+      lastError: connection.lastError ?? null,
+      retryInMs: connection.retryInMs ?? null,
+      unsupportedCollections: refusalsView(connection.refused),
+    },
+    kinds: Array.from(holdings, ([kindId, holding]) => ({
+      kind: shortName(kindId),
+      collection: kinds.find(({ id }) => id === kindId)?.collection ?? null,
+      sync: holding.sync,
+      received: holding.received,
+      released: holding.released,
+      effective: holding.resources.size,
+      quarantined: holding.quarantine.size,
+      withheld: holding.withheld.size,
+      messages: holding.messages,
+      lastMessageAt: holding.lastMessageAt?.toISOString() ?? null,
+    })),
+  };
+}
+
+/** Sizes of snapshots that were asked for; adding up a large one on every request would be waste. */
+const bytesOf = new WeakMap<Snapshot, number>();
+
+function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
+  const snapshot = store.snapshot(id);
+  const waitingFor = Array.from(store.origins).flatMap(([name, holdings]) =>
+    holdings.get(id)?.sync === 'waiting' ? [name] : [],
+  );
+  let bytes = 0;
+  if (snapshot !== undefined) {
+    bytes = bytesOf.get(snapshot) ?? snapshot.resources.reduce((sum, resource) => sum + sizeOf(resource), 0);
+    bytesOf.set(snapshot, bytes);
+  }
+  return {
+    kind,
+    complete: snapshot !== undefined,
+    waitingFor,
+    version: snapshot?.version ?? null,
+    resources: snapshot?.resources.length ?? 0,
+    bytes,
+  };
+}
+
+function* quarantine(store: Store): Generator<QuarantineView> {
+  for (const [source, holdings] of store.origins) {
+    for (const [kindId, holding] of holdings) {
+      for (const { key, reason, message, since, lastGoodSent } of holding.quarantine.values()) {
+        yield {
+          source,
+          kind: shortName(kindId),
+          resource: key,
+          reason,
+          message,
+          since: since.toISOString(),
+          lastGoodSent,
+        };
+      }
+    }
+  }
+}
+
+function countByReason(holding: Holding): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { reason } of holding.quarantine.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return counts;
+}

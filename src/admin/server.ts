@@ -1,0 +1,135 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { IsthmusError, messageOf } from '../model/errors.ts';
+import type { Logger } from '../model/logger.ts';
+import { formatHostPort, type HostPort } from '../net/address.ts';
+import type { BridgeView } from './views.ts';
+
+/** Rows of one page of a list; longer lists are read page by page, so that no answer blocks the pushes. */
+const maxRows = 5000;
+
+/** Requests that are allowed to take this long; bounds what a slow peer can hold. */
+const requestTimeoutMs = 30_000;
+
+/** Health and metrics: what a probe or a scrape from outside may see. */
+export function healthRoutes(view: BridgeView): Hono {
+  const app = new Hono();
+  app.get('/healthz', (c) => c.text('ok\n'));
+  app.get('/readyz', (c) => (view.ready() ? c.text('ok\n') : c.text('not listening yet\n', 503)));
+  app.get('/syncz', (c) => {
+    const waiting = view.snapshots().filter(({ complete }) => !complete);
+    const body = {
+      complete: waiting.length === 0,
+      waiting: waiting.map(({ kind, waitingFor }) => ({ kind, sources: waitingFor })),
+    };
+    return c.json(body, body.complete ? 200 : 503);
+  });
+  app.get('/metrics', async (c) => {
+    const { text, contentType } = await view.metrics();
+    return c.body(text, 200, { 'content-type': contentType });
+  });
+  return app;
+}
+
+/** What each debug route shows; `/debug/` lists them. */
+const debugRoutes: Readonly<Record<string, string>> = {
+  '/debug/origins': 'every source: its connection, and by kind what was received, released, and is effective',
+  '/debug/snapshot': 'what istiod is given, by kind: version, number of resources, bytes, and who is waited for',
+  '/debug/snapshot/{kind}': 'the resources of one kind, for example ServiceEntry; ?after=KEY&limit=N for the next page',
+  '/debug/snapshot/{kind}/{namespace}/{name}': 'one resource, as a Kubernetes object',
+  '/debug/streams': 'every connected istiod: what it asked for, what it was sent, what it acknowledged',
+  '/debug/quarantine': 'resources that are not sent as received, with the reason and since when',
+  '/debug/config': 'the configuration in force, with its defaults',
+};
+
+/** Everything; for loopback. */
+export function adminRoutes(view: BridgeView): Hono {
+  const app = healthRoutes(view);
+  app.get('/', (c) => c.redirect('/debug/'));
+  app.get('/debug', (c) => c.redirect('/debug/'));
+  app.get('/debug/', (c) => {
+    const others = {
+      '/healthz': 'the process runs',
+      '/readyz': 'it listens',
+      '/syncz': 'everything is complete',
+      '/metrics': 'for Prometheus',
+    };
+    if (!(c.req.header('accept') ?? '').includes('text/html'))
+      return c.json({ version: view.version, routes: { ...debugRoutes, ...others } });
+    return c.html(indexPage(view.version, { ...debugRoutes, ...others }));
+  });
+  app.get('/debug/origins', (c) => c.json(view.origins()));
+  app.get('/debug/snapshot', (c) => c.json(view.snapshots()));
+  app.get('/debug/snapshot/:kind', (c) => {
+    const limit = Math.min(Math.max(1, Number(c.req.query('limit')) || 1000), maxRows);
+    const page = view.resources(c.req.param('kind'), c.req.query('after') ?? '', limit);
+    if (page === undefined)
+      return c.json({ error: 'no such kind, or it is not complete yet; see /debug/snapshot' }, 404);
+    const last = page.rows.at(-1);
+    const next =
+      page.more && last !== undefined ? `${c.req.path}?limit=${limit}&after=${encodeURIComponent(last.key)}` : null;
+    return c.json({ resources: page.rows, next });
+  });
+  app.get('/debug/snapshot/:kind/:namespace/:name', (c) => {
+    const { kind, namespace, name } = c.req.param();
+    const resource = view.resource(kind, `${namespace}/${name}`);
+    return resource === undefined ? c.json({ error: 'no such resource' }, 404) : c.json(resource);
+  });
+  app.get('/debug/streams', (c) => c.json(view.streams()));
+  app.get('/debug/quarantine', (c) => c.json(view.quarantine()));
+  app.get('/debug/config', (c) => c.json(view.config() as object));
+  return app;
+}
+
+/** A running HTTP listener. */
+export type HttpListener = { readonly port: number; close(): Promise<void> };
+
+/**
+ * Serves `app`.
+ * @param flag what sets the address, for the error.
+ * @throws IsthmusError LISTEN_FAILED
+ */
+export function listenHttp(app: Hono, address: HostPort, flag: string, log: Logger): Promise<HttpListener> {
+  app.onError((error, c) => {
+    log.error({ path: c.req.path, err: error }, 'an admin request failed');
+    return c.json({ error: 'internal error; see the log' }, 500);
+  });
+  app.notFound((c) => c.json({ error: 'no such page; see /debug/' }, 404));
+  const server = createServer({ requestTimeout: requestTimeoutMs }, getRequestListener(app.fetch));
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      const what = inUse ? 'the port is in use' : messageOf(error);
+      const hint = inUse ? { hint: `end the other process, or choose another port with ${flag}` } : {};
+      reject(
+        new IsthmusError('LISTEN_FAILED', formatHostPort(address), `cannot listen: ${what}`, { ...hint, cause: error }),
+      );
+    });
+    server.listen(address.port, address.host, () => {
+      server.removeAllListeners('error');
+      server.on('error', (error) => log.warn({ err: error }, 'admin listener'));
+      resolve({ port: (server.address() as AddressInfo).port, close: () => close(server) });
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+function indexPage(version: string, routes: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(routes).map(([path, what]) => {
+    const label = path.includes('{') ? `<code>${path}</code>` : `<a href="${path}"><code>${path}</code></a>`;
+    return `<tr><td>${label}</td><td>${what}</td></tr>`;
+  });
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Isthmus</title>
+<meta name="viewport" content="width=device-width"><style>
+body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}
+td{padding:.3rem 1rem .3rem 0;vertical-align:top}</style></head>
+<body><h1>Isthmus ${version}</h1><table>${rows.join('\n')}</table></body></html>`;
+}

@@ -1,0 +1,78 @@
+import type { Refusals } from '../legacy/collection-probe.ts';
+import type { StreamView } from '../xds/ads-server.ts';
+
+/** What the admin pages show. They read; they change nothing. */
+
+/** One kind of one origin. */
+export type HoldingView = {
+  readonly kind: string;
+  readonly collection: string | null;
+  readonly sync: string;
+  readonly received: number;
+  readonly released: number;
+  readonly effective: number;
+  readonly quarantined: number;
+  readonly withheld: number;
+  readonly messages: number;
+  readonly lastMessageAt: string | null;
+};
+
+export type OriginView = {
+  readonly name: string;
+  readonly address: string;
+  readonly connection: {
+    readonly state: string;
+    readonly since: string;
+    readonly streams: number;
+    readonly lastError: string | null;
+    readonly retryInMs: number | null;
+    /** Collections that the source does not know, with the time at which it said so. */
+    readonly unsupportedCollections: Readonly<Record<string, string>>;
+  };
+  readonly kinds: readonly HoldingView[];
+};
+
+export type QuarantineView = {
+  readonly source: string;
+  readonly kind: string;
+  readonly resource: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly since: string;
+  /** True where an earlier, good form of it is being sent meanwhile. */
+  readonly lastGoodSent: boolean;
+};
+
+export type SnapshotView = {
+  readonly kind: string;
+  readonly complete: boolean;
+  /** Names of sources that have not spoken of the kind yet. */
+  readonly waitingFor: readonly string[];
+  readonly version: string | null;
+  readonly resources: number;
+  readonly bytes: number;
+};
+
+/** One resource in a list. */
+export type ResourceRow = { readonly key: string; readonly version: string; readonly bytes: number };
+
+export type BridgeView = {
+  readonly version: string;
+  /** True once we listen. */
+  ready(): boolean;
+  origins(): OriginView[];
+  snapshots(): SnapshotView[];
+  /** Sorted by key, those behind `after` only; undefined for an unknown or incomplete kind. */
+  resources(kind: string, after: string, limit: number): { rows: ResourceRow[]; more: boolean } | undefined;
+  /** One resource as a Kubernetes object, as far as its kind can be read; undefined where there is none. */
+  resource(kind: string, key: string): object | undefined;
+  streams(): StreamView[];
+  quarantine(): QuarantineView[];
+  config(): unknown;
+  metrics(): Promise<{ text: string; contentType: string }>;
+};
+
+/** `{collection: time}` of what a source refuses. */
+export function refusalsView(refused: Refusals): Record<string, string> {
+  return Object.fromEntries(Array.from(refused, ([name, since]) => [name, new Date(since).toISOString()]));
+}

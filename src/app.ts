@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { adminRoutes, healthRoutes, type HttpListener, listenHttp } from './admin/server.ts';
+import { createBridgeView } from './admin/bridge-view.ts';
+import type { Config, SourceConfig } from './config/schema.ts';
+import { legacyTarget } from './legacy/origin.ts';
+import { RefusalMemory } from './legacy/refusal-memory.ts';
+import { SinkClient } from './legacy/sink-client.ts';
+import { type Clock, systemClock } from './model/clock.ts';
+import { IsthmusError, messageOf } from './model/errors.ts';
+import { kindOfCollection } from './model/kinds.ts';
+import type { Logger } from './model/logger.ts';
+import { defaultBackoff } from './net/backoff.ts';
+import { formatHostPort, isLoopback } from './net/address.ts';
+import type { Metrics } from './observe/metrics.ts';
+import { defaultPump } from './push/pump.ts';
+import { Store } from './store/store.ts';
+import { packageRoot } from './wire/root.ts';
+import { AdsServer } from './xds/ads-server.ts';
+
+/** Ports that were bound; they differ from the configured ones where those were 0. */
+export type BoundPorts = { readonly xds: number; readonly admin: number; readonly metrics: number | undefined };
+
+export type AppOptions = {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+};
+
+/** The bridge: every part built from the config, with their order of start and stop. */
+export class App {
+  readonly #options: AppOptions;
+  readonly #store: Store;
+  readonly #sources: ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }>;
+  readonly #ads: AdsServer;
+  readonly #http: HttpListener[] = [];
+  #ready = false;
+
+  /** @throws IsthmusError STATE_UNWRITABLE */
+  constructor(options: AppOptions) {
+    this.#options = options;
+    const { config, log, metrics, clock = systemClock, random = Math.random } = options;
+    const { reporter } = metrics;
+    const { debounce } = config;
+    this.#store = new Store({ clock, reporter, debounce: { afterMs: debounce.after, maxMs: debounce.max } });
+    const memory = openMemory(config.stateDir, log);
+    this.#sources = new Map(
+      config.sources.map((source) => {
+        const { name, collections } = source;
+        this.#store.addOrigin(name, kindIdsOf(collections));
+        const rules = {
+          defaultNamespace: source.defaultNamespace ?? 'default',
+          namespaceIsExplicit: source.defaultNamespace !== undefined,
+        };
+        const target = legacyTarget(name, collections, rules, this.#store, log, (refused) =>
+          memory.remember(name, refused),
+        );
+        const client = new SinkClient(
+          {
+            name,
+            address: source.address,
+            collections,
+            profile: { sinkNodeId: source.sinkNodeId, incremental: source.incremental },
+            maxMessageBytes: source.maxMessage,
+            silentCollectionMs: source.silentCollection,
+            backoff: defaultBackoff,
+            clock,
+            random,
+            log,
+            reporter,
+          },
+          target,
+          memory.of(name),
+        );
+        return [name, { config: source, client }];
+      }),
+    );
+    this.#ads = new AdsServer(
+      {
+        clock,
+        reporter,
+        log,
+        pump: { ...defaultPump, minGapMs: config.xds.minGap },
+        recycleMs: config.xds.recycle === 0 ? undefined : config.xds.recycle,
+        istiodVersion: config.istiod.version,
+        random,
+      },
+      this.#store,
+    );
+  }
+
+  /**
+   * Listens first: istiod exits when nobody does. What may leave, the store's completeness decides.
+   * @throws IsthmusError LISTEN_FAILED; nothing stays open then.
+   */
+  async start(): Promise<BoundPorts> {
+    const { config, log, metrics, version } = this.#options;
+    const { view, metricsView } = createBridgeView({
+      version,
+      config,
+      store: this.#store,
+      sources: this.#sources,
+      streams: () => this.#ads.streams,
+      isReady: () => this.#ready,
+      metrics,
+    });
+    metrics.watch(metricsView);
+    try {
+      const admin = await listenHttp(adminRoutes(view), config.admin.listen, '--admin-listen', log);
+      this.#http.push(admin);
+      let metricsPort: number | undefined;
+      if (config.metrics.listen !== undefined) {
+        const listener = await listenHttp(healthRoutes(view), config.metrics.listen, '--metrics-listen', log);
+        this.#http.push(listener);
+        metricsPort = listener.port;
+      }
+      const xds = await this.#ads.listen(config.xds.listen);
+      this.#ready = true;
+      this.#warn();
+      for (const { client } of this.#sources.values()) client.start();
+      log.info(
+        {
+          xds: formatHostPort({ ...config.xds.listen, port: xds }),
+          admin: formatHostPort({ ...config.admin.listen, port: admin.port }),
+          sources: config.sources.map(({ name, address }) => `${name}=mcp://${formatHostPort(address)}`),
+        },
+        'Isthmus is listening',
+      );
+      return { xds, admin: admin.port, metrics: metricsPort };
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Stops listening, ends the streams, and returns when all is closed or the grace is over. */
+  async stop(): Promise<void> {
+    this.#ready = false;
+    for (const { client } of this.#sources.values()) client.stop();
+    this.#store.close();
+    await this.#ads.stop(this.#options.config.shutdownGrace);
+    await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
+  }
+
+  #warn(): void {
+    const { config, log } = this.#options;
+    if (config.sources.length === 0) {
+      log.warn({}, 'no sources: istiod is given empty answers for everything; add --source NAME=mcp://HOST:PORT');
+    }
+    if (config.stateDir === undefined) {
+      log.warn(
+        { hint: 'set --state-dir' },
+        'no state directory: collections that a source refuses are learned anew after each restart',
+      );
+    }
+    if (!isLoopback(config.admin.listen.host)) {
+      log.warn(
+        { listen: formatHostPort(config.admin.listen) },
+        'the admin pages can be read from outside of this host',
+      );
+    }
+  }
+}
+
+/** Version of the package. */
+export function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  return manifest.version;
+}
+
+function kindIdsOf(collections: readonly string[]): string[] {
+  return collections.flatMap((collection) => kindOfCollection(collection)?.id ?? []);
+}
+
+function openMemory(stateDir: string | undefined, log: Logger): RefusalMemory {
+  try {
+    return new RefusalMemory(stateDir, log);
+  } catch (error) {
+    const hint = 'choose a folder that this user may write to, with --state-dir';
+    throw new IsthmusError('STATE_UNWRITABLE', stateDir ?? '', messageOf(error), { hint, cause: error });
+  }
+}

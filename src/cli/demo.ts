@@ -1,0 +1,149 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Argv } from 'yargs';
+import { App, packageVersion } from '../app.ts';
+import { configSchema } from '../config/schema.ts';
+import { watchFolder } from '../legacy/folder.ts';
+import { SourceServer } from '../legacy/source-server.ts';
+import { kindOf } from '../model/kinds.ts';
+import { createLog } from '../observe/log.ts';
+import { createMetrics } from '../observe/metrics.ts';
+import { packageRoot } from '../wire/root.ts';
+import { readXds, type Served, type ServedKind } from './get-readers.ts';
+import { interrupted, print, table } from './terminal.ts';
+
+export const command = 'demo';
+export const describe = 'A self-contained run: legacy server, bridge, and a client in istiod’s place';
+
+export function builder(yargs: Argv) {
+  return yargs
+    .usage('$0 demo [options]\n\nRuns until Ctrl-C. Nothing outside of this host is touched.')
+    .option('change-after', {
+      type: 'number',
+      default: 5,
+      describe: 'Seconds until the demo changes a service by itself',
+    })
+    .option('admin-listen', {
+      type: 'string',
+      default: '127.0.0.1:0',
+      describe: 'Address of the admin pages; port 0 = any free one',
+    })
+    .example('$0 demo', 'what istiod would receive, and a push');
+}
+
+type Flags = Awaited<ReturnType<typeof builder>['argv']>;
+
+const loopback = { host: '127.0.0.1', port: 0 };
+
+export async function handler({ changeAfter, adminListen }: Flags): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'isthmus-demo-'));
+  cpSync(join(packageRoot(), 'examples', 'services'), folder, { recursive: true });
+  const ends: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const end = async () => {
+    for (const close of ends.splice(0).reverse()) await close();
+  };
+  try {
+    const server = new SourceServer(new Map());
+    ends.push(() => server.stop(1000));
+    ends.push(
+      await watchFolder(folder, {
+        onView: (view) => server.update(view),
+        onFinding: (line) => print(`warning: ${line}`),
+      }),
+    );
+    const sourcePort = await server.listen(loopback);
+    print(`1. A legacy MCP server (what Galley was) serves the services of ${folder}: mcp://127.0.0.1:${sourcePort}`);
+
+    const config = configSchema.parse({
+      sources: [{ name: 'demo', address: `mcp://127.0.0.1:${sourcePort}` }],
+      xds: { listen: '127.0.0.1:0' },
+      admin: { listen: adminListen },
+      log: { level: 'error' },
+    });
+    const version = packageVersion();
+    const app = new App({ config, log: createLog('error'), metrics: createMetrics(version), version });
+    const ports = await app.start();
+    ends.push(() => app.stop());
+    print(`2. The bridge asks it, and serves istiod on xds://127.0.0.1:${ports.xds}`);
+    print('3. A client in istiod’s place asks the bridge, and receives:\n');
+
+    let before: ServedKind | undefined;
+    const reader = readXds({ ...loopback, port: ports.xds }, readable(), {
+      onKind(served) {
+        if (served.kind.kind !== 'ServiceEntry') {
+          if (served.resources.length > 0) print(`${served.kind.kind}: ${served.resources.map(nameOf).join(', ')}\n`);
+          return;
+        }
+        if (before === undefined) void showAll(served, folder, ports.admin);
+        else showPush(before, served);
+        before = served;
+      },
+      onEnd: (error) => print(`the stream ended: ${error.message}`),
+    });
+    ends.push(() => reader.close());
+
+    const timer = setTimeout(() => changeOneService(folder), changeAfter * 1000);
+    ends.push(() => clearTimeout(timer));
+    await interrupted();
+    print('\nstopping');
+  } finally {
+    await end();
+  }
+}
+
+function readable() {
+  return ['ServiceEntry', 'WorkloadEntry'].flatMap((name) => kindOf('networking.istio.io', name) ?? []);
+}
+
+function nameOf({ namespace, name }: Served): string {
+  return `${namespace}/${name}`;
+}
+
+type Spec = { readonly hosts?: string[]; readonly endpoints?: { readonly address?: string }[] };
+
+async function showAll({ resources }: ServedKind, folder: string, adminPort: number): Promise<void> {
+  const rows = await Promise.all(
+    resources.map(async (one) => {
+      const { spec } = (await one.object()) as { spec?: Spec };
+      const addresses = spec?.endpoints?.map(({ address }) => address ?? '-') ?? [];
+      return [one.namespace, one.name, (spec?.hosts ?? []).join(', '), addresses.join(', ') || '-', one.version];
+    }),
+  );
+  print(table(['NAMESPACE', 'SERVICEENTRY', 'HOSTS', 'ENDPOINTS', 'VERSION'], rows));
+  print(`\nAdmin pages: http://127.0.0.1:${adminPort}/debug/`);
+  print(`In a few seconds a service changes by itself. Edit the files in ${folder} to see more. Ctrl-C ends.\n`);
+}
+
+function showPush(before: ServedKind, after: ServedKind): void {
+  const old = new Map(before.resources.map((one) => [nameOf(one), one.version]));
+  const time = new Date().toTimeString().slice(0, 8);
+  let same = 0;
+  for (const one of after.resources) {
+    const version = old.get(nameOf(one));
+    old.delete(nameOf(one));
+    if (version === one.version) same++;
+    else
+      print(
+        `${time} pushed: ${nameOf(one)} ${version === undefined ? 'is new' : `changed, ${version} → ${one.version}`}`,
+      );
+  }
+  for (const name of old.keys()) print(`${time} pushed: ${name} is gone`);
+  print(`${time} the other ${same} services kept their version, so istiod skips them\n`);
+}
+
+/** Moves the first endpoint that stands in any file to another address, as a restarted instance would. */
+function changeOneService(folder: string): void {
+  for (const file of readdirSync(folder).sort()) {
+    const path = join(folder, file);
+    const text = readFileSync(path, 'utf8');
+    const moved = text.replace(
+      /(address: +["']?\d+\.\d+\.\d+\.)(\d+)/,
+      (_, prefix: string, last: string) => prefix + String((Number(last) % 250) + 1),
+    );
+    if (moved === text) continue;
+    print(`${new Date().toTimeString().slice(0, 8)} the demo moves an endpoint in ${file}`);
+    writeFileSync(path, moved);
+    return;
+  }
+}

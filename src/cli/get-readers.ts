@@ -1,0 +1,176 @@
+import { IsthmusError, messageOf } from '../model/errors.ts';
+import { systemClock } from '../model/clock.ts';
+import { type Kind, kindOfCollection, kindOfTypeUrl } from '../model/kinds.ts';
+import { silentLogger } from '../model/logger.ts';
+import { silentReporter } from '../model/reporter.ts';
+import { SinkClient } from '../legacy/sink-client.ts';
+import { defaultSourceProfile } from '../legacy/source-profile.ts';
+import { type HostPort, formatHostPort } from '../net/address.ts';
+import { defaultBackoff } from '../net/backoff.ts';
+import { resourceToObject } from '../schema/object.ts';
+import { type ResourceView, viewResourceBytes } from '../wire/resource-view.ts';
+import { openAds } from '../xds/ads-client.ts';
+
+/** One resource as some address serves it. */
+export type Served = {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  /** Bytes on the wire. */
+  readonly bytes: number;
+  /** The resource for people; called only when it is printed. */
+  readonly object: () => Promise<object>;
+};
+
+/** Everything that an address says of one kind. */
+export type ServedKind = { readonly kind: Kind; readonly resources: readonly Served[] };
+
+/** Where answers go, kind by kind, again whenever a kind changes. */
+export type Reading = {
+  onKind(served: ServedKind): void;
+  /** Nothing more will come. `error` is set where that was not our doing. */
+  onEnd(error: IsthmusError): void;
+};
+
+/** A running question; `close` ends it. */
+export type Reader = { close(): void };
+
+/** Asks as istiod does. */
+export function readXds(address: HostPort, kinds: readonly Kind[], reading: Reading): Reader {
+  const subject = `xds://${formatHostPort(address)}`;
+  const types = kinds.map((kind) => `${kind.group}/${kind.versions.at(-1)}/${kind.kind}`);
+  return openAds(address, types, {
+    onResponse({ typeUrl, resources }) {
+      const kind = kindOfTypeUrl(typeUrl);
+      if (kind === undefined) return;
+      reading.onKind({ kind, resources: resources.map(({ value }) => served(kind, value)) });
+    },
+    onEnd: (code, details) => reading.onEnd(streamError(subject, code, details)),
+  });
+}
+
+/** Asks as an old Pilot does. Dangerous on a live server: some panic, some feed only the last one who asked. */
+export function readLegacy(address: HostPort, kinds: readonly Kind[], reading: Reading): Reader {
+  const collections = kinds.flatMap(({ collection }) => collection ?? []);
+  const client = new SinkClient(
+    {
+      name: 'get',
+      address,
+      collections,
+      profile: defaultSourceProfile,
+      maxMessageBytes: 2 ** 30,
+      silentCollectionMs: 3000,
+      backoff: defaultBackoff,
+      clock: systemClock,
+      random: Math.random,
+      log: {
+        ...silentLogger,
+        warn(fields, message) {
+          if (!('retryInMs' in fields)) return;
+          client.stop();
+          reading.onEnd(new IsthmusError('UNREACHABLE', `mcp://${formatHostPort(address)}`, message));
+        },
+      },
+      reporter: silentReporter,
+    },
+    {
+      async accept(collection, { bytes, spans }) {
+        const kind = kindOfCollection(collection);
+        if (kind === undefined) return;
+        const resources: Served[] = [];
+        for (let i = 0; i < spans.length; i += 2) resources.push(served(kind, bytes.subarray(spans[i], spans[i + 1])));
+        reading.onKind({ kind, resources });
+      },
+      markEmpty(collection) {
+        const kind = kindOfCollection(collection);
+        if (kind !== undefined) reading.onKind({ kind, resources: [] });
+      },
+      remember() {},
+    },
+  );
+  client.start();
+  return { close: () => client.stop() };
+}
+
+/** Asks the admin pages of a running bridge; costs its sources and istiods nothing. */
+export function readAdmin(url: URL, kinds: readonly Kind[], reading: Reading): Reader {
+  const abort = new AbortController();
+  const fetchJson = async (path: string): Promise<unknown> => {
+    const response = await fetch(new URL(path, url), { signal: abort.signal });
+    if (!response.ok) throw new Error(`${path} answers ${response.status}`);
+    return response.json();
+  };
+  const run = async () => {
+    const snapshots = (await fetchJson('/debug/snapshot')) as { kind: string; complete: boolean }[];
+    for (const kind of kinds) {
+      const snapshot = snapshots.find((one) => one.kind === kind.kind);
+      if (snapshot === undefined) reading.onKind({ kind, resources: [] });
+      if (snapshot?.complete !== true) continue;
+      const resources: Served[] = [];
+      let path: string | null = `/debug/snapshot/${kind.kind}?limit=5000`;
+      while (path !== null) {
+        const page = (await fetchJson(path)) as {
+          resources: { key: string; version: string; bytes: number }[];
+          next: string | null;
+        };
+        for (const { key, version, bytes } of page.resources) {
+          const [namespace = '', name = ''] = key.split('/');
+          const one = `/debug/snapshot/${kind.kind}/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+          const object = async () => (await fetchJson(one)) as object;
+          resources.push({ kind: kind.kind, namespace, name, version, bytes, object });
+        }
+        path = page.next;
+      }
+      reading.onKind({ kind, resources });
+    }
+  };
+  run().catch((error: unknown) => {
+    if (abort.signal.aborted) return;
+    const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
+    reading.onEnd(new IsthmusError('UNREACHABLE', url.origin, `${messageOf(error)}${cause}`));
+  });
+  return { close: () => abort.abort() };
+}
+
+function served(kind: Kind, bytes: Buffer): Served {
+  let view: ResourceView;
+  try {
+    view = viewResourceBytes(bytes);
+  } catch {
+    return {
+      kind: kind.kind,
+      namespace: '',
+      name: '(unreadable)',
+      version: '',
+      bytes: bytes.length,
+      object: async () => ({}),
+    };
+  }
+  const slash = view.name.indexOf('/');
+  return {
+    kind: kind.kind,
+    namespace: slash < 0 ? '' : view.name.slice(0, slash),
+    name: view.name.slice(slash + 1),
+    version: view.version,
+    bytes: bytes.length,
+    object: async () => resourceToObject(view).object,
+  };
+}
+
+function streamError(subject: string, code: number, details: string): IsthmusError {
+  if (code === 12) {
+    return new IsthmusError('WRONG_PROTOCOL', subject, 'it does not speak MCP-over-xDS', {
+      hint: 'give the address of Isthmus itself (xds.listen), or use http:// for its admin port',
+    });
+  }
+  if (code === 14)
+    return new IsthmusError('UNREACHABLE', subject, details, {
+      hint: 'is the bridge running, and is this its --xds-listen?',
+    });
+  return new IsthmusError(
+    'STREAM_ENDED',
+    subject,
+    `the stream ended with code ${code}${details === '' ? '' : `: ${details}`}`,
+  );
+}

@@ -1,0 +1,85 @@
+import type { Argv } from 'yargs';
+import { App, packageVersion } from '../app.ts';
+import { loadConfig } from '../config/load.ts';
+import type { ConfigInput } from '../config/schema.ts';
+import { IsthmusError } from '../model/errors.ts';
+import { createLog } from '../observe/log.ts';
+import { createMetrics } from '../observe/metrics.ts';
+import { interrupted } from './terminal.ts';
+
+export const command = 'serve';
+export const describe = 'Run the bridge';
+
+export function builder(yargs: Argv) {
+  return yargs
+    .usage('$0 serve [options]\n\nRuns the bridge until SIGTERM or Ctrl-C.')
+    .option('config', { type: 'string', describe: 'YAML file with settings; flags win over it' })
+    .option('source', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      describe: 'Legacy server to dial: NAME=mcp://HOST:PORT[?collections=a,b] (repeatable)',
+    })
+    .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
+    .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
+    .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
+    .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
+    .option('debounce-after', { type: 'string', describe: 'Quiet time that ends a burst of changes [default: 50ms]' })
+    .option('debounce-max', { type: 'string', describe: 'Longest burst of changes [default: 1s]' })
+    .option('log-level', {
+      choices: ['debug', 'info', 'warn', 'error'] as const,
+      describe: 'What is logged [default: info]',
+    })
+    .example('$0 serve --source galley=mcp://127.0.0.1:9901', 'bridge one legacy server');
+}
+
+type Flags = Awaited<ReturnType<typeof builder>['argv']>;
+
+export async function handler(flags: Flags): Promise<void> {
+  const config = loadConfig(flags.config, configOf(flags));
+  const version = packageVersion();
+  const log = createLog(config.log.level);
+  const app = new App({ config, log, metrics: createMetrics(version), version });
+  await app.start();
+  const signal = await interrupted();
+  log.info({ signal }, 'shutting down');
+  await app.stop();
+  log.info({}, 'stopped');
+}
+
+function configOf(flags: Flags): ConfigInput {
+  const given = <T>(key: string, value: T | undefined) => (value === undefined ? {} : { [key]: value });
+  return {
+    ...(flags.source === undefined ? {} : { sources: flags.source.map(parseSource) }),
+    ...(flags.xdsListen === undefined ? {} : { xds: { listen: flags.xdsListen } }),
+    ...(flags.adminListen === undefined ? {} : { admin: { listen: flags.adminListen } }),
+    ...(flags.metricsListen === undefined ? {} : { metrics: { listen: flags.metricsListen } }),
+    ...given('stateDir', flags.stateDir),
+    ...(flags.debounceAfter === undefined && flags.debounceMax === undefined
+      ? {}
+      : { debounce: { ...given('after', flags.debounceAfter), ...given('max', flags.debounceMax) } }),
+    ...(flags.logLevel === undefined ? {} : { log: { level: flags.logLevel } }),
+  };
+}
+
+/**
+ * `NAME=mcp://HOST:PORT[?collections=a,b]`.
+ * @throws IsthmusError USAGE
+ */
+export function parseSource(text: string): NonNullable<ConfigInput['sources']>[number] {
+  const usage = (what: string) =>
+    new IsthmusError('USAGE', '--source', `"${text}" ${what}`, {
+      hint: 'write NAME=mcp://HOST:PORT, for example galley=mcp://127.0.0.1:9901',
+    });
+  const match = /^([^=]+)=([^?]+)(?:\?(.*))?$/.exec(text);
+  if (match === null) throw usage('has no NAME=');
+  const [, name = '', address = '', query = ''] = match;
+  const parameters = new URLSearchParams(query);
+  const unknown = [...parameters.keys()].find((key) => key !== 'collections');
+  if (unknown !== undefined) throw usage(`has an unknown parameter "${unknown}"; known: collections`);
+  const collections = parameters
+    .get('collections')
+    ?.split(',')
+    .map((part) => part.trim());
+  return { name, address, ...(collections === undefined ? {} : { collections }) };
+}

@@ -1,0 +1,169 @@
+import { stringify } from 'yaml';
+import type { Argv } from 'yargs';
+import type { OriginView, QuarantineView, SnapshotView } from '../admin/views.ts';
+import { exitCode, IsthmusError, messageOf } from '../model/errors.ts';
+import type { StreamView } from '../xds/ads-server.ts';
+import { print, table } from './terminal.ts';
+
+export const command = 'status [url]';
+export const describe = 'Show how a running bridge is doing';
+
+export function builder(yargs: Argv) {
+  return yargs
+    .usage('$0 status [URL] [options]\n\nExits with 1 where something is not as it should be.')
+    .positional('url', { type: 'string', default: 'http://127.0.0.1:15480', describe: 'Admin address of the bridge' })
+    .option('output', {
+      alias: 'o',
+      choices: ['table', 'json', 'yaml'] as const,
+      default: 'table' as const,
+      describe: 'Form',
+    })
+    .example('$0 status', 'the bridge on this host');
+}
+
+type Flags = Awaited<ReturnType<typeof builder>['argv']>;
+
+type Status = {
+  readonly origins: OriginView[];
+  readonly snapshot: SnapshotView[];
+  readonly streams: StreamView[];
+  readonly quarantine: QuarantineView[];
+  /** What is not as it should be, one sentence each. */
+  readonly findings: string[];
+};
+
+/** @returns 1 where there are findings. */
+export async function handler({ url, output }: Flags): Promise<number> {
+  const base = baseOf(url);
+  const read = async <T>(path: string): Promise<T> => {
+    try {
+      const response = await fetch(new URL(path, base), { signal: AbortSignal.timeout(10_000) });
+      if (!response.ok) throw new Error(`${path} answers ${response.status}`);
+      return (await response.json()) as T;
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
+      throw new IsthmusError('UNREACHABLE', base.origin, `${messageOf(error)}${cause}`, {
+        hint: 'is the bridge running, and is this its --admin-listen?',
+      });
+    }
+  };
+  const [origins, snapshot, streams, quarantine] = await Promise.all([
+    read<OriginView[]>('/debug/origins'),
+    read<SnapshotView[]>('/debug/snapshot'),
+    read<StreamView[]>('/debug/streams'),
+    read<QuarantineView[]>('/debug/quarantine'),
+  ]);
+  const status: Status = { origins, snapshot, streams, quarantine, findings: [] };
+  status.findings.push(...findingsOf(status));
+  if (output === 'json') print(JSON.stringify(status, undefined, 2));
+  else if (output === 'yaml') print(stringify(status).trimEnd());
+  else print(render(status));
+  return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
+}
+
+function baseOf(url: string): URL {
+  try {
+    const base = new URL(url);
+    if (base.protocol === 'http:' || base.protocol === 'https:') return base;
+  } catch {
+    // The same advice as for another scheme.
+  }
+  throw new IsthmusError('USAGE', 'URL', `"${url}" is no http:// address`, {
+    hint: 'write for example http://127.0.0.1:15480',
+  });
+}
+
+function findingsOf({ origins, snapshot, streams, quarantine }: Status): string[] {
+  const findings: string[] = [];
+  for (const { name, connection } of origins) {
+    if (connection.state !== 'connected')
+      findings.push(`source ${name} is not connected: ${connection.lastError ?? connection.state}`);
+  }
+  const waiting = snapshot.filter(({ complete }) => !complete);
+  if (waiting.length > 0) {
+    const sources = [...new Set(waiting.flatMap(({ waitingFor }) => waitingFor))];
+    findings.push(`not sent yet: ${waiting.map(({ kind }) => kind).join(', ')}; waiting for ${sources.join(', ')}`);
+  }
+  if (quarantine.length > 0) findings.push(`${quarantine.length} resources are quarantined`);
+  for (const { peer, types } of streams) {
+    for (const { typeUrl, nack, tooLarge } of types) {
+      if (nack !== null) findings.push(`${peer} refused ${typeUrl}: ${nack}`);
+      if (tooLarge) findings.push(`${typeUrl} is too large for ${peer}`);
+    }
+  }
+  return findings;
+}
+
+function render({ origins, snapshot, streams, quarantine, findings }: Status): string {
+  const parts = [
+    table(
+      ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'UNSUPPORTED COLLECTIONS'],
+      origins.map(({ name, address, connection }) => [
+        name,
+        address,
+        connection.state,
+        connection.since,
+        String(connection.streams),
+        Object.keys(connection.unsupportedCollections).join(', ') || '-',
+      ]),
+    ),
+    table(
+      ['SOURCE', 'KIND', 'SYNC', 'RECEIVED', 'RELEASED', 'EFFECTIVE', 'QUARANTINED'],
+      origins.flatMap(({ name, kinds }) =>
+        kinds.map((one) => [
+          name,
+          one.kind,
+          one.sync,
+          String(one.received),
+          String(one.released),
+          String(one.effective),
+          String(one.quarantined),
+        ]),
+      ),
+    ),
+    table(
+      ['KIND', 'COMPLETE', 'RESOURCES', 'BYTES', 'VERSION', 'WAITING FOR'],
+      snapshot.map((one) => [
+        one.kind,
+        one.complete ? 'yes' : 'no',
+        String(one.resources),
+        String(one.bytes),
+        one.version ?? '-',
+        one.waitingFor.join(', ') || '-',
+      ]),
+    ),
+    streams.length === 0
+      ? 'no istiod is connected'
+      : table(
+          ['ISTIOD', 'PEER', 'PROFILE', 'SINCE', 'TYPES', 'ACKNOWLEDGED'],
+          streams.map(({ node, peer, profile, since, types }) => [
+            node || '-',
+            peer,
+            profile,
+            since,
+            String(types.length),
+            String(
+              types.filter(({ sentVersion, ackedVersion }) => sentVersion !== null && sentVersion === ackedVersion)
+                .length,
+            ),
+          ]),
+        ),
+  ];
+  if (quarantine.length > 0) {
+    parts.push(
+      table(
+        ['QUARANTINED', 'KIND', 'SOURCE', 'SINCE', 'LAST GOOD SENT', 'WHY'],
+        quarantine.map((one) => [
+          one.resource,
+          one.kind,
+          one.source,
+          one.since,
+          one.lastGoodSent ? 'yes' : 'no',
+          one.message,
+        ]),
+      ),
+    );
+  }
+  parts.push(findings.length === 0 ? 'all is well' : findings.map((text) => `! ${text}`).join('\n'));
+  return parts.join('\n\n');
+}

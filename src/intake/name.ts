@@ -1,0 +1,59 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+import type { Kind } from '../model/kinds.ts';
+
+/** Longest name taken: twice what Kubernetes allows for a namespace and a name, and then some. */
+export const maxNameBytes = 1024;
+
+const slash = 0x2f;
+
+/** How the names of one source become `namespace/name`. */
+export type NameRules = {
+  /** Namespace of a bare name. */
+  readonly defaultNamespace: string;
+  /** True where the operator chose it. A guessed namespace is too dangerous for a kind that may speak for the mesh. */
+  readonly namespaceIsExplicit: boolean;
+};
+
+/** A usable name (as text and as the bytes to send), or why there is none. */
+export type ParsedName =
+  | { readonly key: string; readonly bytes: Buffer; readonly bare: boolean }
+  | { readonly reason: 'bad_name' | 'bare_mesh_wide_name'; readonly message: string };
+
+/**
+ * Reads a legacy `metadata.name`. `ns/name` is the rule; `/ns/name` occurs in old Consul adapters; a bare `name`
+ * gets the default namespace. Everything else istiod would drop, or file under an empty namespace or name
+ * (istiod 1.24 adsc.go mcpToPilot), which then can't be addressed by anybody.
+ */
+export function parseName(bytes: Buffer, kind: Kind, rules: NameRules): ParsedName {
+  if (bytes.length === 0) return bad('', 'is empty');
+  if (bytes.length > maxNameBytes) return bad('', `is ${bytes.length} bytes long; at most ${maxNameBytes} are taken`);
+  const ascii = isAscii(bytes);
+  if (!ascii && !isUtf8(bytes)) return bad('', 'is no valid UTF-8');
+  const text = bytes.toString(ascii ? 'latin1' : 'utf8');
+  if (bytes.includes(0)) return bad(text.replaceAll('\0', '\\0'), 'holds a NUL');
+
+  const from = bytes[0] === slash ? 1 : 0;
+  const first = text.indexOf('/', from);
+  if (first < 0) {
+    if (from === 1) return bad(text, 'has an empty namespace');
+    if (kind.meshWide && !rules.namespaceIsExplicit) {
+      return {
+        reason: 'bare_mesh_wide_name',
+        message:
+          `name "${text}" has no namespace, and a ${kind.kind} in the root namespace speaks for the whole mesh; ` +
+          'set defaultNamespace for this source to say where it belongs',
+      };
+    }
+    const key = `${rules.defaultNamespace}/${text}`;
+    return { key, bytes: Buffer.from(key), bare: true };
+  }
+  if (first === from) return bad(text, 'has an empty namespace');
+  if (first === text.length - 1) return bad(text, 'ends with a slash');
+  if (text.includes('/', first + 1)) return bad(text, 'has more than one slash');
+  return { key: from === 0 ? text : text.slice(1), bytes: bytes.subarray(from), bare: false };
+}
+
+function bad(text: string, what: string): ParsedName {
+  const name = text === '' ? 'metadata.name' : `metadata.name "${text}"`;
+  return { reason: 'bad_name', message: `${name} ${what}; "namespace/name" is expected` };
+}

@@ -1,0 +1,109 @@
+import type { Collection } from '../model/kinds.ts';
+
+/** A day: how long a refusal is believed. */
+export const refusalTtlMs = 24 * 60 * 60 * 1000;
+
+/** gRPC status INVALID_ARGUMENT. */
+const invalidArgument = 3;
+
+/** A collection that a source does not know, and since when we know that (milliseconds since 1970). */
+export type Refusals = ReadonlyMap<Collection, number>;
+
+/**
+ * Finds out which collections a source knows. Sources end the whole stream with INVALID_ARGUMENT when one
+ * collection is unknown to them (source.go processClientRequest). Istio's names it in its text; others are asked
+ * again with fewer collections, by halving, until the culprit stands alone.
+ *
+ * A source that refuses everything has another problem than its collections; then nothing counts as refused.
+ */
+export class CollectionProbe {
+  readonly #wanted: readonly Collection[];
+  readonly #accepted = new Set<Collection>();
+  readonly #refused = new Map<Collection, number>();
+  /** Not known yet; the first group is being asked for. */
+  #groups: Collection[][];
+  #served = false;
+
+  /**
+   * @param wanted all that we would like to have.
+   * @param remembered refusals of an earlier process; those older than a day are asked for again.
+   * @param nowMs milliseconds since 1970.
+   */
+  constructor(wanted: readonly Collection[], remembered: Refusals, nowMs: number) {
+    this.#wanted = wanted;
+    for (const [collection, since] of remembered) {
+      if (wanted.includes(collection) && nowMs - since < refusalTtlMs) this.#refused.set(collection, since);
+    }
+    this.#groups = notEmpty([wanted.filter((collection) => !this.#refused.has(collection))]);
+  }
+
+  /** What the next stream asks for. */
+  get asked(): readonly Collection[] {
+    return [...this.#accepted, ...(this.#groups[0] ?? [])];
+  }
+
+  /** What the source does not know; empty until it has proven that it serves anything. */
+  get refused(): Refusals {
+    return this.#served ? this.#refused : new Map();
+  }
+
+  /** The source sent something for a collection that was asked for. */
+  answered(): void {
+    this.#served = true;
+  }
+
+  /** The stream lives on with all that was asked for. Returns true where another stream should ask for more. */
+  survived(): boolean {
+    for (const collection of this.#groups.shift() ?? []) this.#accepted.add(collection);
+    this.#served = true;
+    return this.#groups.length > 0;
+  }
+
+  /**
+   * The source ended the stream. Returns true where that was about a collection: then the next stream should be
+   * opened at once, with another question.
+   *
+   * @param code gRPC status code.
+   * @param details the status' text.
+   * @param nowMs milliseconds since 1970.
+   */
+  ended(code: number, details: string, nowMs: number): boolean {
+    const asked = this.asked;
+    const named = /unsupported collection:? *["']?([^\s"',;]+)/i.exec(details)?.[1];
+    if (named !== undefined && asked.includes(named)) return this.#refuse(named, nowMs);
+    if (code !== invalidArgument || asked.length === 0) return false;
+    // It served the accepted ones before and does not say which one it no longer knows: begin again.
+    const group = this.#groups.shift() ?? [...asked];
+    if (group.length > 1) {
+      if (!group.some((collection) => !this.#accepted.has(collection))) this.#accepted.clear();
+      const middle = Math.ceil(group.length / 2);
+      this.#groups.unshift(group.slice(0, middle), group.slice(middle));
+      return true;
+    }
+    return this.#refuse(group[0] as Collection, nowMs);
+  }
+
+  /** Asks again for what was refused a day ago or longer. Returns true where there is something to ask. */
+  forgetOldRefusals(nowMs: number): boolean {
+    const old = Array.from(this.#refused).flatMap(([name, since]) => (nowMs - since >= refusalTtlMs ? [name] : []));
+    for (const collection of old) this.#refused.delete(collection);
+    this.#groups.push(...notEmpty([old]));
+    return old.length > 0;
+  }
+
+  /** Returns false, and forgets everything, where nothing is left to ask for. */
+  #refuse(collection: Collection, nowMs: number): boolean {
+    this.#accepted.delete(collection);
+    this.#groups = notEmpty(this.#groups.map((group) => group.filter((other) => other !== collection)));
+    this.#refused.set(collection, nowMs);
+    if (this.asked.length > 0) return true;
+    this.#refused.clear();
+    this.#served = false;
+    this.#groups = notEmpty([[...this.#wanted]]);
+    return false;
+  }
+}
+
+function notEmpty(groups: Collection[][]): Collection[][] {
+  return groups.filter((group) => group.length > 0);
+}

@@ -1,0 +1,60 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { messageOf } from '../model/errors.ts';
+import type { Logger } from '../model/logger.ts';
+import type { Refusals } from './collection-probe.ts';
+
+type Contents = Record<string, Record<string, number>>;
+
+/**
+ * Remembers in `stateDir/collections.json` which collections each source refuses, so that a restart does not have
+ * to break a stream to learn it again. Nothing depends on it: an unreadable file is as good as none.
+ */
+export class RefusalMemory {
+  readonly #file: string | undefined;
+  readonly #log: Logger;
+  readonly #contents: Contents;
+
+  /** @param stateDir undefined = remember nothing. */
+  constructor(stateDir: string | undefined, log: Logger) {
+    this.#file = stateDir === undefined ? undefined : join(stateDir, 'collections.json');
+    this.#log = log;
+    if (stateDir !== undefined) mkdirSync(stateDir, { recursive: true });
+    this.#contents = this.#read();
+  }
+
+  of(origin: string): Refusals {
+    const refusals = Object.entries(this.#contents[origin] ?? {});
+    return new Map(refusals.filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
+  }
+
+  /** Writes in the background; a failure is logged. */
+  remember(origin: string, refusals: Refusals): void {
+    this.#contents[origin] = Object.fromEntries(refusals);
+    if (this.#file === undefined) return;
+    const file = this.#file;
+    writeFileAtomic(file, `${JSON.stringify(this.#contents, undefined, 2)}\n`, { mode: 0o600 }).catch(
+      (error: unknown) => {
+        this.#log.warn({ file, err: error }, 'cannot remember unsupported collections');
+      },
+    );
+  }
+
+  #read(): Contents {
+    if (this.#file === undefined) return {};
+    try {
+      const contents: unknown = JSON.parse(readFileSync(this.#file, 'utf8'));
+      if (typeof contents === 'object' && contents !== null && !Array.isArray(contents)) return contents as Contents;
+      throw new Error('a JSON object is expected');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#log.warn(
+          { file: this.#file, why: messageOf(error) },
+          'cannot read the remembered collections; learning them again',
+        );
+      }
+      return {};
+    }
+  }
+}

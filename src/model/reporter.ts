@@ -1,0 +1,53 @@
+import type { QuarantineReason } from './change.ts';
+
+/**
+ * What the core tells the outside while it works. The core knows no metrics library; observe/metrics.ts
+ * implements this. Every text argument comes from a closed set: configured names, kinds, codes.
+ */
+export type Reporter = {
+  /** A stream to a legacy source was opened, the first one included. */
+  sourceStreamOpened(origin: string): void;
+  sourceStreamEnded(origin: string, code: number): void;
+  sourceSendFailed(origin: string, code: number): void;
+  resourcesReceived(origin: string, collection: string, bytes: number): void;
+  /** An answer to a source: an ACK, or a NACK with its gRPC code. */
+  sourceAcked(origin: string, collection: string): void;
+  sourceNacked(origin: string, collection: string, code: number): void;
+  quarantined(origin: string, kind: string, reason: QuarantineReason): void;
+  changed(origin: string, kind: string, upserts: number, removals: number): void;
+  repaired(origin: string, kind: string, what: 'bare_name' | 'create_time' | 'duplicate', count: number): void;
+  /** Removals that were not believed, because the same message held resources that could not be read. */
+  removalsWithheld(origin: string, kind: string, count: number): void;
+
+  pushed(kind: string, bytes: number): void;
+  /** A peer acknowledged `kind` after so many seconds. */
+  pushAcked(kind: string, seconds: number): void;
+  pushNacked(kind: string): void;
+  /** A type that is not sent to a peer because it is larger than that peer can receive. */
+  pushTooLarge(kind: string): void;
+  ackOverdue(kind: string): void;
+  pushStreamEnded(reason: PushStreamEnd): void;
+};
+
+/** Why a stream of istiod's ended. */
+export type PushStreamEnd = 'peer' | 'recycled' | 'send_timeout' | 'ack_timeout' | 'refused' | 'shutdown' | 'failed';
+
+/** Says nothing to nobody. */
+export const silentReporter: Reporter = {
+  sourceStreamOpened() {},
+  sourceStreamEnded() {},
+  sourceSendFailed() {},
+  resourcesReceived() {},
+  sourceAcked() {},
+  sourceNacked() {},
+  quarantined() {},
+  changed() {},
+  repaired() {},
+  removalsWithheld() {},
+  pushed() {},
+  pushAcked() {},
+  pushNacked() {},
+  pushTooLarge() {},
+  ackOverdue() {},
+  pushStreamEnded() {},
+};

@@ -1,0 +1,242 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Reporter } from '../model/reporter.ts';
+
+/** The present state, read at every scrape. */
+export type MetricsView = {
+  sources(): Iterable<{ readonly name: string; readonly connected: boolean }>;
+  holdings(): Iterable<{
+    readonly source: string;
+    readonly kind: string;
+    readonly synced: boolean;
+    readonly received: number;
+    readonly released: number;
+    readonly effective: number;
+    readonly quarantined: ReadonlyMap<string, number>;
+  }>;
+  kinds(): Iterable<{ readonly kind: string; readonly complete: boolean; readonly resources: number }>;
+  streams(): number;
+};
+
+export type Metrics = {
+  readonly reporter: Reporter;
+  readonly contentType: string;
+  /** Text for Prometheus. */
+  render(): Promise<string>;
+  /** Gauges read from here from now on. */
+  watch(view: MetricsView): void;
+};
+
+/** Component label of the seven names that Istio's own MCP code had until 1.8. */
+const component = 'isthmus';
+
+/** Names of gRPC codes; the old nack metric carries the name, the failure metrics the number (pkg/mcp/monitoring). */
+const codeNames: Readonly<Record<number, string>> = { 3: 'InvalidArgument', 12: 'Unimplemented' };
+
+/** All metrics of the process. The only place that knows prom-client. */
+export function createMetrics(version: string): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  let view: MetricsView | undefined;
+
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter<L>({ name, help, labelNames, registers });
+  const gauge = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    fill: (self: Gauge<L>, view: MetricsView) => void,
+  ) =>
+    new Gauge<L>({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        if (view !== undefined) fill(this, view);
+      },
+    });
+
+  new Gauge({
+    name: 'isthmus_build_info',
+    help: 'Version of Isthmus; the value is always 1.',
+    labelNames: ['version'],
+    registers,
+  })
+    .labels(version)
+    .set(1);
+
+  // The seven old names. Dashboards of Galley and Pilot work with component="isthmus".
+  gauge('istio_mcp_clients_total', 'Streams of istiods that are open.', ['component'], (self, now) =>
+    self.labels(component).set(now.streams()),
+  );
+  const messageSizes = new Histogram({
+    name: 'istio_mcp_message_sizes_bytes',
+    help: 'Size of the Resources messages that sources sent.',
+    labelNames: ['component', 'collection'] as const,
+    buckets: Array.from({ length: 16 }, (_, i) => 4 ** i),
+    registers,
+  });
+  const requestAcks = counter('istio_mcp_request_acks_total', 'ACKs sent to sources.', ['component', 'collection']);
+  const requestNacks = counter('istio_mcp_request_nacks_total', 'NACKs sent to sources.', [
+    'component',
+    'collection',
+    'code',
+  ]);
+  const sendFailures = counter('istio_mcp_send_failures_total', 'Requests to sources that could not be sent.', [
+    'component',
+    'code',
+  ]);
+  const recvFailures = counter('istio_mcp_recv_failures_total', 'Streams to sources that ended with an error.', [
+    'component',
+    'code',
+  ]);
+  const reconnections = counter(
+    'istio_mcp_reconnections',
+    'Streams to sources that were opened, the first ones included.',
+    ['component'],
+  );
+
+  gauge('isthmus_source_connected', '1 while there is a stream to the source.', ['source'], (self, now) => {
+    for (const { name, connected } of now.sources()) self.labels(name).set(connected ? 1 : 0);
+  });
+  const sourceStreams = counter('isthmus_source_streams_total', 'Streams to the source that were opened.', ['source']);
+  const sourceEnds = counter('isthmus_source_stream_ends_total', 'Streams to the source that ended, by gRPC code.', [
+    'source',
+    'code',
+  ]);
+  const received = counter('isthmus_source_received_bytes_total', 'Bytes of Resources messages.', [
+    'source',
+    'collection',
+  ]);
+  gauge(
+    'isthmus_source_synced',
+    '1 once the source has spoken of the kind, or the kind counts as empty.',
+    ['source', 'kind'],
+    (self, now) => {
+      for (const { source, kind, synced } of now.holdings()) self.labels(source, kind).set(synced ? 1 : 0);
+    },
+  );
+  gauge(
+    'isthmus_resources',
+    'Resources by state: received, released, effective.',
+    ['source', 'kind', 'state'],
+    (self, now) => {
+      for (const holding of now.holdings()) {
+        for (const state of ['received', 'released', 'effective'] as const) {
+          self.labels(holding.source, holding.kind, state).set(holding[state]);
+        }
+      }
+    },
+  );
+  gauge(
+    'isthmus_quarantined_resources',
+    'Resources that are not sent as received.',
+    ['source', 'kind', 'reason'],
+    (self, now) => {
+      for (const { source, kind, quarantined } of now.holdings()) {
+        for (const [reason, count] of quarantined) self.labels(source, kind, reason).set(count);
+      }
+    },
+  );
+  const quarantines = counter('isthmus_quarantines_total', 'Times that a received resource was quarantined.', [
+    'source',
+    'kind',
+    'reason',
+  ]);
+  const changes = counter('isthmus_changes_total', 'Resources that changed or went.', ['source', 'kind', 'change']);
+  const repairs = counter('isthmus_repairs_total', 'Things put right on the way in.', ['source', 'kind', 'repair']);
+  const withheld = counter('isthmus_removals_withheld_total', 'Removals that were not believed.', ['source', 'kind']);
+
+  gauge('isthmus_kind_complete', '1 once the kind may be sent to istiods.', ['kind'], (self, now) => {
+    for (const { kind, complete } of now.kinds()) self.labels(kind).set(complete ? 1 : 0);
+  });
+  gauge('isthmus_snapshot_resources', 'Resources that istiods are given.', ['kind'], (self, now) => {
+    for (const { kind, resources } of now.kinds()) self.labels(kind).set(resources);
+  });
+  gauge('isthmus_xds_streams', 'Streams of istiods that are open.', [], (self, now) => self.set(now.streams()));
+  const pushes = counter('isthmus_pushes_total', 'Responses sent to istiods.', ['kind']);
+  const pushBytes = counter('isthmus_push_bytes_total', 'Bytes of responses sent to istiods.', ['kind']);
+  const ackSeconds = new Histogram({
+    name: 'isthmus_push_ack_seconds',
+    help: 'Time from a response to its acknowledgement.',
+    labelNames: ['kind'] as const,
+    buckets: [0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300],
+    registers,
+  });
+  const pushNacks = counter('isthmus_push_nacks_total', 'Responses that a peer refused.', ['kind']);
+  const tooLarge = counter(
+    'isthmus_push_too_large_total',
+    'Responses not sent, because the peer cannot receive so much.',
+    ['kind'],
+  );
+  const overdue = counter('isthmus_push_ack_overdue_total', 'Responses without an acknowledgement after 30 s.', [
+    'kind',
+  ]);
+  const xdsEnds = counter('isthmus_xds_stream_ends_total', 'Streams of istiods that ended.', ['reason']);
+
+  const shortKind = (kindId: string) => kindId.slice(kindId.lastIndexOf('/') + 1);
+  return {
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+    watch(next) {
+      view = next;
+    },
+    reporter: {
+      sourceStreamOpened(origin) {
+        reconnections.labels(component).inc();
+        sourceStreams.labels(origin).inc();
+      },
+      sourceStreamEnded(origin, code) {
+        if (code !== 0) recvFailures.labels(component, String(code)).inc();
+        sourceEnds.labels(origin, String(code)).inc();
+      },
+      sourceSendFailed(_origin, code) {
+        sendFailures.labels(component, String(code)).inc();
+      },
+      resourcesReceived(origin, collection, bytes) {
+        messageSizes.labels(component, collection).observe(bytes);
+        received.labels(origin, collection).inc(bytes);
+      },
+      sourceAcked(_origin, collection) {
+        requestAcks.labels(component, collection).inc();
+      },
+      sourceNacked(_origin, collection, code) {
+        requestNacks.labels(component, collection, codeNames[code] ?? String(code)).inc();
+      },
+      quarantined(origin, kind, reason) {
+        quarantines.labels(origin, shortKind(kind), reason).inc();
+      },
+      changed(origin, kind, upserts, removals) {
+        if (upserts > 0) changes.labels(origin, shortKind(kind), 'upsert').inc(upserts);
+        if (removals > 0) changes.labels(origin, shortKind(kind), 'removal').inc(removals);
+      },
+      repaired(origin, kind, what, count) {
+        repairs.labels(origin, shortKind(kind), what).inc(count);
+      },
+      removalsWithheld(origin, kind, count) {
+        withheld.labels(origin, shortKind(kind)).inc(count);
+      },
+      pushed(kind, bytes) {
+        pushes.labels(kind).inc();
+        pushBytes.labels(kind).inc(bytes);
+      },
+      pushAcked(kind, seconds) {
+        ackSeconds.labels(kind).observe(seconds);
+      },
+      pushNacked(kind) {
+        pushNacks.labels(kind).inc();
+      },
+      pushTooLarge(kind) {
+        tooLarge.labels(kind).inc();
+      },
+      ackOverdue(kind) {
+        overdue.labels(kind).inc();
+      },
+      pushStreamEnded(reason) {
+        xdsEnds.labels(reason).inc();
+      },
+    },
+  };
+}

@@ -1,0 +1,17 @@
+/** One type on one stream: what was sent, and what the peer said to it. */
+export type Subscription = {
+  readonly typeUrl: string;
+  /** The last response; undefined before the first. */
+  sent: { readonly nonce: string; readonly version: string; readonly at: number } | undefined;
+  /** True from a response until its ACK or NACK. */
+  pending: boolean;
+  ackedVersion: string | undefined;
+  /** The peer's last objection, if that was its last word. */
+  nack: string | undefined;
+  /** Version that is not sent because the peer can't receive so much; tried again with the next version. */
+  tooLarge: string | undefined;
+};
+
+export function newSubscription(typeUrl: string): Subscription {
+  return { typeUrl, sent: undefined, pending: false, ackedVersion: undefined, nack: undefined, tooLarge: undefined };
+}

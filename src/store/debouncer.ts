@@ -1,0 +1,44 @@
+import type { Clock, Timer } from '../model/clock.ts';
+
+/** Waits, in milliseconds. */
+export type DebounceOptions = {
+  /** Quiet time that ends a burst. */
+  readonly afterMs: number;
+  /** A burst that never gets quiet ends after this. */
+  readonly maxMs: number;
+};
+
+export const defaultDebounce: DebounceOptions = { afterMs: 50, maxMs: 1000 };
+
+/** Runs `run` once for each burst of calls, at its trailing edge. */
+export class Debouncer {
+  readonly #options: DebounceOptions;
+  readonly #clock: Clock;
+  readonly #run: () => void;
+  #timer: Timer | undefined;
+  #burstStart = 0;
+
+  constructor(options: DebounceOptions, clock: Clock, run: () => void) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#run = run;
+  }
+
+  call(): void {
+    const now = this.#clock.now();
+    if (this.#timer === undefined) this.#burstStart = now;
+    this.#timer?.cancel();
+    const latest = this.#burstStart + this.#options.maxMs;
+    const wait = Math.max(0, Math.min(this.#options.afterMs, latest - now));
+    this.#timer = this.#clock.after(wait, () => {
+      this.#timer = undefined;
+      this.#run();
+    });
+  }
+
+  /** Forgets a burst that has not run yet. */
+  cancel(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}

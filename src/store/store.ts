@@ -1,0 +1,169 @@
+import type { Change } from '../model/change.ts';
+import type { Clock } from '../model/clock.ts';
+import { kinds } from '../model/kinds.ts';
+import type { Reporter } from '../model/reporter.ts';
+import type { Resource } from '../model/resource.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { Debouncer, type DebounceOptions } from './debouncer.ts';
+import { Holding, type SyncState } from './holding.ts';
+import { mergeSorted } from './merge.ts';
+import { VersionSum } from './version-sum.ts';
+
+/** One kind over all origins: the last snapshot, and what has changed since. */
+type Merged = {
+  readonly sum: VersionSum;
+  readonly changed: Map<string, Resource | undefined>;
+  snapshot: Snapshot;
+  /** True from the first moment on at which every origin that may hold the kind was known. */
+  announced: boolean;
+};
+
+export type StoreOptions = {
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  readonly debounce: DebounceOptions;
+};
+
+/**
+ * All that is known, by origin and kind, and its merge into one {@link Snapshot} per kind. Of a key that several
+ * origins hold, the origin that was added first wins, whole.
+ */
+export class Store {
+  readonly #options: StoreOptions;
+  /** Origin → kind → holding, in order of precedence. */
+  readonly #origins = new Map<string, Map<string, Holding>>();
+  readonly #merged = new Map<string, Merged>();
+  readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
+  readonly #debouncer: Debouncer;
+
+  constructor(options: StoreOptions) {
+    this.#options = options;
+    this.#debouncer = new Debouncer(options.debounce, options.clock, () => this.#publish());
+    for (const { id } of kinds) {
+      const snapshot: Snapshot = { kind: id, version: new VersionSum().toString(), resources: [] };
+      this.#merged.set(id, { sum: new VersionSum(), changed: new Map(), snapshot, announced: false });
+    }
+  }
+
+  /** Makes an origin known that may hold `kindIds`. None of them is complete until it has spoken of it. */
+  addOrigin(origin: string, kindIds: Iterable<string>): void {
+    const holdings = new Map<string, Holding>();
+    for (const id of kindIds) holdings.set(id, new Holding());
+    this.#origins.set(origin, holdings);
+  }
+
+  /** What is held of one origin and kind. @throws for an origin or kind that was not added. */
+  holding(origin: string, kindId: string): Holding {
+    const holding = this.#origins.get(origin)?.get(kindId);
+    if (holding === undefined) throw new Error(`origin ${origin} holds no ${kindId}`);
+    return holding;
+  }
+
+  /** Every origin with its holdings by kind, in order of precedence. */
+  get origins(): ReadonlyMap<string, ReadonlyMap<string, Holding>> {
+    return this.#origins;
+  }
+
+  /** Takes what a message says. Listeners hear of it after the debounce, if anything is another one then. */
+  apply(origin: string, kindId: string, change: Change): void {
+    const holding = this.holding(origin, kindId);
+    const wasComplete = this.complete(kindId);
+    const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
+    this.#report(origin, kindId, change, upserts.length, removals.length, withheld);
+    const { changed } = this.#mergedOf(kindId);
+    for (const { key } of upserts) changed.set(key, this.#winner(kindId, key));
+    for (const key of removals) changed.set(key, this.#winner(kindId, key));
+    holding.compact();
+    if (changed.size > 0 || !wasComplete) this.#debouncer.call();
+  }
+
+  /** Says that a collection counts as empty although nothing came. What is held already stays. */
+  setEmpty(origin: string, kindId: string, why: Exclude<SyncState, 'waiting' | 'synced'>): void {
+    const holding = this.holding(origin, kindId);
+    if (holding.sync === 'synced' && (why === 'silent' || holding.resources.size > 0)) return;
+    holding.sync = why;
+    this.#debouncer.call();
+  }
+
+  /** True where some origin may hold resources of this kind. */
+  isExpected(kindId: string): boolean {
+    for (const holdings of this.#origins.values()) if (holdings.has(kindId)) return true;
+    return false;
+  }
+
+  /**
+   * True once every origin that may hold the kind has spoken of it. The gate of everything that is sent: istiod
+   * deletes what a response lacks.
+   */
+  complete(kindId: string): boolean {
+    for (const holdings of this.#origins.values()) if (holdings.get(kindId)?.sync === 'waiting') return false;
+    return true;
+  }
+
+  /** The last published snapshot; undefined while the kind is not complete, or not published yet. */
+  snapshot(kindId: string): Snapshot | undefined {
+    const merged = this.#merged.get(kindId);
+    return merged?.announced === true ? merged.snapshot : undefined;
+  }
+
+  /** Calls `listener` with the kinds whose snapshot is another one now. Returns what ends that. */
+  onChange(listener: (kinds: ReadonlySet<string>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Forgets a pending publication. */
+  close(): void {
+    this.#debouncer.cancel();
+    this.#listeners.clear();
+  }
+
+  #mergedOf(kindId: string): Merged {
+    return this.#merged.get(kindId) as Merged;
+  }
+
+  #winner(kindId: string, key: string): Resource | undefined {
+    for (const holdings of this.#origins.values()) {
+      const resource = holdings.get(kindId)?.resources.get(key);
+      if (resource !== undefined) return resource;
+    }
+    return undefined;
+  }
+
+  #publish(): void {
+    const news = new Set<string>();
+    for (const [kindId, merged] of this.#merged) {
+      if (!this.complete(kindId)) continue;
+      const isNew = this.#fold(merged) || !merged.announced;
+      merged.announced = true;
+      if (isNew) news.add(kindId);
+    }
+    if (news.size === 0) return;
+    for (const listener of this.#listeners) listener(news);
+  }
+
+  /** Folds the pending changes into the snapshot; false where it says the same as before. */
+  #fold(merged: Merged): boolean {
+    const { changed, sum, snapshot } = merged;
+    if (changed.size === 0) return false;
+    const resources = mergeSorted(snapshot.resources, changed, (resource) => sum.remove(resource.version));
+    for (const resource of changed.values()) if (resource !== undefined) sum.add(resource.version);
+    changed.clear();
+    const version = sum.toString();
+    const isNew = version !== snapshot.version;
+    // Even with an equal version the objects are others: the old ones may hold memory that was given back.
+    merged.snapshot = { kind: snapshot.kind, version, resources };
+    return isNew;
+  }
+
+  #report(origin: string, kindId: string, change: Change, upserts: number, removals: number, withheld: number): void {
+    const { reporter } = this.#options;
+    if (upserts + removals > 0) reporter.changed(origin, kindId, upserts, removals);
+    for (const { reason } of change.quarantined) reporter.quarantined(origin, kindId, reason);
+    const { bareNames, createTimes, duplicates } = change.repairs;
+    if (bareNames > 0) reporter.repaired(origin, kindId, 'bare_name', bareNames);
+    if (createTimes > 0) reporter.repaired(origin, kindId, 'create_time', createTimes);
+    if (duplicates > 0) reporter.repaired(origin, kindId, 'duplicate', duplicates);
+    if (withheld > 0) reporter.removalsWithheld(origin, kindId, withheld);
+  }
+}

@@ -1,0 +1,60 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { TypeUrl } from '../model/kinds.ts';
+import type { HostPort } from '../net/address.ts';
+import { newClient, openStream } from '../net/grpc.ts';
+import { aggregatedDiscovery } from '../wire/services.ts';
+import { decodeDiscoveryResponse, type DiscoveryResponse, encodeDiscoveryRequest } from '../wire/xds-messages.ts';
+
+/** Largest response taken: what istiod 1.12 and newer takes too. */
+const maxMessageBytes = 2 ** 31 - 1;
+
+/** What istiod 1.24 calls itself, but for its name. */
+const node = {
+  id: 'sidecar~127.0.0.1~isthmus-get.istio-system~istio-system.svc.cluster.local',
+  cluster: '',
+  metadata: { fields: { GENERATOR: { stringValue: 'api' } } },
+};
+
+export type AdsClientHandlers = {
+  onResponse(response: DiscoveryResponse): void;
+  /** The stream is over; called once. */
+  onEnd(code: number, details: string): void;
+};
+
+/** Asks as istiod does: one stream, one request per type, every response acknowledged. Does not reconnect. */
+export function openAds(address: HostPort, types: readonly TypeUrl[], handlers: AdsClientHandlers): { close(): void } {
+  const client = newClient(address, { 'grpc.max_receive_message_length': maxMessageBytes });
+  const stream = openStream(client, aggregatedDiscovery()) as ClientDuplexStream<Buffer, Buffer>;
+  let over = false;
+  const end = (code: number, details: string) => {
+    if (over) return;
+    over = true;
+    client.close();
+    handlers.onEnd(code, details);
+  };
+  stream.on('error', () => {});
+  stream.on('status', ({ code, details }) => end(code, details));
+  stream.on('data', (bytes: Buffer) => {
+    let response: DiscoveryResponse;
+    try {
+      response = decodeDiscoveryResponse(bytes);
+    } catch {
+      stream.cancel();
+      end(13, 'a message that is no DiscoveryResponse');
+      return;
+    }
+    const { versionInfo, nonce, typeUrl } = response;
+    stream.write(encodeDiscoveryRequest({ node, versionInfo, responseNonce: nonce, typeUrl }));
+    handlers.onResponse(response);
+  });
+  types.forEach((typeUrl, index) => {
+    stream.write(encodeDiscoveryRequest(index === 0 ? { node, typeUrl } : { typeUrl }));
+  });
+  return {
+    close() {
+      over = true;
+      stream.cancel();
+      client.close();
+    },
+  };
+}

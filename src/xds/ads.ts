@@ -1,0 +1,282 @@
+import type { Clock, Timer } from '../model/clock.ts';
+import { kindOfTypeUrl, meshConfigTypeUrl } from '../model/kinds.ts';
+import type { Logger } from '../model/logger.ts';
+import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { decide } from '../push/decide.ts';
+import { frameOf } from '../push/frames.ts';
+import { type Outgoing, Pump, type PumpOptions } from '../push/pump.ts';
+import { newSubscription, type Subscription } from '../push/subscription.ts';
+import { Rope } from '../wire/frame.ts';
+import { decodeDiscoveryRequest, type DiscoveryRequest, encodeResponseTail } from '../wire/xds-messages.ts';
+import { type IstiodProfile, profileOf } from './istiod-profile.ts';
+
+/** Types that one stream may ask for. istiod 1.30 asks for 16. */
+const maxSubscriptions = 64;
+
+/** Requests arrive one by one within a few milliseconds; answers to all of them leave together. */
+const gatherMs = 10;
+
+/** Name of types that are no kind of ours, where a name from a closed set is needed. */
+const otherKind = 'other';
+
+const noResources = new Rope([]);
+
+/** What the exchange reads of the store. */
+export type SnapshotView = {
+  isExpected(kindId: string): boolean;
+  snapshot(kindId: string): Snapshot | undefined;
+};
+
+/** The stream under the exchange. */
+export type AdsTransport = {
+  /** Settles when the peer has taken the message off the wire, or rejects when it never will. */
+  send(message: Rope): Promise<void>;
+  /** Ends the stream with a gRPC status; 0 = OK. */
+  end(code: number, details: string): void;
+};
+
+export type AdsOptions = {
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  readonly log: Logger;
+  readonly pump: PumpOptions;
+  /** Age in milliseconds at which a stream is ended so that istiod's own timers start afresh; undefined = never. */
+  readonly recycleMs: number | undefined;
+  /** Overrides what the stream reveals. */
+  readonly istiodVersion: string | undefined;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+};
+
+/** gRPC status codes used here (grpc/status.h). */
+const status = { ok: 0, invalidArgument: 3, resourceExhausted: 8, unavailable: 14 } as const;
+
+/**
+ * One stream of an istiod, state of the world: which types it asked for, what it has, what is due. Free of
+ * sockets. Protocol: envoy service/discovery/v3 ADS as istiod's pkg/adsc/adsc.go (1.9 to 1.30) speaks it.
+ */
+export class AdsExchange {
+  readonly #options: AdsOptions;
+  readonly #view: SnapshotView;
+  readonly #transport: AdsTransport;
+  readonly #pump: Pump;
+  readonly #subscriptions = new Map<string, Subscription>();
+  /** Non-kinds that were asked for, said once each. */
+  readonly #strange = new Set<string>();
+  #profile: IstiodProfile | undefined;
+  #nodeId = '';
+  #nonce = 0;
+  #pending = 0;
+  readonly #recycle: Timer | undefined;
+  #recycleDue = false;
+  #closed = false;
+
+  constructor(options: AdsOptions, view: SnapshotView, transport: AdsTransport) {
+    this.#options = options;
+    this.#view = view;
+    this.#transport = transport;
+    const { pump, clock, log, reporter } = options;
+    this.#pump = new Pump(pump, clock, {
+      due: () => this.#due(),
+      awaiting: () => this.#pending > 0,
+      onAckOverdue: () => {
+        for (const { typeUrl, pending } of this.#subscriptions.values()) {
+          if (!pending) continue;
+          reporter.ackOverdue(kindName(typeUrl));
+          log.warn({ node: this.#nodeId, typeUrl, ms: pump.ackWarnMs }, 'istiod has not acknowledged a push yet');
+        }
+      },
+      onGiveUp: (reason, error) => this.#giveUp(reason, error),
+    });
+    if (options.recycleMs !== undefined) {
+      const ms = options.recycleMs * (0.8 + 0.4 * options.random());
+      this.#recycle = clock.after(ms, () => {
+        this.#recycleDue = true;
+        this.#recycleIfIdle();
+      });
+    }
+  }
+
+  /** What the peer calls itself; empty before its first request. */
+  get nodeId(): string {
+    return this.#nodeId;
+  }
+
+  get profile(): IstiodProfile | undefined {
+    return this.#profile;
+  }
+
+  get subscriptions(): Iterable<Readonly<Subscription>> {
+    return this.#subscriptions.values();
+  }
+
+  /** Takes the bytes of one DiscoveryRequest. */
+  onRequest(bytes: Buffer): void {
+    if (this.#closed) return;
+    let request: DiscoveryRequest;
+    try {
+      request = decodeDiscoveryRequest(bytes);
+    } catch {
+      this.#end('refused', status.invalidArgument, 'this is no DiscoveryRequest');
+      return;
+    }
+    this.#meet(request);
+    // Never answered: an answer fills a channel that istiod 1.9 to 1.11 does not drain, and freezes it for ever.
+    if (request.typeUrl === meshConfigTypeUrl) return;
+    const subscription = this.#subscriptions.get(request.typeUrl);
+    switch (decide(subscription, request)) {
+      case 'subscribe':
+        this.#subscribe(request.typeUrl);
+        return;
+      case 'ack':
+        this.#answered(subscription as Subscription, undefined);
+        return;
+      case 'nack':
+        this.#answered(subscription as Subscription, request.errorDetail?.message ?? '');
+        return;
+      case 'stale':
+        this.#options.log.debug({ node: this.#nodeId, typeUrl: request.typeUrl }, 'stale request ignored');
+    }
+  }
+
+  /** Snapshots are others now. */
+  onChange(): void {
+    this.#pump.wake();
+  }
+
+  /** Ends the stream from our side, for a shutdown. */
+  shutdown(): void {
+    this.#end('shutdown', status.unavailable, 'Isthmus is shutting down');
+  }
+
+  /** The stream is over; nothing is sent after this. */
+  close(): void {
+    this.#closed = true;
+    this.#recycle?.cancel();
+    this.#pump.close();
+  }
+
+  #meet(request: DiscoveryRequest): void {
+    if (this.#profile !== undefined || request.node === undefined) return;
+    this.#nodeId = request.node.id;
+    this.#profile = profileOf(request.node.id, this.#options.istiodVersion);
+    if (!this.#profile.mayEndStream) this.#pump.neverTimeOut();
+    this.#options.log.info({ node: this.#nodeId, profile: this.#profile.name }, 'istiod connected');
+  }
+
+  #subscribe(typeUrl: string): void {
+    if (!isResourceType(typeUrl)) {
+      if (this.#strange.size >= maxSubscriptions || this.#strange.has(typeUrl)) return;
+      this.#strange.add(typeUrl);
+      const hint = 'this port serves configuration to istiod (configSources), not to proxies';
+      this.#options.log.warn(
+        { node: this.#nodeId, typeUrl: typeUrl.slice(0, 200), hint },
+        'a type that istiod never asks for',
+      );
+      return;
+    }
+    if (this.#subscriptions.size >= maxSubscriptions) {
+      this.#end('refused', status.resourceExhausted, `more than ${maxSubscriptions} types on one stream`);
+      return;
+    }
+    this.#subscriptions.set(typeUrl, newSubscription(typeUrl));
+    this.#pump.wake(gatherMs);
+  }
+
+  #answered(subscription: Subscription, nack: string | undefined): void {
+    const { reporter, clock, log } = this.#options;
+    const { typeUrl, sent } = subscription;
+    const kind = kindName(typeUrl);
+    subscription.pending = false;
+    subscription.nack = nack;
+    this.#pending--;
+    if (nack === undefined) {
+      subscription.ackedVersion = sent?.version;
+      reporter.pushAcked(kind, (clock.now() - (sent?.at ?? 0)) / 1000);
+    } else {
+      reporter.pushNacked(kind);
+      log.warn({ node: this.#nodeId, typeUrl, peerSays: nack.slice(0, 1000) }, 'the peer refused a push');
+    }
+    this.#pump.answered();
+    this.#recycleIfIdle();
+  }
+
+  /** Everything that this peer lacks now and may have. */
+  #due(): Outgoing[] {
+    const due: Outgoing[] = [];
+    for (const subscription of this.#subscriptions.values()) {
+      const kind = kindOfTypeUrl(subscription.typeUrl);
+      if (kind === undefined || !this.#view.isExpected(kind.id)) {
+        // Nobody can hold this type: istiod 1.16 and newer is ready only once every type was answered.
+        if (subscription.sent === undefined) due.push(this.#outgoing(subscription, noResources, ''));
+        continue;
+      }
+      const snapshot = this.#view.snapshot(kind.id);
+      if (snapshot === undefined) continue;
+      const { version } = snapshot;
+      if (subscription.sent?.version === version || subscription.tooLarge === version) continue;
+      const profile = this.#profile ?? profileOf('', this.#options.istiodVersion);
+      const frame = frameOf(snapshot, profile);
+      if (profile.maxResponseBytes !== undefined && frame.length + 256 > profile.maxResponseBytes) {
+        this.#tooLarge(subscription, version, frame.length, profile.maxResponseBytes);
+        continue;
+      }
+      due.push(this.#outgoing(subscription, frame, version));
+    }
+    return due;
+  }
+
+  #outgoing(subscription: Subscription, frame: Rope, version: string): Outgoing {
+    return {
+      send: async () => {
+        const { typeUrl } = subscription;
+        const nonce = String(++this.#nonce);
+        const message = frame.with(encodeResponseTail({ versionInfo: version, typeUrl, nonce }));
+        subscription.sent = { nonce, version, at: this.#options.clock.now() };
+        subscription.tooLarge = undefined;
+        subscription.pending = true;
+        this.#pending++;
+        this.#options.reporter.pushed(kindName(typeUrl), message.length);
+        this.#options.log.debug({ node: this.#nodeId, typeUrl, version, nonce, bytes: message.length }, 'push');
+        await this.#transport.send(message);
+      },
+    };
+  }
+
+  #tooLarge(subscription: Subscription, version: string, bytes: number, limit: number): void {
+    const { typeUrl } = subscription;
+    subscription.tooLarge = version;
+    this.#options.reporter.pushTooLarge(kindName(typeUrl));
+    const hint = 'istiod up to 1.11 receives at most 4 MiB; it keeps what it had. Upgrade it, or serve fewer resources';
+    this.#options.log.error({ node: this.#nodeId, typeUrl, bytes, limit, hint }, 'a type is too large for this istiod');
+  }
+
+  #recycleIfIdle(): void {
+    if (!this.#recycleDue || this.#closed || !this.#pump.idle || this.#profile?.mayEndStream === false) return;
+    this.#end('recycled', status.ok, '');
+  }
+
+  #giveUp(reason: 'send_timeout' | 'ack_timeout' | 'failed', error: unknown): void {
+    if (error !== undefined) this.#options.log.debug({ node: this.#nodeId, err: error }, 'send failed');
+    this.#end(reason, status.unavailable, reason === 'ack_timeout' ? 'no acknowledgement' : 'the peer does not read');
+  }
+
+  #end(reason: PushStreamEnd, code: number, details: string): void {
+    if (this.#closed) return;
+    this.close();
+    this.#options.reporter.pushStreamEnded(reason);
+    this.#options.log.info({ node: this.#nodeId, reason, details }, 'ending a stream to istiod');
+    this.#transport.end(code, details);
+  }
+}
+
+/** True for `group/version/Kind`. Envoy's own types have two parts. */
+function isResourceType(typeUrl: string): boolean {
+  const parts = typeUrl.split('/');
+  return parts.length === 3 && typeUrl.length <= 256 && parts.every((part) => part !== '');
+}
+
+function kindName(typeUrl: string): string {
+  return kindOfTypeUrl(typeUrl)?.kind ?? otherKind;
+}
