@@ -97,7 +97,11 @@ export function listenHttp(app: Hono, address: HostPort, flag: string, log: Logg
     return c.json({ error: 'internal error; see the log' }, 500);
   });
   app.notFound((c) => c.json({ error: 'no such page; see /debug/' }, 404));
-  const server = createServer({ requestTimeout: requestTimeoutMs }, getRequestListener(app.fetch));
+  const answer = getRequestListener(app.fetch);
+  const server = createServer(
+    { requestTimeout: requestTimeoutMs },
+    (request, response) => void answer(request, response),
+  );
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
       const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';

@@ -41,7 +41,7 @@ export async function handler({ changeAfter, adminListen }: Flags): Promise<void
   cpSync(join(packageRoot(), 'examples', 'services'), folder, { recursive: true });
   const ends: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const end = async () => {
-    for (const close of ends.splice(0).reverse()) await close();
+    for (const close of ends.splice(0).toReversed()) await close();
   };
   try {
     const server = new SourceServer(new Map());

@@ -8,8 +8,6 @@ export type DebounceOptions = {
   readonly maxMs: number;
 };
 
-export const defaultDebounce: DebounceOptions = { afterMs: 50, maxMs: 1000 };
-
 /** Runs `run` once for each burst of calls, at its trailing edge. */
 export class Debouncer {
   readonly #options: DebounceOptions;

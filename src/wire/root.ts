@@ -23,15 +23,15 @@ export function includeDirs(): string[] {
 }
 
 function load(): protobuf.Root {
-  const root = new protobuf.Root();
+  const types = new protobuf.Root();
   const dirs = includeDirs();
-  root.resolvePath = (_origin, target) => {
+  types.resolvePath = (_origin, target) => {
     if (protobuf.common.get(target)) return target;
     const found = dirs.map((dir) => join(dir, target)).find((path) => existsSync(path));
     return found ?? target;
   };
-  root.loadSync(protoFiles).resolveAll();
-  return root;
+  types.loadSync(protoFiles).resolveAll();
+  return types;
 }
 
 let cached: protobuf.Root | undefined;

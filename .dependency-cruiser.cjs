@@ -1,0 +1,62 @@
+/**
+ * Who may import whom. Arrows point to model. `npm run deps` runs these rules and fails where fewer modules were
+ * seen than there are, since a cruise that finds nothing would pass.
+ */
+const only = (folder, allowed) => ({
+  name: `${folder} imports only ${allowed.join(', ')}`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: [folder, ...allowed].map((name) => `^src/${name}/`) },
+});
+
+const onlyFrom = (library, places) => ({
+  name: `${library} is imported only by ${places.join(', ')}`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: places.map((place) => `^src/${place}`) },
+  to: { path: `node_modules/${library}/` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no unresolved imports', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'the product imports no tests',
+      severity: 'error',
+      from: { path: '^(src|migrate)/' },
+      to: { path: '^(test|bench)/' },
+    },
+    only('model', []),
+    only('wire', ['model']),
+    only('schema', ['model', 'wire']),
+    only('intake', ['model', 'wire']),
+    only('store', ['model', 'wire']),
+    only('push', ['model', 'wire']),
+    only('net', ['model', 'wire']),
+    only('config', ['model', 'net']),
+    only('observe', ['model']),
+    only('legacy', ['model', 'wire', 'schema', 'net', 'intake', 'store']),
+    only('xds', ['model', 'wire', 'net', 'push']),
+    only('admin', ['model', 'wire', 'schema', 'net', 'config', 'observe', 'store', 'legacy', 'xds']),
+    {
+      name: 'only main and the verbs import app and verbs',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts|cli/)' },
+      to: { path: '^src/(app\\.ts|cli/|main\\.ts)' },
+    },
+    onlyFrom('protobufjs', ['wire/']),
+    onlyFrom('@grpc/proto-loader', ['wire/']),
+    onlyFrom('@grpc/grpc-js', ['net/', 'legacy/', 'xds/']),
+    onlyFrom('prom-client', ['observe/metrics\\.ts']),
+    onlyFrom('pino', ['observe/log\\.ts']),
+    onlyFrom('zod', ['config/']),
+    onlyFrom('yargs', ['cli/', 'main\\.ts']),
+    onlyFrom('hono', ['admin/']),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
+  },
+};
