@@ -156,6 +156,10 @@ export class App {
         'no state directory: collections that a source refuses are learned anew after each restart',
       );
     }
+    if (!isLoopback(config.xds.listen.host)) {
+      const hint = 'keep it in the pod of istiod, or behind a NetworkPolicy';
+      log.warn({ listen: formatHostPort(config.xds.listen), hint }, 'xDS is served without TLS to other hosts');
+    }
     if (!isLoopback(config.admin.listen.host)) {
       log.warn(
         { listen: formatHostPort(config.admin.listen) },

@@ -87,6 +87,7 @@ export class SinkClient {
   #retry: Timer | undefined;
   #daily: Timer | undefined;
   #stopped = false;
+  #turn: Promise<void> = Promise.resolve();
   /** Collections that have ever spoken, or that count as empty. */
   readonly #settled = new Set<Collection>();
   readonly #marked = new Set<Collection>();
@@ -137,7 +138,7 @@ export class SinkClient {
     stream.on('metadata', () => this.#opened());
     stream.on('data', (bytes: Buffer) => {
       stream.pause();
-      this.#take(session, bytes).then(
+      this.#inTurn(session, bytes).then(
         () => stream.resume(),
         (error: unknown) => {
           session.end = { code: 13, details: messageOf(error) };
@@ -164,6 +165,14 @@ export class SinkClient {
     reporter.sourceStreamOpened(name);
     this.#set({ state: 'connected', streams: this.#connection.streams + 1 });
     log.info({ source: name, address: formatHostPort(address) }, 'connected to a legacy source');
+  }
+
+  /** One message at a time, over the end of a stream too: what an old stream left behind must not come later. */
+  async #inTurn(session: Session, bytes: Buffer): Promise<void> {
+    const before = this.#turn;
+    const turn = before.then(() => (this.#session === session ? this.#take(session, bytes) : undefined));
+    this.#turn = turn.catch(() => {});
+    await turn;
   }
 
   async #take(session: Session, bytes: Buffer): Promise<void> {
