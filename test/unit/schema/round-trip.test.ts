@@ -95,7 +95,7 @@ describe.each([
       if (typeof json !== 'object' || json === null) return json;
       return Object.fromEntries(
         Object.entries(json)
-          .reverse()
+          .toReversed()
           .map(([key, value]) => [key, reversed(value)]),
       );
     };

@@ -86,8 +86,8 @@ status:
   });
 
   test('may lack a time, and may say so with null', () => {
-    const text = entry('a').replace('  name: a', '  name: a\n  creationTimestamp: null');
-    expect(parseYaml(text, 'f.yaml')).toMatchObject({
+    const withoutTime = entry('a').replace('  name: a', '  name: a\n  creationTimestamp: null');
+    expect(parseYaml(withoutTime, 'f.yaml')).toMatchObject({
       findings: [],
       resources: [expect.not.objectContaining({ createTime: expect.anything() })],
     });
