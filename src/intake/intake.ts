@@ -11,12 +11,11 @@ import {
   type ResourceParts,
   scanResource,
   sealResource,
-  validTimestamp,
 } from '../wire/resource-frame.ts';
 import { MalformedError } from '../wire/scan.ts';
 import { shapes } from '../wire/shapes.ts';
 import { acceptedBodies } from './body-type.ts';
-import { type NameRules, parseName } from './name.ts';
+import { type NameRules, parseName, plainName } from './name.ts';
 
 /** What is held of one origin and kind: what a message is compared with, and where new bytes go. */
 export type Held = {
@@ -66,44 +65,36 @@ export class Intake {
     const seen = ++this.#message;
     const upserts = new Map<string, Resource>();
     const quarantined = new Map<string, Quarantined>();
+    const confirmed = new Set<string>();
     const repairs = { bareNames: 0, createTimes: 0, duplicates: 0 };
     const { spans } = message;
     let known = 0;
 
     for (let i = 0; i < spans.length; i += 2) {
       if (i > 0 && i % (2 * turnSize) === 0) await nextTurn();
-      const place = i / 2;
-      const read = this.#read(message.bytes, spans[i] as number, spans[i + 1] as number, held.arena, place);
-      if ('reason' in read) {
-        const { key } = read;
-        quarantined.set(key, read);
-        upserts.delete(key);
-        const old = held.resources.get(key);
-        if (old !== undefined && old.seen !== seen) {
-          old.seen = seen;
-          known++;
-        }
-        continue;
-      }
-      const { resource } = read;
-      if (read.bare) repairs.bareNames++;
-      if (read.badTime) repairs.createTimes++;
-      const { key } = resource;
+      const read = this.#read(message.bytes, spans[i] as number, spans[i + 1] as number, held.arena, i / 2, repairs);
+      const { key } = read;
       const old = held.resources.get(key);
-      if ((old === undefined ? upserts.has(key) : old.seen === seen) || quarantined.delete(key)) repairs.duplicates++;
-      if (old !== undefined && old.seen !== seen) {
+      const isAgain = old === undefined ? upserts.has(key) : old.seen === seen;
+      if (old !== undefined && !isAgain) {
         old.seen = seen;
         known++;
       }
-      if (old !== undefined && sameContent(old, resource)) {
+      if (quarantined.delete(key) || isAgain) {
+        repairs.duplicates++;
         upserts.delete(key);
+        confirmed.delete(key);
+      }
+      if ('reason' in read) {
+        quarantined.set(key, read);
         continue;
       }
-      const earlier = upserts.get(key);
-      if (earlier !== undefined && sameContent(earlier, resource)) continue;
-      const sealed = sealResource(resource, held.arena);
-      sealed.seen = seen;
-      upserts.set(key, sealed);
+      if (old !== undefined && sameContent(old, read)) {
+        if (!message.full) confirmed.add(key);
+        continue;
+      }
+      read.seen = seen;
+      upserts.set(key, sealResource(read, held.arena));
     }
 
     return {
@@ -114,6 +105,7 @@ export class Intake {
             message.removed,
             (key) => upserts.has(key) || quarantined.has(key) || held.resources.get(key)?.seen === seen,
           ),
+      confirmed: [...confirmed],
       quarantined: [...quarantined.values()],
       full: message.full,
       received: spans.length / 2,
@@ -121,49 +113,57 @@ export class Intake {
     };
   }
 
+  /** Reads one resource, up to its version: most of them are as they were before. */
   #read(
     bytes: Buffer,
     start: number,
     end: number,
     arena: Arena,
     place: number,
-  ): { resource: Resource; bare: boolean; badTime: boolean } | Quarantined {
+    repairs: { bareNames: number; createTimes: number },
+  ): Resource | Quarantined {
     const parts = this.#parts;
-    let key: string | undefined;
-    const refuse = (reason: QuarantineReason, message: string): Quarantined => ({
-      key: key ?? `#${place}`,
-      named: key !== undefined,
-      reason,
-      message,
-    });
+    const stranger = `#${place}`;
     try {
       scanResource(bytes, start, end, parts);
-      if (!parts.hasMetadata) {
-        return refuse('no_metadata', 'it has no metadata, so nobody can tell which resource it is');
-      }
-      const name = parseName(
-        bytes.subarray(Math.max(parts.nameStart, 0), Math.max(parts.nameEnd, 0)),
-        this.#kind,
-        this.#rules,
-      );
-      if ('reason' in name) return refuse(name.reason, name.message);
-      key = name.key;
-      if (!parts.hasBody || parts.typeStart < 0) {
-        return refuse('no_body', `it has no body; istiod would drop it and delete the ${this.#kind.kind} that it had`);
-      }
-      const type = this.#knownBody(bytes, parts);
-      if (type !== undefined) {
-        return refuse('wrong_kind', `its body is a ${type}; ${this.#kind.body} is expected in this collection`);
-      }
-      const text = invalidText(bytes, parts);
-      if (text !== undefined) return refuse('malformed', `${text} hold text that is no valid UTF-8`);
-      const resource = encodeResource(bytes, parts, key, name.bytes, this.#bodyType, this.#shape, arena);
-      const badTime = parts.createStart >= 0 && !validTimestamp(bytes, parts.createStart, parts.createEnd);
-      return { resource, bare: name.bare, badTime };
     } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      key ??= this.#nameBeforeFault(bytes, parts);
-      return refuse('malformed', `its bytes are no protobuf message: ${error.message}`);
+      return malformed(this.#nameBeforeFault(bytes, parts), stranger, error);
+    }
+    if (!parts.hasMetadata) {
+      return refused(undefined, stranger, 'no_metadata', 'it has no metadata, so nobody can tell which resource it is');
+    }
+    const nameStart = Math.max(parts.nameStart, 0);
+    const nameEnd = Math.max(parts.nameEnd, 0);
+    let key = plainName(bytes, nameStart, nameEnd);
+    let name: Buffer | undefined;
+    if (key === undefined) {
+      const parsed = parseName(bytes.subarray(nameStart, nameEnd), this.#kind, this.#rules);
+      if ('reason' in parsed) return refused(undefined, stranger, parsed.reason, parsed.message);
+      key = parsed.key;
+      name = parsed.bytes;
+      if (parsed.bare) repairs.bareNames++;
+    }
+    if (!parts.hasBody || parts.typeStart < 0) {
+      const what = `it has no body; istiod would drop it and delete the ${this.#kind.kind} that it had`;
+      return refused(key, stranger, 'no_body', what);
+    }
+    const type = this.#strangeBody(bytes, parts);
+    if (type !== undefined) {
+      return refused(
+        key,
+        stranger,
+        'wrong_kind',
+        `its body is a ${type}; ${this.#kind.body} is expected in this collection`,
+      );
+    }
+    try {
+      const text = invalidText(bytes, parts);
+      if (text !== undefined) return refused(key, stranger, 'malformed', `${text} hold text that is no valid UTF-8`);
+      const resource = encodeResource(bytes, parts, key, name, this.#bodyType, this.#shape, arena);
+      if (parts.timeIsInvalid) repairs.createTimes++;
+      return resource;
+    } catch (error) {
+      return malformed(key, stranger, error);
     }
   }
 
@@ -175,7 +175,7 @@ export class Intake {
   }
 
   /** Undefined where the body is one of this kind; otherwise what it is instead. */
-  #knownBody(bytes: Buffer, parts: ResourceParts): string | undefined {
+  #strangeBody(bytes: Buffer, parts: ResourceParts): string | undefined {
     const { typeStart, typeEnd } = parts;
     if (this.#bodyType.compare(bytes, typeStart, typeEnd) === 0) return undefined;
     // Go readers look only behind the last slash of a type URL (gogo any.go AnyMessageName).
@@ -199,4 +199,13 @@ export class Intake {
     }
     return [...gone];
   }
+}
+
+function refused(key: string | undefined, stranger: string, reason: QuarantineReason, message: string): Quarantined {
+  return { key: key ?? stranger, named: key !== undefined, reason, message };
+}
+
+function malformed(key: string | undefined, stranger: string, error: unknown): Quarantined {
+  if (!(error instanceof MalformedError)) throw error;
+  return refused(key, stranger, 'malformed', `its bytes are no protobuf message: ${error.message}`);
 }

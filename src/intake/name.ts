@@ -19,6 +19,18 @@ export type ParsedName =
   | { readonly key: string; readonly bytes: Buffer; readonly bare: boolean }
   | { readonly reason: 'bad_name' | 'bare_mesh_wide_name'; readonly message: string };
 
+/** The common case, `namespace/name` in ASCII, without a detour; undefined for everything else. */
+export function plainName(bytes: Buffer, start: number, end: number): string | undefined {
+  let slashAt = -1;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] as number;
+    if (byte === 0 || byte >= 0x80 || (byte === slash && slashAt >= 0)) return undefined;
+    if (byte === slash) slashAt = i;
+  }
+  if (slashAt <= start || slashAt === end - 1 || end - start > maxNameBytes) return undefined;
+  return bytes.toString('latin1', start, end);
+}
+
 /**
  * Reads a legacy `metadata.name`. `ns/name` is the rule; `/ns/name` occurs in old Consul adapters; a bare `name`
  * gets the default namespace. Everything else istiod would drop, or file under an empty namespace or name

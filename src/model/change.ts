@@ -42,6 +42,8 @@ export type Change = {
    * otherwise those that it says are removed.
    */
   readonly missing: readonly string[];
+  /** Held keys that an incremental message brings unchanged. Empty for a full one: it says so of all that it names. */
+  readonly confirmed: readonly string[];
   readonly quarantined: readonly Quarantined[];
   /** True where the message is the whole state. */
   readonly full: boolean;

@@ -3,7 +3,8 @@
  * (tag and length included), ready to be copied into every stream's frame.
  *
  * `chunk`, `start` and `end` may be moved by the owner when it compacts its memory, never between two
- * reads of one synchronous piece of code. `seen` belongs to the intake. Everything else never changes.
+ * reads of one synchronous piece of code. `seen` belongs to the intake, `at` to the store's list. Everything else
+ * never changes.
  */
 export type Resource = {
   /** `namespace/name`. */
@@ -17,10 +18,13 @@ export type Resource = {
   readonly contentOffset: number;
   /** Number of the last message of its source that named it. */
   seen: number;
+  /** Where it, or the form that it replaces, stands in the merged list; a hint: -1 or out of date where it does not. */
+  at: number;
 };
 
 /** True where both carry the same name, labels, annotations and body, byte for byte in canonical order. */
 export function sameContent(a: Resource, b: Resource): boolean {
+  if (a.end - a.start - a.contentOffset !== b.end - b.start - b.contentOffset) return false;
   return a.chunk.compare(b.chunk, b.start + b.contentOffset, b.end, a.start + a.contentOffset, a.end) === 0;
 }
 

@@ -1,7 +1,7 @@
 /** Waits in milliseconds. */
 export type BackoffOptions = { readonly firstMs: number; readonly maxMs: number };
 
-export const defaultBackoff: BackoffOptions = { firstMs: 1000, maxMs: 60_000 };
+export const defaultBackoff: BackoffOptions = { firstMs: 1000, maxMs: 15_000 };
 
 /**
  * Exponential backoff with full jitter: each wait is drawn from 0 to a ceiling that doubles up to `maxMs`, so that

@@ -29,6 +29,8 @@ export type PumpTarget = {
   /** True while the peer owes an answer. */
   awaiting(): boolean;
   onAckOverdue(): void;
+  /** All that was sent is taken and answered. Called before the next burst, which closing the pump prevents. */
+  onIdle(): void;
   /** Ends the stream. Called at most once; the pump is closed then. */
   onGiveUp(reason: 'send_timeout' | 'ack_timeout' | 'failed', error?: unknown): void;
 };
@@ -89,7 +91,7 @@ export class Pump {
   answered(): void {
     if (this.#target.awaiting()) return;
     this.#stopAckTimers();
-    this.wake();
+    if (!this.#sending) this.#becameIdle();
   }
 
   close(): void {
@@ -120,8 +122,13 @@ export class Pump {
     if (sent === 0) return;
     this.#lastBurst = this.#clock.now();
     if (this.#target.awaiting()) this.#startAckTimers();
-    // What changed during the burst found the pump busy.
-    else this.wake();
+    else this.#becameIdle();
+  }
+
+  #becameIdle(): void {
+    this.#target.onIdle();
+    // What changed meanwhile found the pump busy.
+    this.wake();
   }
 
   #giveUp(reason: 'send_timeout' | 'ack_timeout' | 'failed', error?: unknown): void {

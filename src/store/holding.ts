@@ -38,7 +38,9 @@ export class Holding {
   lastMessageAt: Date | undefined;
 
   readonly #guard = new Guard();
-  #retiredBytes = 0;
+  /** Most that garbage can have grown since the last look: what was replaced, and chunks that came. */
+  #unexaminedBytes = 0;
+  #newestChunk: Buffer | undefined;
 
   /** Resources that the source says it has, good and bad. */
   get received(): number {
@@ -56,21 +58,28 @@ export class Holding {
     const { removals, withheld } = this.#guard.judge(change);
     this.#updateQuarantine(change, now);
     if (change.full) this.withheld.clear();
+    else for (const key of spokenOf(change)) this.withheld.delete(key);
     for (const key of withheld) this.withheld.add(key);
 
     const gone: string[] = [];
     for (const key of removals) {
       const old = this.resources.get(key);
       if (old === undefined) continue;
-      this.#retiredBytes += sizeOf(old);
+      this.#unexaminedBytes += sizeOf(old);
       this.resources.delete(key);
       gone.push(key);
     }
     for (const resource of change.upserts) {
       const old = this.resources.get(resource.key);
-      if (old !== undefined) this.#retiredBytes += sizeOf(old);
+      if (old !== undefined) {
+        this.#unexaminedBytes += sizeOf(old);
+        resource.at = old.at;
+      }
       this.resources.set(resource.key, resource);
-      if (!change.full) this.withheld.delete(resource.key);
+      // A chunk may be garbage but for this one: what the intake encoded and did not keep is in it too.
+      if (resource.chunk === this.#newestChunk) continue;
+      this.#newestChunk = resource.chunk;
+      this.#unexaminedBytes += resource.chunk.length;
     }
     this.sync = 'synced';
     this.messages++;
@@ -81,10 +90,7 @@ export class Holding {
   #updateQuarantine(change: Change, now: Date): void {
     const before = new Map(this.quarantine);
     if (change.full) this.quarantine.clear();
-    else {
-      for (const key of change.missing) this.quarantine.delete(key);
-      for (const { key } of change.upserts) this.quarantine.delete(key);
-    }
+    else for (const key of spokenOf(change)) this.quarantine.delete(key);
     for (const entry of change.quarantined) {
       const known = before.get(entry.key);
       const since = known !== undefined && known.reason === entry.reason ? known.since : now;
@@ -93,11 +99,10 @@ export class Holding {
   }
 
   /**
-   * Gives memory back once more than half of it is of resources that were replaced: moves what is live to a new
-   * arena, in place. Returns true where it moved; frames built before keep the old bytes alive until dropped.
+   * Gives memory back once more than half of it is garbage: moves what is live to a new arena, in place. Returns true where it moved; frames built before keep the old bytes alive until dropped.
    */
   compact(): boolean {
-    if (this.#retiredBytes < smallGarbageBytes) return false;
+    if (this.#unexaminedBytes < smallGarbageBytes) return false;
     const chunks = new Set<Buffer>();
     let live = 0;
     let held = 0;
@@ -108,7 +113,7 @@ export class Holding {
         held += resource.chunk.length;
       }
     }
-    this.#retiredBytes = 0;
+    this.#unexaminedBytes = 0;
     if (held <= 2 * live + smallGarbageBytes) return false;
     const arena = new Arena();
     for (const resource of this.resources.values()) {
@@ -122,6 +127,15 @@ export class Holding {
       arena.commit(size);
     }
     this.arena = arena;
+    this.#newestChunk = arena.chunk;
     return true;
   }
+}
+
+/** Every key that an incremental message says something about. */
+function* spokenOf({ upserts, confirmed, quarantined, missing }: Change): Generator<string> {
+  for (const { key } of upserts) yield key;
+  yield* confirmed;
+  for (const { key } of quarantined) yield key;
+  yield* missing;
 }

@@ -4,14 +4,37 @@ import type { Resource } from '../model/resource.ts';
 export type KeyChanges = ReadonlyMap<string, Resource | undefined>;
 
 /**
- * Applies `changes` to a list that is sorted by key; the result is sorted too. `leaves` is called with every
- * resource of the list that is not in the result. Costs a copy of the list and, for each change, a search that
- * is short where changes are near each other.
+ * Applies `changes` to a list that is sorted by key, each key once; the result is too. `leaves` is called with
+ * every resource of the list that is not in the result. A change of what stands where its `at` says is one
+ * assignment; the others are merged in.
  */
-export function mergeSorted(
+export function update(
   list: readonly Resource[],
   changes: KeyChanges,
   leaves: (resource: Resource) => void = () => {},
+): Resource[] {
+  const next = list.slice();
+  const others = new Map<string, Resource | undefined>();
+  for (const [key, resource] of changes) {
+    const old = resource === undefined ? undefined : next[resource.at];
+    if (resource === undefined || old?.key !== key) {
+      others.set(key, resource);
+      continue;
+    }
+    leaves(old);
+    next[resource.at] = resource;
+  }
+  if (others.size === 0) return next;
+  const merged = mergeSorted(next, others, leaves);
+  for (let i = 0; i < merged.length; i++) (merged[i] as Resource).at = i;
+  return merged;
+}
+
+/** The same, by key alone. Costs a copy of the list, and a search for each change that is short where they are near. */
+export function mergeSorted(
+  list: readonly Resource[],
+  changes: KeyChanges,
+  leaves: (resource: Resource) => void,
 ): Resource[] {
   const keys = [...changes.keys()];
   if (!isSorted(keys)) keys.sort(compareKeys);

@@ -6,7 +6,7 @@ import type { Resource } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
 import { Holding, type SyncState } from './holding.ts';
-import { mergeSorted } from './merge.ts';
+import { update } from './merge.ts';
 import { VersionSum } from './version-sum.ts';
 
 /** One kind over all origins: the last snapshot, and what has changed since. */
@@ -71,8 +71,9 @@ export class Store {
     const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
     this.#report(origin, kindId, change, upserts.length, removals.length, withheld);
     const { changed } = this.#mergedOf(kindId);
-    for (const { key } of upserts) changed.set(key, this.#winner(kindId, key));
-    for (const key of removals) changed.set(key, this.#winner(kindId, key));
+    const isOnly = this.#isOnly(kindId);
+    for (const resource of upserts) changed.set(resource.key, isOnly ? resource : this.#winner(kindId, resource.key));
+    for (const key of removals) changed.set(key, isOnly ? undefined : this.#winner(kindId, key));
     holding.compact();
     if (changed.size > 0 || !wasComplete) this.#debouncer.call();
   }
@@ -130,6 +131,13 @@ export class Store {
     return undefined;
   }
 
+  /** True where no other origin can have a word in what is sent of this kind. */
+  #isOnly(kindId: string): boolean {
+    let holders = 0;
+    for (const holdings of this.#origins.values()) if (holdings.has(kindId)) holders++;
+    return holders === 1;
+  }
+
   #publish(): void {
     const news = new Set<string>();
     for (const [kindId, merged] of this.#merged) {
@@ -146,8 +154,8 @@ export class Store {
   #fold(merged: Merged): boolean {
     const { changed, sum, snapshot } = merged;
     if (changed.size === 0) return false;
-    const resources = mergeSorted(snapshot.resources, changed, (resource) => sum.remove(resource.version));
-    for (const resource of changed.values()) if (resource !== undefined) sum.add(resource.version);
+    const resources = update(snapshot.resources, changed, (resource) => sum.remove(resource));
+    for (const resource of changed.values()) if (resource !== undefined) sum.add(resource);
     changed.clear();
     const version = sum.toString();
     const isNew = version !== snapshot.version;

@@ -1,36 +1,41 @@
+import type { Resource } from '../model/resource.ts';
+import { versionLength } from '../wire/resource-frame.ts';
+
 /** 30 bits: three lanes are 90 bits of a content version's 96, and each stays a small integer. */
 const lane = 2 ** 30;
+const laneCharacters = 5;
 
 /**
  * The version of a set of resources: the sum of their content versions. It depends on neither their order nor
  * on how the set came about, so replicas and restarts agree, and one changed resource costs two additions.
  */
 export class VersionSum {
-  #a = 0;
-  #b = 0;
-  #c = 0;
+  readonly #lanes: [number, number, number] = [0, 0, 0];
 
-  /** `version` is a content version: 16 characters of base64url. */
-  add(version: string): void {
-    this.#a = (this.#a + laneOf(version, 0)) % lane;
-    this.#b = (this.#b + laneOf(version, 5)) % lane;
-    this.#c = (this.#c + laneOf(version, 10)) % lane;
+  add(resource: Resource): void {
+    for (let i = 0; i < 3; i++) {
+      const sum = (this.#lanes[i] as number) + laneOf(resource, i);
+      this.#lanes[i] = sum >= lane ? sum - lane : sum;
+    }
   }
 
-  remove(version: string): void {
-    this.#a = (this.#a + lane - laneOf(version, 0)) % lane;
-    this.#b = (this.#b + lane - laneOf(version, 5)) % lane;
-    this.#c = (this.#c + lane - laneOf(version, 10)) % lane;
+  remove(resource: Resource): void {
+    for (let i = 0; i < 3; i++) {
+      const sum = (this.#lanes[i] as number) - laneOf(resource, i);
+      this.#lanes[i] = sum < 0 ? sum + lane : sum;
+    }
   }
 
   toString(): string {
-    return [this.#a, this.#b, this.#c].map((value) => value.toString(32).padStart(6, '0')).join('');
+    return this.#lanes.map((value) => value.toString(32).padStart(6, '0')).join('');
   }
 }
 
-function laneOf(version: string, from: number): number {
+/** Five characters of the version, where they stand in the bytes: right before the content. */
+function laneOf({ chunk, start, contentOffset }: Resource, index: number): number {
+  const from = start + contentOffset - versionLength + index * laneCharacters;
   let value = 0;
-  for (let i = from; i < from + 5; i++) value = value * 64 + sextet(version.charCodeAt(i));
+  for (let i = from; i < from + laneCharacters; i++) value = value * 64 + sextet(chunk[i] as number);
   return value;
 }
 

@@ -1,11 +1,16 @@
-import { cursor, MalformedError, readLength, readVarint, skip } from './scan.ts';
+import { cursor, MalformedError, readLength, readVarint, skip, varintSize } from './scan.ts';
 
 /**
  * Where a message type holds maps: field number → a map (with the shape of its values, if those hold
  * maps too) or a nested message. Fields that lead to no map are left out.
  */
-export type Shape = {
-  readonly [field: number]: { readonly map: boolean; readonly shape: Shape | undefined };
+export type Shape = { readonly [field: number]: Rule };
+
+type Rule = {
+  readonly map: boolean;
+  readonly shape: Shape | undefined;
+  /** The keys of the map are unsigned numbers; otherwise they are text. */
+  readonly numberKeys?: true;
 };
 
 /** Nesting that a body may have; Istio's deepest is an EnvoyFilter's Struct. Bounds recursion on hostile input. */
@@ -46,9 +51,13 @@ export function canonicalise(bytes: Buffer, start: number, end: number, shape: S
       if (rule.shape !== undefined) canonicalise(bytes, valueStart, at, rule.shape, depth + 1);
       continue;
     }
-    checkEntry(bytes, valueStart, at, rule.shape, depth);
+    if (!checkEntry(bytes, valueStart, at, rule, depth)) {
+      if (run !== undefined) sortRun(bytes, run);
+      run = undefined;
+      continue;
+    }
     if (tag !== runTag || previous !== fieldStart) {
-      if (run !== undefined && run.length > 2) sortRun(bytes, run);
+      if (run !== undefined) sortRun(bytes, run);
       run = undefined;
       runTag = tag;
     }
@@ -56,26 +65,41 @@ export function canonicalise(bytes: Buffer, start: number, end: number, shape: S
     run ??= [];
     run.push(fieldStart, at);
   }
-  if (run !== undefined && run.length > 2) sortRun(bytes, run);
+  if (run !== undefined) sortRun(bytes, run);
 }
 
-/** A map entry must be a message itself; the values of a Struct hold maps of their own. */
-function checkEntry(bytes: Buffer, start: number, end: number, valueShape: Shape | undefined, depth: number): void {
-  if (valueShape !== undefined) {
-    canonicalise(bytes, start, end, { 2: { map: false, shape: valueShape } }, depth + 1);
-    return;
+/**
+ * A map entry must be a message itself; the values of a Struct hold maps of their own.
+ *
+ * True where it can be sorted: its key comes first, once, and in its shortest form, as every encoder writes it. Then
+ * equal keys are equal bytes. Any other entry stays where it is, and no other one is moved past it: the last one of
+ * equal keys wins for every reader.
+ */
+function checkEntry(bytes: Buffer, start: number, end: number, rule: Rule, depth: number): boolean {
+  if (rule.shape !== undefined) {
+    canonicalise(bytes, start, end, { 2: { map: false, shape: rule.shape } }, depth + 1);
   }
+  let sortable = false;
   let at = start;
   while (at < end) {
+    const fieldStart = at;
     const tag = readVarint(bytes, at, end);
-    at = skip(bytes, tag & 7, cursor, end);
+    const field = tag >>> 3;
+    if (field === 0) throw new MalformedError('field number 0');
+    const valueStart = cursor;
+    at = skip(bytes, tag & 7, valueStart, end);
+    if (field !== 1) continue;
+    sortable = fieldStart === start && bytes[start] === (rule.numberKeys ? 0x08 : 0x0a);
+    if (!sortable) continue;
+    const numberOrLength = readVarint(bytes, valueStart, end);
+    sortable = cursor - valueStart === varintSize(numberOrLength) && numberOrLength < 2 ** 32;
   }
+  return sortable;
 }
 
-/** End of the key field of the entry at `start`; `start` of the content where the key is left out (its default). */
+/** End of the key, which {@link checkEntry} found at the start of the content. */
 function keyEnd(bytes: Buffer, contentStart: number, end: number): number {
-  const tag = contentStart < end ? (bytes[contentStart] as number) : 0;
-  return tag >>> 3 === 1 ? skip(bytes, tag & 7, contentStart + 1, end) : contentStart;
+  return skip(bytes, (bytes[contentStart] as number) & 7, contentStart + 1, end);
 }
 
 /** Start of the content of the length-delimited field at `fieldStart`. */
@@ -92,6 +116,7 @@ function compareEntries(bytes: Buffer, aStart: number, aEnd: number, bStart: num
 }
 
 function sortRun(bytes: Buffer, run: Run): void {
+  if (run.length === 2) return;
   let sorted = true;
   for (let i = 2; i < run.length && sorted; i += 2) {
     sorted = compareEntries(bytes, at(run, i - 2), at(run, i - 1), at(run, i), at(run, i + 1)) <= 0;

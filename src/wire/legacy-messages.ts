@@ -1,5 +1,5 @@
 import { cursor, MalformedError, readLength, readVarint, skip } from './scan.ts';
-import { root } from './root.ts';
+import { decodeMessage, root } from './root.ts';
 
 /** A `Resources` message whose resources are still bytes. */
 export type ResourcesView = {
@@ -25,13 +25,13 @@ export function readResources(bytes: Buffer): ResourcesView {
   let at = 0;
   while (at < bytes.length) {
     const tag = readVarint(bytes, at, bytes.length);
+    if (tag >>> 3 === 0) throw new MalformedError('field number 0');
     if (tag === 0x30) {
       incremental = readVarint(bytes, cursor, bytes.length) !== 0;
       at = cursor;
       continue;
     }
     if ((tag & 7) !== 2) {
-      if (tag >>> 3 === 0) throw new MalformedError('field number 0');
       at = skip(bytes, tag & 7, cursor, bytes.length);
       continue;
     }
@@ -62,10 +62,10 @@ export function encodeRequestResources(request: RequestResources): Buffer {
   return Buffer.from(root().lookupType('istio.mcp.v1alpha1.RequestResources').encode(request).finish());
 }
 
-/** @throws where the bytes are no such message. */
+/** @throws MalformedError where the bytes are no such message. */
 export function decodeRequestResources(bytes: Buffer): RequestResources {
   const type = root().lookupType('istio.mcp.v1alpha1.RequestResources');
-  const message = type.toObject(type.decode(bytes), { defaults: true }) as RequestResources & {
+  const message = type.toObject(decodeMessage(type, bytes), { defaults: true }) as RequestResources & {
     errorDetail?: RequestResources['errorDetail'] | null;
     sinkNode?: RequestResources['sinkNode'] | null;
   };

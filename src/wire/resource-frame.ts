@@ -19,8 +19,8 @@ export const versionLength = 16;
 export const defaultCreateTime = Buffer.from([0x08, 0x01]);
 
 /** Go's valid range of a Timestamp: 0001-01-01 to 9999-12-31 (gogo types/timestamp.go). */
-const minSeconds = -62_135_596_800n;
-const maxSeconds = 253_402_300_799n;
+const minSeconds = -62_135_596_800;
+const maxSeconds = 253_402_300_799;
 
 /** Where the parts of one `istio.mcp.v1alpha1.Resource` lie. Offsets are into the scanned buffer; -1 = absent. */
 export type ResourceParts = {
@@ -29,6 +29,8 @@ export type ResourceParts = {
   nameEnd: number;
   createStart: number;
   createEnd: number;
+  /** Set by {@link encodeResource}: there is a create_time, and Go would not take it. */
+  timeIsInvalid: boolean;
   /** Start and end pairs of complete label fields, adjacent ones joined. */
   labels: number[];
   annotations: number[];
@@ -47,6 +49,7 @@ export function newResourceParts(): ResourceParts {
     nameEnd: -1,
     createStart: -1,
     createEnd: -1,
+    timeIsInvalid: false,
     labels: [],
     annotations: [],
     hasBody: false,
@@ -101,6 +104,7 @@ function scanMetadata(bytes: Uint8Array, start: number, end: number, parts: Reso
       parts.nameStart = valueStart;
       parts.nameEnd = at;
     } else if (tag === 0x12) {
+      if (parts.createStart >= 0) throw new MalformedError('create_time twice');
       parts.createStart = valueStart;
       parts.createEnd = at;
     } else {
@@ -134,8 +138,8 @@ function scanAny(bytes: Uint8Array, start: number, end: number, parts: ResourceP
 
 /** True for a Timestamp that Go accepts: well formed, within years 1 to 9999, nanos within a second. */
 export function validTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
-  let seconds = 0n;
-  let nanos = 0n;
+  let seconds = 0;
+  let nanos = 0;
   try {
     let at = start;
     while (at < end) {
@@ -145,8 +149,9 @@ export function validTimestamp(bytes: Uint8Array, start: number, end: number): b
         continue;
       }
       const valueStart = cursor;
-      readVarint(bytes, valueStart, end);
-      const value = readInt64(bytes, valueStart, cursor);
+      let value = readVarint(bytes, valueStart, end);
+      // Ten bytes: a negative number, or one above 2^63, and more than a double can hold.
+      if (cursor - valueStart >= 9) value = Number(readInt64(bytes, valueStart, cursor));
       if (tag === 0x08) seconds = value;
       else nanos = value;
       at = cursor;
@@ -154,7 +159,7 @@ export function validTimestamp(bytes: Uint8Array, start: number, end: number): b
   } catch {
     return false;
   }
-  return seconds >= minSeconds && seconds <= maxSeconds && nanos >= 0n && nanos < 1_000_000_000n;
+  return seconds >= minSeconds && seconds <= maxSeconds && nanos >= 0 && nanos < 1_000_000_000;
 }
 
 function readInt64(bytes: Uint8Array, start: number, end: number): bigint {
@@ -218,7 +223,7 @@ const metadataMaps: Shape = { 4: { map: true, shape: undefined }, 5: { map: true
  * Layout of the Resource: metadata { create_time, version, name, labels, annotations }, body. Everything
  * that counts as content lies behind the version, so that comparing and hashing are one range each.
  *
- * @param name `namespace/name` as bytes.
+ * @param name `namespace/name` as bytes; undefined = as it stands in `bytes`.
  * @param bodyType full type URL of the body, as bytes.
  * @throws MalformedError where labels, annotations or body are no protobuf messages.
  */
@@ -226,16 +231,18 @@ export function encodeResource(
   bytes: Buffer,
   parts: ResourceParts,
   key: string,
-  name: Buffer,
+  name: Buffer | undefined,
   bodyType: Buffer,
   shape: Shape,
   arena: Arena,
 ): Resource {
   const hasTime = parts.createStart >= 0 && validTimestamp(bytes, parts.createStart, parts.createEnd);
+  parts.timeIsInvalid = !hasTime && parts.createStart >= 0;
+  const nameLength = name === undefined ? parts.nameEnd - parts.nameStart : name.length;
   const timeLength = hasTime ? parts.createEnd - parts.createStart : defaultCreateTime.length;
   const valueLength = parts.valueStart < 0 ? 0 : parts.valueEnd - parts.valueStart;
   const mapBytes = spanBytes(parts.labels) + spanBytes(parts.annotations);
-  const metadataLength = fieldSize(timeLength) + fieldSize(versionLength) + fieldSize(name.length) + mapBytes;
+  const metadataLength = fieldSize(timeLength) + fieldSize(versionLength) + fieldSize(nameLength) + mapBytes;
   const bodyLength = fieldSize(bodyType.length) + (valueLength === 0 ? 0 : fieldSize(valueLength));
   const resourceLength = fieldSize(metadataLength) + fieldSize(bodyLength);
   const anyLength = anyHeader.length + varintSize(resourceLength) + resourceLength;
@@ -247,20 +254,25 @@ export function encodeResource(
   let at = start;
   chunk[at++] = 0x12;
   at = writeVarint(chunk, at, anyLength);
-  at += anyHeader.copy(chunk, at);
+  chunk.set(anyHeader, at);
+  at += anyHeader.length;
   at = writeVarint(chunk, at, resourceLength);
   chunk[at++] = 0x0a;
   at = writeVarint(chunk, at, metadataLength);
   chunk[at++] = 0x12;
   at = writeVarint(chunk, at, timeLength);
-  at += hasTime ? bytes.copy(chunk, at, parts.createStart, parts.createEnd) : defaultCreateTime.copy(chunk, at);
+  const time = hasTime ? bytes : defaultCreateTime;
+  const timeStart = hasTime ? parts.createStart : 0;
+  for (let i = 0; i < timeLength; i++) chunk[at++] = time[timeStart + i] as number;
   chunk[at++] = 0x1a;
   chunk[at++] = versionLength;
   at += versionLength;
   const contentOffset = at - start;
   chunk[at++] = 0x0a;
-  at = writeVarint(chunk, at, name.length);
-  at += name.copy(chunk, at);
+  at = writeVarint(chunk, at, nameLength);
+  if (name === undefined) bytes.copy(chunk, at, parts.nameStart, parts.nameEnd);
+  else chunk.set(name, at);
+  at += nameLength;
   const mapsStart = at;
   at = writeSpans(chunk, at, bytes, parts.labels);
   at = writeSpans(chunk, at, bytes, parts.annotations);
@@ -269,7 +281,8 @@ export function encodeResource(
   at = writeVarint(chunk, at, bodyLength);
   chunk[at++] = 0x0a;
   at = writeVarint(chunk, at, bodyType.length);
-  at += bodyType.copy(chunk, at);
+  chunk.set(bodyType, at);
+  at += bodyType.length;
   if (valueLength > 0) {
     chunk[at++] = 0x12;
     at = writeVarint(chunk, at, valueLength);
@@ -277,15 +290,39 @@ export function encodeResource(
     at += bytes.copy(chunk, at, parts.valueStart, parts.valueEnd);
     canonicalise(chunk, valueStart, at, shape);
   }
-  return { key, version: '', chunk, start, end: at, contentOffset, seen: 0 };
+  return new EncodedResource(key, chunk, start, at, contentOffset);
 }
 
-/** Computes the content version, writes it into the bytes and commits them. */
+/** Keeps its version in its bytes only: a hundred thousand short texts are work for the garbage collector. */
+class EncodedResource implements Resource {
+  readonly key: string;
+  chunk: Buffer;
+  start: number;
+  end: number;
+  readonly contentOffset: number;
+  seen = 0;
+  at = -1;
+
+  constructor(key: string, chunk: Buffer, start: number, end: number, contentOffset: number) {
+    this.key = key;
+    this.chunk = chunk;
+    this.start = start;
+    this.end = end;
+    this.contentOffset = contentOffset;
+  }
+
+  get version(): string {
+    const end = this.start + this.contentOffset;
+    return this.chunk.toString('latin1', end - versionLength, end);
+  }
+}
+
+/** Computes the content version, writes it into the bytes and commits them. Before that there is no version. */
 export function sealResource(resource: Resource, arena: Arena): Resource {
   const { chunk, start, end, contentOffset } = resource;
   const digest = hash('sha256', chunk.subarray(start + contentOffset, end), 'base64url');
-  const version = digest.slice(0, versionLength);
-  chunk.write(version, start + contentOffset - versionLength, versionLength, 'latin1');
+  const versionStart = start + contentOffset - versionLength;
+  for (let i = 0; i < versionLength; i++) chunk[versionStart + i] = digest.charCodeAt(i);
   arena.commit(end - start);
-  return { key: resource.key, version, chunk, start, end, contentOffset, seen: resource.seen };
+  return resource;
 }

@@ -1,5 +1,5 @@
 import type { Resource } from '../model/resource.ts';
-import { root } from './root.ts';
+import { decodeMessage, root } from './root.ts';
 
 /** A decoded `istio.mcp.v1alpha1.Resource`, for people and tools; never on the push path. */
 export type ResourceView = {
@@ -28,10 +28,10 @@ type PlainResource = {
 
 const resourceType = () => root().lookupType('istio.mcp.v1alpha1.Resource');
 
-/** Decodes the bytes of one `istio.mcp.v1alpha1.Resource`. @throws where they are none. */
+/** Decodes the bytes of one `istio.mcp.v1alpha1.Resource`. @throws MalformedError where they are none. */
 export function viewResourceBytes(bytes: Uint8Array): ResourceView {
   const type = resourceType();
-  const plain = type.toObject(type.decode(bytes), { longs: Number }) as PlainResource;
+  const plain = type.toObject(decodeMessage(type, bytes), { longs: Number }) as PlainResource;
   const { metadata = {}, body = {} } = plain;
   return {
     name: metadata.name ?? '',

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import { MalformedError } from './scan.ts';
 
 /** The folder that holds package.json and proto/, from the sources and from dist/ alike. */
 export function packageRoot(): string {
@@ -40,4 +41,17 @@ let cached: protobuf.Root | undefined;
 export function root(): protobuf.Root {
   cached ??= load();
   return cached;
+}
+
+/**
+ * Decodes with the plain Reader: the one that protobufjs takes for Buffers clips a text that runs past the end of its
+ * message instead of refusing it (7.6.6 reader_buffer.js).
+ * @throws MalformedError where the bytes are no such message.
+ */
+export function decodeMessage(type: protobuf.Type, bytes: Uint8Array): protobuf.Message {
+  try {
+    return type.decode(new protobuf.Reader(bytes));
+  } catch (error) {
+    throw new MalformedError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
 }

@@ -1,6 +1,7 @@
 import type { Shape } from './canonical.ts';
 
 const map = { map: true, shape: undefined } as const;
+const numberMap = { ...map, numberKeys: true } as const;
 const message = (shape: Shape) => ({ map: false, shape });
 
 /** google.protobuf.Struct: a map whose values hold structs and lists again. */
@@ -20,7 +21,8 @@ const trafficPolicy: Shape = {
 
 /**
  * Which fields of each body are, or lead to, maps. Field numbers: istio.io/api networking/v1alpha3,
- * security/v1beta1, type/v1beta1 at 1.24.0; none of them was ever renumbered.
+ * security/v1beta1, type/v1beta1 at 1.24.0; none of them was ever renumbered. The dropped ones are reserved since:
+ * istiod passes over them, but a source of their time still writes them in random order.
  */
 export const shapes: Readonly<Record<string, Shape>> = {
   'istio.networking.v1alpha3.ServiceEntry': { 6: message(workloadEntry), 9: message(workloadSelector) },
@@ -29,7 +31,12 @@ export const shapes: Readonly<Record<string, Shape>> = {
   'istio.networking.v1alpha3.VirtualService': {
     3: message({
       1: message({ 5: map, 7: map, 9: map, 12: map }),
-      2: message({ 7: message(headers) }),
+      // Up to 1.4: append_response_headers, append_request_headers.
+      2: message({ 4: map, 6: map, 7: message(headers) }),
+      // Up to 1.4: append_headers, append_response_headers, append_request_headers.
+      11: map,
+      13: map,
+      15: map,
       16: message(headers),
     }),
     4: message({ 1: message({ 4: map }) }),
@@ -43,10 +50,13 @@ export const shapes: Readonly<Record<string, Shape>> = {
   'istio.networking.v1alpha3.Gateway': { 2: map },
   'istio.networking.v1alpha3.Sidecar': { 1: message(workloadSelector) },
   'istio.networking.v1alpha3.EnvoyFilter': {
+    // Up to 1.5: workload_labels, filters.
+    1: map,
+    2: message({ 5: message(struct) }),
     3: message(workloadSelector),
     4: message({ 2: message({ 2: message({ 2: map }) }), 3: message({ 2: message(struct) }) }),
   },
   'istio.security.v1beta1.AuthorizationPolicy': { 1: message(workloadSelector) },
-  'istio.security.v1beta1.PeerAuthentication': { 1: message(workloadSelector), 3: map },
+  'istio.security.v1beta1.PeerAuthentication': { 1: message(workloadSelector), 3: numberMap },
   'istio.security.v1beta1.RequestAuthentication': { 1: message(workloadSelector) },
 };

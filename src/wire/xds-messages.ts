@@ -1,4 +1,4 @@
-import { root } from './root.ts';
+import { decodeMessage, root } from './root.ts';
 
 /** The part of a DiscoveryRequest that the exchange looks at. */
 export type DiscoveryRequest = {
@@ -14,17 +14,18 @@ export type DiscoveryRequest = {
 const requestType = () => root().lookupType('envoy.service.discovery.v3.DiscoveryRequest');
 const responseType = () => root().lookupType('envoy.service.discovery.v3.DiscoveryResponse');
 
-/** @throws where the bytes are no such message. */
+/** @throws MalformedError where the bytes are no such message. */
 export function decodeDiscoveryRequest(bytes: Buffer): DiscoveryRequest {
   const type = requestType();
-  const plain = type.toObject(type.decode(bytes), { arrays: true }) as Partial<DiscoveryRequest>;
+  const plain = type.toObject(decodeMessage(type, bytes), { arrays: true }) as Partial<DiscoveryRequest>;
+  const error = plain.errorDetail;
   return {
     versionInfo: plain.versionInfo ?? '',
     resourceNames: plain.resourceNames ?? [],
     typeUrl: plain.typeUrl ?? '',
     responseNonce: plain.responseNonce ?? '',
     ...(plain.node ? { node: { ...plain.node, id: plain.node.id ?? '', cluster: plain.node.cluster ?? '' } } : {}),
-    ...(plain.errorDetail ? { errorDetail: plain.errorDetail } : {}),
+    ...(error ? { errorDetail: { code: error.code ?? 0, message: error.message ?? '' } } : {}),
   };
 }
 
@@ -51,10 +52,10 @@ export type DiscoveryResponse = {
   readonly resources: readonly ResponseResource[];
 };
 
-/** @throws where the bytes are no such message. */
+/** @throws MalformedError where the bytes are no such message. */
 export function decodeDiscoveryResponse(bytes: Buffer): DiscoveryResponse {
   const type = responseType();
-  const plain = type.toObject(type.decode(bytes), { defaults: true, arrays: true }) as Omit<
+  const plain = type.toObject(decodeMessage(type, bytes), { defaults: true, arrays: true }) as Omit<
     DiscoveryResponse,
     'resources'
   > & {

@@ -87,6 +87,7 @@ export class AdsExchange {
           log.warn({ node: this.#nodeId, typeUrl, ms: pump.ackWarnMs }, 'istiod has not acknowledged a push yet');
         }
       },
+      onIdle: () => this.#recycleIfIdle(),
       onGiveUp: (reason, error) => this.#giveUp(reason, error),
     });
     if (options.recycleMs !== undefined) {
@@ -152,6 +153,12 @@ export class AdsExchange {
 
   /** The stream is over; nothing is sent after this. */
   close(): void {
+    if (this.#closed) return;
+    this.#stop();
+    this.#options.reporter.pushStreamEnded('peer');
+  }
+
+  #stop(): void {
     this.#closed = true;
     this.#recycle?.cancel();
     this.#pump.close();
@@ -199,7 +206,6 @@ export class AdsExchange {
       log.warn({ node: this.#nodeId, typeUrl, peerSays: nack.slice(0, 1000) }, 'the peer refused a push');
     }
     this.#pump.answered();
-    this.#recycleIfIdle();
   }
 
   /** Everything that this peer lacks now and may have. */
@@ -215,7 +221,11 @@ export class AdsExchange {
       const snapshot = this.#view.snapshot(kind.id);
       if (snapshot === undefined) continue;
       const { version } = snapshot;
-      if (subscription.sent?.version === version || subscription.tooLarge === version) continue;
+      if (subscription.sent?.version === version) {
+        subscription.tooLarge = undefined;
+        continue;
+      }
+      if (subscription.tooLarge === version) continue;
       const profile = this.#profile ?? profileOf('', this.#options.istiodVersion);
       const frame = frameOf(snapshot, profile);
       if (profile.maxResponseBytes !== undefined && frame.length + 256 > profile.maxResponseBytes) {
@@ -264,7 +274,7 @@ export class AdsExchange {
 
   #end(reason: PushStreamEnd, code: number, details: string): void {
     if (this.#closed) return;
-    this.close();
+    this.#stop();
     this.#options.reporter.pushStreamEnded(reason);
     this.#options.log.info({ node: this.#nodeId, reason, details }, 'ending a stream to istiod');
     this.#transport.end(code, details);

@@ -1,0 +1,77 @@
+import type { IntakeMessage } from '../../src/intake/intake.ts';
+import type { Change } from '../../src/model/change.ts';
+import { type Kind, kindOf } from '../../src/model/kinds.ts';
+import type { Resource } from '../../src/model/resource.ts';
+import { Arena } from '../../src/wire/arena.ts';
+import { encodeResource, newResourceParts, scanResource, sealResource } from '../../src/wire/resource-frame.ts';
+import { encodeResourceMessage, viewResource } from '../../src/wire/resource-view.ts';
+import { root } from '../../src/wire/root.ts';
+
+/** The kind of this name. @throws where there is none. */
+export function requireKind(name: string, group = 'networking.istio.io'): Kind {
+  const kind = kindOf(group, name);
+  if (kind === undefined) throw new Error(`no kind ${group}/${name}`);
+  return kind;
+}
+
+export const serviceEntry = requireKind('ServiceEntry');
+export const workloadEntry = requireKind('WorkloadEntry');
+
+/** A ServiceEntry body. */
+export function serviceEntryBody(spec: Readonly<Record<string, unknown>>): Buffer {
+  return Buffer.from(root().lookupType(serviceEntry.body).encode(spec).finish());
+}
+
+/** A good resource as a legacy server sends it; `content` is told apart by the host of its body. */
+export function legacyResource(name: string, content = 'a', bodyType = serviceEntry.body): Buffer {
+  return encodeResourceMessage({
+    name,
+    createTime: new Date(0),
+    bodyType,
+    body: serviceEntryBody({ hosts: [content] }),
+  });
+}
+
+/** The content that {@link legacyResource} or {@link newResource} was given. */
+export function contentOf(resource: Resource): string {
+  const body = root().lookupType(serviceEntry.body).decode(viewResource(resource).body);
+  return (body as unknown as { hosts: string[] }).hosts.join();
+}
+
+/** One message of a source. */
+export function messageOf(
+  resources: readonly Uint8Array[],
+  options: { full?: boolean; removed?: readonly string[] } = {},
+): IntakeMessage {
+  const spans: number[] = [];
+  let at = 0;
+  for (const { length } of resources) {
+    spans.push(at, at + length);
+    at += length;
+  }
+  return { bytes: Buffer.concat(resources), spans, removed: options.removed ?? [], full: options.full ?? true };
+}
+
+const bodyType = Buffer.from(`type.googleapis.com/${serviceEntry.body}`);
+
+/** An encoded resource, as the intake makes it. */
+export function newResource(key: string, content = 'a', arena = new Arena()): Resource {
+  const bytes = legacyResource(key, content);
+  const parts = newResourceParts();
+  scanResource(bytes, 0, bytes.length, parts);
+  return sealResource(encodeResource(bytes, parts, key, undefined, bodyType, {}, arena), arena);
+}
+
+/** A change that says nothing but what is given. */
+export function newChange(parts: Partial<Change>): Change {
+  return {
+    upserts: [],
+    missing: [],
+    confirmed: [],
+    quarantined: [],
+    full: true,
+    received: 0,
+    repairs: { bareNames: 0, createTimes: 0, duplicates: 0 },
+    ...parts,
+  };
+}

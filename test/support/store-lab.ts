@@ -1,0 +1,71 @@
+import { Intake } from '../../src/intake/intake.ts';
+import type { Kind } from '../../src/model/kinds.ts';
+import { Store } from '../../src/store/store.ts';
+import { FakeClock } from './fake-clock.ts';
+import { MemoryReporter } from './memory-reporter.ts';
+import { legacyResource, messageOf } from './resources.ts';
+import { contentsOf } from './source-view.ts';
+
+/** Longer than any debounce of a {@link StoreLab}. */
+export const debounced = 1000;
+
+/** A store that is fed by sources through real intakes, on a fake clock. */
+export class StoreLab {
+  readonly clock = new FakeClock();
+  readonly reported = new MemoryReporter();
+  readonly store = new Store({
+    clock: this.clock,
+    reporter: this.reported.reporter,
+    debounce: { afterMs: 50, maxMs: debounced },
+  });
+  /** Kinds of each notification, sorted. */
+  readonly news: string[][] = [];
+  readonly #intakes = new Map<string, Intake>();
+
+  constructor() {
+    this.store.onChange((kinds) => this.news.push([...kinds].toSorted()));
+  }
+
+  addOrigin(origin: string, ...kinds: readonly Kind[]): void {
+    const rules = { defaultNamespace: 'default', namespaceIsExplicit: false };
+    for (const kind of kinds) this.#intakes.set(`${origin} ${kind.id}`, new Intake(kind, rules));
+    this.store.addOrigin(
+      origin,
+      kinds.map(({ id }) => id),
+    );
+  }
+
+  /** Delivers one message of `origin`. */
+  async deliver(
+    origin: string,
+    kind: Kind,
+    resources: readonly Uint8Array[],
+    options: Parameters<typeof messageOf>[1] = {},
+  ): Promise<void> {
+    const intake = this.#intakes.get(`${origin} ${kind.id}`);
+    if (intake === undefined) throw new Error(`origin ${origin} has no ${kind.id}`);
+    const change = await intake.take(messageOf(resources, options), this.store.holding(origin, kind.id));
+    this.store.apply(origin, kind.id, change);
+  }
+
+  /** Delivers a full message with these names and contents. */
+  async say(origin: string, kind: Kind, contents: Readonly<Record<string, string>>): Promise<void> {
+    await this.deliver(
+      origin,
+      kind,
+      Object.entries(contents).map(([name, content]) => legacyResource(name, content, kind.body)),
+    );
+  }
+
+  /** Lets every pending debounce end; returns the kinds of the notifications that came, and forgets them. */
+  flush(): string[][] {
+    this.clock.advance(debounced);
+    return this.news.splice(0);
+  }
+
+  /** Key → content of what is published; undefined where nothing is. */
+  published(kind: Kind): Record<string, string> | undefined {
+    const snapshot = this.store.snapshot(kind.id);
+    return snapshot === undefined ? undefined : contentsOf(snapshot.resources);
+  }
+}

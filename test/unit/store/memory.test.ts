@@ -1,0 +1,147 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Intake } from '../../../src/intake/intake.ts';
+import { type Resource, sizeOf } from '../../../src/model/resource.ts';
+import { Holding } from '../../../src/store/holding.ts';
+import { resourceBytes } from '../../../src/wire/resource-view.ts';
+import { legacyResource, messageOf, newChange, newResource, serviceEntry } from '../../support/resources.ts';
+import { contentsOf } from '../../support/source-view.ts';
+
+const kib = 1 << 10;
+const mib = 1 << 20;
+
+function memoryOf(holding: Holding): { live: number; held: number } {
+  const chunks = new Set([holding.arena.chunk]);
+  let live = 0;
+  for (const resource of holding.resources.values()) {
+    live += sizeOf(resource);
+    chunks.add(resource.chunk);
+  }
+  return { live, held: [...chunks].reduce((sum, { length }) => sum + length, 0) };
+}
+
+/** Twice what is live, 4 MiB of garbage, as much again until the next look, and a chunk. */
+function expectBounded(holding: Holding, largestMessage = 0): void {
+  const { live, held } = memoryOf(holding);
+  expect(held).toBeLessThanOrEqual(2 * live + 13 * mib + 2 * largestMessage);
+}
+
+const text = (bytes: number, salt: number | string) => `${salt}${'x'.repeat(bytes)}`;
+
+/** A source that speaks to a holding through a real intake. */
+function newSource() {
+  const holding = new Holding();
+  const intake = new Intake(serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false });
+  return {
+    holding,
+    say: async (resources: readonly Buffer[], full = true): Promise<boolean> => {
+      const change = await intake.take(messageOf(resources, { full }), holding);
+      holding.apply(change, new Date(0));
+      return holding.compact();
+    },
+  };
+}
+
+describe('compaction', () => {
+  test('moves what is live, keeps every byte of it and the identity of every resource', async () => {
+    const { holding, say } = newSource();
+    const all = Array.from({ length: 800 }, (_, i) => legacyResource(`a/${i}`, text(20 * kib, i)));
+    const few = all.filter((_, i) => i % 5 === 0);
+    await say(all);
+    const resources = [...holding.resources.values()].filter((_, i) => i % 5 === 0);
+    const before = resources.map((resource) => ({
+      chunk: resource.chunk,
+      bytes: Buffer.from(resourceBytes(resource)),
+    }));
+    expect(await say(few)).toBe(true);
+    expect(holding.resources.size).toBe(resources.length);
+    for (const [i, resource] of resources.entries()) {
+      // Plain comparisons: vitest would look at every byte of every chunk.
+      expect(holding.resources.get(resource.key) === resource, resource.key).toBe(true);
+      expect(resource.chunk === before[i]?.chunk, resource.key).toBe(false);
+      expect(resourceBytes(resource).equals(before[i]?.bytes ?? Buffer.alloc(0)), resource.key).toBe(true);
+    }
+    const { live, held } = memoryOf(holding);
+    expect(held).toBeLessThanOrEqual(live + 2 * mib);
+    const { offset } = holding.arena;
+    expect(await say(few)).toBe(false);
+    expect(holding.arena.offset, 'what moved is not known any more').toBe(offset);
+  });
+
+  test('has nothing to do while little was replaced', () => {
+    const holding = new Holding();
+    holding.apply(newChange({ upserts: [newResource('a/1', 'x', holding.arena)] }), new Date(0));
+    const { arena } = holding;
+    expect(holding.compact()).toBe(false);
+    expect(holding.arena).toBe(arena);
+  });
+
+  test('gives back what a removal of nearly everything leaves', async () => {
+    const { holding, say } = newSource();
+    const resources = Array.from({ length: 640 }, (_, i) => legacyResource(`a/${i}`, text(32 * kib, i)));
+    await say(resources);
+    await say(resources.filter((_, i) => i % 32 === 0));
+    expect(holding.resources.size).toBe(20);
+    expectBounded(holding);
+  });
+});
+
+describe('memory stays within twice of what is live, plus a few MiB', () => {
+  test('while one resource after the other changes', async () => {
+    const { holding, say } = newSource();
+    for (let i = 0; i < 3000; i++) await say([legacyResource(`a/${i % 100}`, text(20 * kib, i))], false);
+    expect(holding.resources.size).toBe(100);
+    expectBounded(holding);
+  });
+
+  test('while small resources change beside a large one that does not', async () => {
+    const { holding, say } = newSource();
+    const large = legacyResource('a/large', text(1280 * kib, 'same'));
+    const round = Array.from({ length: 60 }, () => 0);
+    for (let i = 0; i < 60; i++) {
+      round[i] = i + 1;
+      await say([...round.map((value, n) => legacyResource(`a/${n}`, `${value}`)), large]);
+    }
+    expect(holding.resources.size).toBe(61);
+    expectBounded(holding, large.length);
+  });
+
+  test('while a source names each resource twice, in two forms', async () => {
+    const { holding, say } = newSource();
+    const round = Array.from({ length: 64 }, () => 0);
+    for (let i = 0; i < 64; i++) {
+      round[i] = i + 1;
+      const second = round.map((value, n) => legacyResource(`a/${n}`, text(32 * kib, value)));
+      await say([...round.map((_, n) => legacyResource(`a/${n}`, text(32 * kib, 'first'))), ...second]);
+    }
+    expect(holding.resources.size).toBe(64);
+    expectBounded(holding, 4 * mib);
+  });
+
+  test('for any sequence of updates, and the content is what was said last', async () => {
+    const size = fc.oneof(fc.nat(200), fc.nat(64 * kib), fc.constantFrom(600 * kib, 1100 * kib));
+    const update = fc.record({ key: fc.nat(30), size, gone: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(update, { minLength: 40, maxLength: 100, size: 'max' }), async (updates) => {
+        const { holding, say } = newSource();
+        const model = new Map<string, Buffer>();
+        for (const [i, one] of updates.entries()) {
+          const name = `a/${one.key}`;
+          if (one.gone) model.delete(name);
+          else model.set(name, legacyResource(name, text(one.size, i)));
+          await say([...model.values()]);
+          expectBounded(holding, 2 * mib);
+        }
+        expect([...holding.resources.keys()].toSorted()).toEqual([...model.keys()].toSorted());
+        const fresh = newSource();
+        await fresh.say([...model.values()]);
+        expect(contentsOf(holding.resources.values())).toEqual(contentsOf(fresh.holding.resources.values()));
+        const versions = ({ resources }: Holding) => new Map(Array.from(resources.values(), versionOf));
+        expect(versions(holding)).toEqual(versions(fresh.holding));
+      }),
+      { numRuns: 10 },
+    );
+  });
+});
+
+const versionOf = ({ key, version }: Resource): [string, string] => [key, version];

@@ -1,0 +1,94 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Resource } from '../../../src/model/resource.ts';
+import { VersionSum } from '../../../src/store/version-sum.ts';
+import { Arena } from '../../../src/wire/arena.ts';
+import { newResource } from '../../support/resources.ts';
+
+const arena = new Arena();
+const pool = Array.from({ length: 40 }, (_, i) => newResource(`a/${i}`, `${i}`, arena));
+const resource = fc.constantFrom(...pool);
+const set = fc.uniqueArray(resource, { maxLength: 12 });
+
+function sumOf(resources: readonly Resource[]): string {
+  const sum = new VersionSum();
+  for (const r of resources) sum.add(r);
+  return sum.toString();
+}
+
+test('does not depend on the order in which resources came', () => {
+  fc.assert(
+    fc.property(
+      set.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))),
+      ([list, shuffled]) => {
+        expect(sumOf(shuffled)).toBe(sumOf(list));
+      },
+    ),
+  );
+});
+
+test('forgets whatever left, whenever it left', () => {
+  fc.assert(
+    fc.property(set, set, fc.infiniteStream(fc.boolean()), (stay, leave, turns) => {
+      const sum = new VersionSum();
+      for (const r of leave) sum.add(r);
+      for (const r of stay) {
+        sum.add(r);
+        const next = turns.next().value === true ? leave.pop() : undefined;
+        if (next !== undefined) sum.remove(next);
+      }
+      for (const r of leave) sum.remove(r);
+      expect(sum.toString()).toBe(sumOf(stay));
+    }),
+  );
+});
+
+test('may take a resource away before it came', () => {
+  const [a, b] = pool as [Resource, Resource];
+  const sum = new VersionSum();
+  sum.remove(a);
+  sum.add(b);
+  sum.add(a);
+  expect(sum.toString()).toBe(sumOf([b]));
+});
+
+test('differs for different sets', () => {
+  const seen = new Map<string, string>();
+  fc.assert(
+    fc.property(set, (list) => {
+      const name = list
+        .map(({ key }) => key)
+        .toSorted()
+        .join();
+      const sum = sumOf(list);
+      expect(seen.get(sum) ?? name).toBe(name);
+      seen.set(sum, name);
+    }),
+    { numRuns: 1000 },
+  );
+  expect(seen.size).toBeGreaterThan(100);
+});
+
+test('takes every character of a version but the last for what it is', () => {
+  const withVersion = (version: string): Resource => ({
+    ...newResource('a/1'),
+    chunk: Buffer.from(version),
+    start: 0,
+    end: version.length,
+    contentOffset: version.length,
+  });
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  for (let place = 0; place < 15; place++) {
+    const versions = Array.from(alphabet, (character) => 'A'.repeat(place) + character + 'A'.repeat(15 - place));
+    expect(new Set(versions.map((version) => sumOf([withVersion(version)]))).size).toBe(64);
+  }
+});
+
+test('is a text of one length, whatever was added', () => {
+  fc.assert(
+    fc.property(set, (list) => {
+      expect(sumOf(list)).toMatch(/^[0-9a-v]{18}$/);
+    }),
+  );
+  expect(sumOf([])).toBe('0'.repeat(18));
+});
