@@ -34,6 +34,8 @@ export class CollectionProbe {
     for (const [collection, since] of remembered) {
       if (wanted.includes(collection) && nowMs - since < refusalTtlMs) this.#refused.set(collection, since);
     }
+    // As with a source that refuses everything: there would be nothing left to ask for.
+    if (this.#refused.size === wanted.length) this.#refused.clear();
     this.#groups = notEmpty([wanted.filter((collection) => !this.#refused.has(collection))]);
   }
 
@@ -42,9 +44,14 @@ export class CollectionProbe {
     return [...this.#accepted, ...(this.#groups[0] ?? [])];
   }
 
+  /** True where the source has proven that it serves anything; until then no refusal counts. */
+  get served(): boolean {
+    return this.#served;
+  }
+
   /** What the source does not know; empty until it has proven that it serves anything. */
   get refused(): Refusals {
-    return this.#served ? this.#refused : new Map();
+    return new Map(this.#served ? this.#refused : []);
   }
 
   /** The source sent something for a collection that was asked for. */

@@ -45,27 +45,36 @@ export async function watchFolder(folder: string, handlers: FolderHandlers): Pro
       handlers.onFinding(`${file}: ${messageOf(error)}; what it last said stays`);
     }
   };
-  // chokidar says 'ready' before it has said anything of files that it waits to see settle: an empty first state.
-  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) read(join(folder, file));
-  publish();
+  // chokidar does not say that it can't read the folder itself.
+  readdirSync(folder);
   const watcher = watch(folder, {
     ignoreInitial: true,
     awaitWriteFinish: { stabilityThreshold: settleMs, pollInterval: 50 },
   });
+  watcher.on('error', (error) => handlers.onFinding(`${folder}: ${messageOf(error)}`));
+  await new Promise<void>((resolve) => {
+    watcher.on('ready', () => resolve());
+  });
+  // Only now: what changes from here on is said. chokidar itself would begin with the files that it waits to see
+  // settle, one by one after an empty state.
+  for (const file of filesIn(folder)) read(file);
+  publish();
   const changed = (file: string) => {
     read(file);
     publish();
   };
-  return new Promise((resolve) => {
-    watcher
-      .on('add', changed)
-      .on('change', changed)
-      .on('unlink', (file) => {
-        if (files.delete(file)) publish();
-      })
-      .on('error', (error) => handlers.onFinding(`${folder}: ${messageOf(error)}`))
-      .on('ready', () => resolve(() => watcher.close()));
-  });
+  watcher
+    .on('add', changed)
+    .on('change', changed)
+    .on('unlink', (file) => {
+      if (files.delete(file)) publish();
+    });
+  return () => watcher.close();
+}
+
+function filesIn(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.flatMap((entry) => (entry.isDirectory() ? [] : [join(entry.parentPath, entry.name)])).sort();
 }
 
 function readFile(

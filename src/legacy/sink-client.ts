@@ -6,8 +6,9 @@ import type { Logger } from '../model/logger.ts';
 import type { Reporter } from '../model/reporter.ts';
 import { type HostPort, formatHostPort } from '../net/address.ts';
 import { Backoff, type BackoffOptions } from '../net/backoff.ts';
-import { newClient, openStream } from '../net/grpc.ts';
+import { newClient, openStream, whenConnected } from '../net/grpc.ts';
 import { encodeRequestResources, type ResourcesView } from '../wire/legacy-messages.ts';
+import { MalformedError } from '../wire/scan.ts';
 import { resourceSource } from '../wire/services.ts';
 import { CollectionProbe, type Refusals, refusalTtlMs } from './collection-probe.ts';
 import { SinkExchange } from './sink.ts';
@@ -18,6 +19,12 @@ const healthyMs = 10_000;
 
 /** A source that refuses a collection does so at once; a stream that lives so long has taken all of them. */
 const probeMs = 5000;
+
+/** So long may it take until the peer answers in HTTP/2; grpc-js itself waits for ever. */
+const connectMs = 20_000;
+
+/** How often to look for refusals that are old enough to be asked for again. */
+const refusalCheckMs = refusalTtlMs / 24;
 
 /** What is set once for one source. */
 export type SinkClientOptions = {
@@ -59,8 +66,8 @@ export type SourceConnection = {
 
 type Stream = ClientDuplexStream<Buffer, Buffer>;
 
-/** How one stream ended. */
-type End = { readonly code: number; readonly details: string };
+/** How one stream ended; `malformed`: by us, over a message that can't be decoded. */
+type End = { readonly code: number; readonly details: string; readonly malformed?: boolean };
 
 /** One stream while it lives. */
 type Session = {
@@ -68,6 +75,7 @@ type Session = {
   readonly exchange: SinkExchange;
   readonly started: number;
   readonly timers: Timer[];
+  /** Messages of collections that were asked for. */
   messages: number;
   /** Set where the end is our own doing. */
   end: End | 'ask again' | undefined;
@@ -90,12 +98,14 @@ export class SinkClient {
   #turn: Promise<void> = Promise.resolve();
   /** Collections that have ever spoken, or that count as empty. */
   readonly #settled = new Set<Collection>();
-  readonly #marked = new Set<Collection>();
+  /** What the target was told of refusals; undefined where it has to be told in any case. */
+  #told: Refusals | undefined;
 
   constructor(options: SinkClientOptions, target: SinkTarget, remembered: Refusals = new Map()) {
     this.#options = options;
     this.#target = target;
     this.#probe = new CollectionProbe(options.collections, remembered, options.clock.date().getTime());
+    this.#told = remembered.size === 0 ? remembered : undefined;
     this.#backoff = new Backoff(options.backoff, options.random);
     this.#connection = {
       state: 'connecting',
@@ -133,16 +143,22 @@ export class SinkClient {
     const exchange = new SinkExchange(inOrder(this.#probe.asked), this.#options.profile);
     const session: Session = { stream, exchange, started: clock.now(), timers: [], messages: 0, end: undefined };
     this.#session = session;
-    session.timers.push(clock.after(probeMs, () => this.#survived(session)));
+    const silence = `no answer in HTTP/2 within ${connectMs / 1000} s`;
+    const connecting = clock.after(connectMs, () => endSession(session, { code: 14, details: silence }));
+    session.timers.push(connecting);
+    whenConnected(client, () => {
+      connecting.cancel();
+      if (this.#session === session) session.timers.push(clock.after(probeMs, () => this.#survived(session)));
+    });
 
-    stream.on('metadata', () => this.#opened());
+    stream.on('metadata', () => this.#opened(session));
     stream.on('data', (bytes: Buffer) => {
       stream.pause();
       this.#inTurn(session, bytes).then(
         () => stream.resume(),
         (error: unknown) => {
-          session.end = { code: 13, details: messageOf(error) };
-          stream.cancel();
+          const malformed = error instanceof MalformedError;
+          endSession(session, { code: 13, details: messageOf(error), malformed });
         },
       );
     });
@@ -160,7 +176,8 @@ export class SinkClient {
     for (const request of exchange.initialRequests()) stream.write(encodeRequestResources(request));
   }
 
-  #opened(): void {
+  #opened(session: Session): void {
+    if (this.#session !== session || this.#stopped) return;
     const { name, address, log, reporter } = this.#options;
     reporter.sourceStreamOpened(name);
     this.#set({ state: 'connected', streams: this.#connection.streams + 1 });
@@ -170,16 +187,19 @@ export class SinkClient {
   /** One message at a time, over the end of a stream too: what an old stream left behind must not come later. */
   async #inTurn(session: Session, bytes: Buffer): Promise<void> {
     const before = this.#turn;
-    const turn = before.then(() => (this.#session === session ? this.#take(session, bytes) : undefined));
+    const turn = before.then(() => (this.#isLive(session) ? this.#take(session, bytes) : undefined));
     this.#turn = turn.catch(() => {});
     await turn;
+  }
+
+  /** False once the stream is over, or is to be. */
+  #isLive(session: Session): boolean {
+    return this.#session === session && session.end === undefined && !this.#stopped;
   }
 
   async #take(session: Session, bytes: Buffer): Promise<void> {
     const { name, reporter, log, clock, silentCollectionMs } = this.#options;
     const { exchange, stream } = session;
-    if (this.#connection.state !== 'connected') this.#opened();
-    session.messages++;
     const received = exchange.receive(bytes);
     const { message, reply } = received;
     const { collection } = message;
@@ -188,38 +208,41 @@ export class SinkClient {
       await this.#target.accept(collection, message, received.full);
       this.#settled.add(collection);
       this.#probe.answered();
-      this.#markRefused();
+      this.#tellRefused();
       reporter.sourceAcked(name, collection);
     } else {
       reporter.sourceNacked(name, 'other', received.code);
       log.warn({ source: name, collection: collection.slice(0, 200) }, 'the source sent a collection nobody asked for');
     }
-    if (this.#session !== session) return;
+    if (!this.#isLive(session)) return;
     stream.write(encodeRequestResources(reply));
+    if (!received.accepted) return;
+    session.messages++;
     if (session.messages === 1) session.timers.push(clock.after(silentCollectionMs, () => this.#markSilent()));
-    const allAnswered = exchange.answered.size === this.#probe.asked.length;
-    if (allAnswered || clock.now() - session.started >= probeMs) this.#survived(session);
+    if (exchange.answered.size === this.#probe.asked.length) this.#survived(session);
   }
 
   /** The source took everything that it was asked for. */
   #survived(session: Session): void {
-    if (this.#session !== session || this.#connection.state !== 'connected') return;
+    if (!this.#isLive(session)) return;
     const more = this.#probe.survived();
-    this.#markRefused();
+    this.#tellRefused();
     if (!more) return;
     this.#options.log.info({ source: this.#options.name }, 'reconnecting to ask for more collections');
-    session.end = 'ask again';
-    session.stream.cancel();
+    endSession(session, 'ask again');
   }
 
-  #markRefused(): void {
-    for (const collection of this.#probe.refused.keys()) {
-      if (this.#marked.has(collection)) continue;
-      this.#marked.add(collection);
+  /** Once the source has proven that it serves something, what it refuses counts as empty, and is remembered. */
+  #tellRefused(): void {
+    const { refused, served } = this.#probe;
+    this.#set({ refused });
+    if (!served || (this.#told !== undefined && isSame(this.#told, refused))) return;
+    this.#told = refused;
+    for (const collection of refused.keys()) {
       this.#settled.add(collection);
       this.#target.markEmpty(collection, 'unsupported');
     }
-    this.#set({ refused: this.#probe.refused });
+    this.#target.remember(refused);
   }
 
   /** A source that serves others and never speaks of a collection has nothing in it (legacy: version "" is never pushed). */
@@ -241,15 +264,14 @@ export class SinkClient {
     const { name, clock, log, reporter } = this.#options;
     reporter.sourceStreamEnded(name, end.code);
     const now = clock.date().getTime();
-    if (this.#probe.ended(end.code, end.details, now)) {
+    const isRefusal = this.#probe.ended(end.code, end.details, now);
+    this.#tellRefused();
+    if (isRefusal) {
       const refused = [...this.#probe.refused.keys()];
       log.warn(
         { source: name, details: end.details.slice(0, 500), refused },
         'the source does not know a collection; asking without',
       );
-      this.#marked.clear();
-      this.#target.remember(this.#probe.refused);
-      this.#set({ refused: this.#probe.refused });
       this.#connect();
       return;
     }
@@ -266,10 +288,13 @@ export class SinkClient {
     this.#retry = clock.after(wait, () => this.#connect());
   }
 
-  #explain({ code, details }: End): IsthmusError {
+  #explain({ code, details, malformed }: End): IsthmusError {
     const { name, address, maxMessageBytes } = this.#options;
     const subject = `source ${name} (${formatHostPort(address)})`;
     const text = details.slice(0, 500);
+    if (malformed === true) {
+      return new IsthmusError('MESSAGE_MALFORMED', subject, `it sent a message that is no Resources: ${text}`);
+    }
     if (code === 8 && /larger than max|message larger/i.test(details)) {
       return new IsthmusError(
         'MESSAGE_TOO_LARGE',
@@ -285,17 +310,19 @@ export class SinkClient {
         hint: 'is this the port of a legacy MCP server (istio.mcp.v1alpha1)?',
       });
     }
+    if (code === 14 && details.includes('Protocol error')) {
+      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not speak gRPC, or only with TLS: ${text}`, {
+        hint: 'is this the plaintext port of a legacy MCP server (istio.mcp.v1alpha1)?',
+      });
+    }
     if (code === 14) return new IsthmusError('UNREACHABLE', subject, text);
     return new IsthmusError('STREAM_ENDED', subject, code === 0 ? 'the source ended it' : `code ${code}: ${text}`);
   }
 
   #askAgainDaily(): void {
-    this.#daily = this.#options.clock.after(refusalTtlMs, () => {
-      if (this.#probe.forgetOldRefusals(this.#options.clock.date().getTime())) {
-        this.#marked.clear();
-        if (this.#session !== undefined) this.#session.end = 'ask again';
-        this.#session?.stream.cancel();
-      }
+    this.#daily = this.#options.clock.after(refusalCheckMs, () => {
+      const isDue = this.#probe.forgetOldRefusals(this.#options.clock.date().getTime());
+      if (isDue && this.#session !== undefined) endSession(this.#session, 'ask again');
       this.#askAgainDaily();
     });
   }
@@ -307,6 +334,16 @@ export class SinkClient {
         : { since: this.#options.clock.date() };
     this.#connection = { ...this.#connection, ...since, ...change };
   }
+}
+
+/** Ends a stream of our own accord; the first reason counts. */
+function endSession(session: Session, why: NonNullable<Session['end']>): void {
+  session.end ??= why;
+  session.stream.cancel();
+}
+
+function isSame(a: Refusals, b: Refusals): boolean {
+  return a.size === b.size && [...a].every(([collection, since]) => b.get(collection) === since);
 }
 
 /** ServiceEntries last: they are what every source has, and once the last question is answered, all were taken. */

@@ -58,6 +58,8 @@ export class SourceServer {
     });
     call.sendMetadata(new Metadata());
     call.on('data', (bytes: Buffer) => {
+      // To write behind the end would take the status with it, and leave the sink waiting for ever.
+      if (!this.#streams.has(exchange)) return;
       let request: RequestResources;
       try {
         request = decodeRequestResources(bytes);

@@ -1,6 +1,8 @@
+import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream';
 import {
   type ChannelOptions,
   Client,
+  connectivityState,
   credentials,
   Server,
   ServerCredentials,
@@ -105,7 +107,29 @@ export function newClient(address: HostPort, options: ChannelOptions = {}): Clie
   });
 }
 
-/** Opens a stream of a raw method. */
+/** Calls `connected` once the peer has answered in HTTP/2; never, where the client is closed before. */
+export function whenConnected(client: Client, connected: () => void): void {
+  const channel = client.getChannel();
+  const look = () => {
+    const state = channel.getConnectivityState(false);
+    if (state === connectivityState.READY) connected();
+    else if (state !== connectivityState.SHUTDOWN)
+      channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, look);
+  };
+  look();
+}
+
+/**
+ * Opens a stream of a raw method. While it is paused, no further message is read: what the peer sends meanwhile fills
+ * the window, and waits.
+ */
 export function openStream(client: Client, method: RawMethod) {
-  return client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
+  // grpc-js reads up to as many messages ahead as the default says when it makes the stream, of any size.
+  const messagesAhead = getDefaultHighWaterMark(true);
+  setDefaultHighWaterMark(true, 0);
+  try {
+    return client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
+  } finally {
+    setDefaultHighWaterMark(true, messagesAhead);
+  }
 }

@@ -1,0 +1,189 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SourceServer } from '../../../src/legacy/source-server.ts';
+import type { SourceView } from '../../../src/legacy/source.ts';
+import { eventually } from '../../support/eventually.ts';
+import { legacyResource } from '../../support/resources.ts';
+import { ScriptedSink } from '../../support/scripted-sink.ts';
+import { gw, se, SinkLab, we } from '../../support/sink-lab.ts';
+
+const loopback = { host: '127.0.0.1', port: 0 };
+
+let server: SourceServer;
+let port: number;
+const sinks: ScriptedSink[] = [];
+
+/** A state with these services (name → content), and with no workload. */
+function viewOf(version: string, services: Readonly<Record<string, string>> = {}): SourceView {
+  const resources = Object.entries(services).map(([name, content]) => legacyResource(name, content));
+  return new Map([
+    [se, { version, resources }],
+    [we, { version: 'none', resources: [] }],
+  ]);
+}
+
+beforeEach(async () => {
+  server = new SourceServer(viewOf('1', { 'x/1': 'one' }));
+  port = await server.listen(loopback);
+});
+
+afterEach(async () => {
+  await Promise.all(sinks.splice(0).map((sink) => sink.close()));
+  await server.stop(0);
+});
+
+function connect(): ScriptedSink {
+  const sink = new ScriptedSink(port);
+  sinks.push(sink);
+  return sink;
+}
+
+describe('one stream', () => {
+  test('is opened with headers before anything is asked', async () => {
+    const sink = connect();
+    await eventually(() => sink.opened);
+    expect([sink.messages, sink.status, server.connected]).toEqual([[], undefined, 1]);
+  });
+
+  test('gives whole states under nonces counted from 1, also empty ones', async () => {
+    const sink = connect();
+    sink.request(we);
+    sink.request(se, '', { incremental: true });
+    await eventually(() => sink.messages.length === 2);
+    const empty = { incremental: false, removedResources: [] };
+    expect(sink.messages).toMatchObject([
+      { ...empty, collection: we, nonce: '1', systemVersionInfo: 'none', resources: [] },
+      { ...empty, collection: se, nonce: '2', systemVersionInfo: '1', resources: [{ metadata: { name: 'x/1' } }] },
+    ]);
+  });
+
+  test('has at most one unanswered message per collection; what changes meanwhile is one message', async () => {
+    const sink = connect();
+    sink.request(se);
+    await eventually(() => sink.messages.length === 1);
+    server.update(viewOf('2', { 'x/1': 'zwei' }));
+    server.update(viewOf('3', { 'x/1': 'drei' }));
+    sink.request(we);
+    await eventually(() => sink.messages.length === 2);
+    expect(sink.collections).toEqual([se, we]);
+    sink.request(se, '1');
+    await eventually(() => sink.messages.length === 3);
+    expect(sink.messages[2]).toMatchObject({ collection: se, nonce: '3', systemVersionInfo: '3' });
+  });
+
+  test('ends with OK when the sink says that no more comes', async () => {
+    const sink = connect();
+    sink.request(se);
+    sink.end();
+    await eventually(() => sink.status !== undefined && server.connected === 0);
+    expect(sink.status?.code).toBe(0);
+  });
+
+  test('of a sink that vanishes is forgotten', async () => {
+    const [stays, goes] = [connect(), connect()];
+    await eventually(() => server.connected === 2);
+    await goes.close();
+    await eventually(() => server.connected === 1);
+    stays.request(se);
+    await eventually(() => stays.messages.length === 1);
+    server.update(viewOf('2'));
+    expect(server.connected).toBe(1);
+  });
+});
+
+describe('a stream is ended with INVALID_ARGUMENT', () => {
+  test.each([
+    ['alone', [gw]],
+    ['before others', [gw, se, we]],
+    ['among others', [se, gw, we, 'k8s/core/v1/pods']],
+    ['after others', [se, we, gw]],
+  ])('naming the first unknown collection that is asked for %s', async (_where, collections) => {
+    const sink = connect();
+    sink.requestAll(...collections);
+    await eventually(() => sink.status !== undefined);
+    expect(sink.status).toEqual({ code: 3, details: `unsupported collection "${gw}"` });
+    await eventually(() => server.connected === 0);
+  });
+
+  test.each([
+    ['is cut short', Buffer.from([0x12, 0x7f, 0x01])],
+    ['is a group', Buffer.from([0x13])],
+  ])('when a request %s', async (_what, bytes) => {
+    const sink = connect();
+    sink.request(se);
+    sink.sendBytes(bytes);
+    sink.request(we);
+    await eventually(() => sink.status !== undefined);
+    expect(sink.status).toEqual({ code: 3, details: 'this is no RequestResources' });
+  });
+
+  test('and other sinks do not notice', async () => {
+    const [good, bad] = [connect(), connect()];
+    good.request(se);
+    bad.request(gw);
+    await eventually(() => bad.status !== undefined && good.messages.length === 1);
+    server.update(viewOf('2'));
+    good.request(se, '1');
+    await eventually(() => good.messages.length === 2);
+    expect(good.status).toBeUndefined();
+  });
+});
+
+test('a request of more than 4 MiB ends its stream', async () => {
+  const sink = connect();
+  sink.request(se, 'x'.repeat(4 << 20));
+  await eventually(() => sink.status !== undefined);
+  expect(sink.status?.code).toBe(8);
+});
+
+test('stopping ends every stream with UNAVAILABLE, and returns', async () => {
+  const both = [connect(), connect()];
+  await eventually(() => server.connected === 2);
+  await server.stop(3_600_000);
+  await eventually(() => both.every(({ status }) => status !== undefined));
+  expect(both.map(({ status }) => status)).toEqual([
+    { code: 14, details: 'server canceled watch' },
+    { code: 14, details: 'server canceled watch' },
+  ]);
+});
+
+describe('with a real sink', () => {
+  let lab: SinkLab;
+
+  beforeEach(() => {
+    lab = new SinkLab(port);
+    lab.client.start();
+  });
+
+  afterEach(() => lab.stop());
+
+  test('every state arrives, what it does not know counts as empty', async () => {
+    await eventually(() => lab.sync(gw) === 'unsupported' && lab.sync(we) === 'synced');
+    await eventually(() => lab.held()['x/1'] === 'one');
+    server.update(viewOf('2', { 'x/1': 'eins', 'x/2': 'two' }));
+    await eventually(() => lab.held()['x/2'] === 'two');
+    expect(lab.held()).toEqual({ 'x/1': 'eins', 'x/2': 'two' });
+    server.update(viewOf('3'));
+    await eventually(() => Object.keys(lab.held()).length === 0);
+    expect([lab.sync(se), lab.refused]).toEqual(['synced', [gw]]);
+  });
+
+  test('a server that restarts with another state is caught up with', async () => {
+    await eventually(() => lab.held()['x/1'] === 'one');
+    await server.stop(0);
+    expect(await lab.failure()).toMatch(/127\.0\.0\.1/);
+    expect(lab.held()).toEqual({ 'x/1': 'one' });
+    server = new SourceServer(viewOf('1', { 'x/2': 'two' }));
+    await server.listen({ ...loopback, port });
+    await lab.retry();
+    await eventually(() => lab.held()['x/2'] === 'two');
+    expect(lab.held()).toEqual({ 'x/2': 'two' });
+  });
+});
+
+test('a port that is in use is named', async () => {
+  const second = new SourceServer(viewOf('1'));
+  await expect(second.listen({ ...loopback, port })).rejects.toMatchObject({
+    code: 'LISTEN_FAILED',
+    message: `127.0.0.1:${port}: cannot listen: the port is in use`,
+  });
+});
