@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants } from 'node:fs';
 import { adminRoutes, healthRoutes, type HttpListener, listenHttp } from './admin/server.ts';
 import { createBridgeView } from './admin/bridge-view.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
@@ -15,7 +14,6 @@ import { formatHostPort, isLoopback } from './net/address.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { Store } from './store/store.ts';
-import { packageRoot } from './wire/root.ts';
 import { AdsServer } from './xds/ads-server.ts';
 
 /** Ports that were bound; they differ from the configured ones where those were 0. */
@@ -169,19 +167,15 @@ export class App {
   }
 }
 
-/** Version of the package. */
-export function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
-  return manifest.version;
-}
-
 function kindIdsOf(collections: readonly string[]): string[] {
   return collections.flatMap((collection) => kindOfCollection(collection)?.id ?? []);
 }
 
 function openMemory(stateDir: string | undefined, log: Logger): RefusalMemory {
   try {
-    return new RefusalMemory(stateDir, log);
+    const memory = new RefusalMemory(stateDir, log);
+    if (stateDir !== undefined) accessSync(stateDir, constants.W_OK);
+    return memory;
   } catch (error) {
     const hint = 'choose a folder that this user may write to, with --state-dir';
     throw new IsthmusError('STATE_UNWRITABLE', stateDir ?? '', messageOf(error), { hint, cause: error });

@@ -7,6 +7,7 @@ import { formatHostPort } from '../net/address.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
 import { resourceToObject } from '../schema/object.ts';
 import type { Holding } from '../store/holding.ts';
+import { lowerBound } from '../store/merge.ts';
 import type { Store } from '../store/store.ts';
 import { viewResource } from '../wire/resource-view.ts';
 import type { StreamView } from '../xds/ads-server.ts';
@@ -35,18 +36,21 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
       const kind = kindByName(name);
       const snapshot = kind && store.snapshot(kind.id);
       if (snapshot === undefined) return undefined;
-      const behind = snapshot.resources.filter(({ key }) => key > after);
-      const rows = behind.slice(0, limit).map((resource) => ({
+      const { resources } = snapshot;
+      const from = lowerBound(resources, after, 0);
+      const first = resources[from]?.key === after ? from + 1 : from;
+      const rows = resources.slice(first, first + limit).map((resource) => ({
         key: resource.key,
         version: resource.version,
         bytes: sizeOf(resource),
       }));
-      return { rows, more: behind.length > limit };
+      return { rows, more: first + limit < resources.length };
     },
     resource(name, key) {
       const kind = kindByName(name);
-      const found = kind && store.snapshot(kind.id)?.resources.find((resource) => resource.key === key);
-      return found && resourceToObject(viewResource(found)).object;
+      const resources = (kind && store.snapshot(kind.id)?.resources) ?? [];
+      const found = resources[lowerBound(resources, key, 0)];
+      return found?.key === key ? resourceToObject(viewResource(found)).object : undefined;
     },
     streams: parts.streams,
     quarantine: () => [...quarantine(store)],

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
+import { html } from 'hono/html';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import { formatHostPort, type HostPort } from '../net/address.ts';
@@ -96,6 +97,8 @@ export function listenHttp(app: Hono, address: HostPort, flag: string, log: Logg
     log.error({ path: c.req.path, err: error }, 'an admin request failed');
     return c.json({ error: 'internal error; see the log' }, 500);
   });
+  const readOnly = { error: 'these pages are read with GET' };
+  app.on(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], '*', (c) => c.json(readOnly, 405, { allow: 'GET, HEAD' }));
   app.notFound((c) => c.json({ error: 'no such page; see /debug/' }, 404));
   const answer = getRequestListener(app.fetch);
   const server = createServer(
@@ -126,14 +129,15 @@ function close(server: Server): Promise<void> {
   });
 }
 
-function indexPage(version: string, routes: Readonly<Record<string, string>>): string {
+function indexPage(version: string, routes: Readonly<Record<string, string>>) {
   const rows = Object.entries(routes).map(([path, what]) => {
-    const label = path.includes('{') ? `<code>${path}</code>` : `<a href="${path}"><code>${path}</code></a>`;
-    return `<tr><td>${label}</td><td>${what}</td></tr>`;
+    const label = html`<code>${path}</code>`;
+    const link = path.includes('{') ? label : html`<a href="${path}">${label}</a>`;
+    return html`<tr><td>${link}</td><td>${what}</td></tr>\n`;
   });
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Isthmus</title>
+  return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Isthmus</title>
 <meta name="viewport" content="width=device-width"><style>
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}
 td{padding:.3rem 1rem .3rem 0;vertical-align:top}</style></head>
-<body><h1>Isthmus ${version}</h1><table>${rows.join('\n')}</table></body></html>`;
+<body><h1>Isthmus ${version}</h1><table>${rows}</table></body></html>`;
 }

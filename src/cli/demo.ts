@@ -2,19 +2,18 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
-import { App, packageVersion } from '../app.ts';
+import { App } from '../app.ts';
 import { configSchema } from '../config/schema.ts';
 import { watchFolder } from '../legacy/folder.ts';
 import { SourceServer } from '../legacy/source-server.ts';
 import { kindOf } from '../model/kinds.ts';
+import { parseHostPort } from '../net/address.ts';
+import { packageRoot, packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
-import { packageRoot } from '../wire/root.ts';
+import { millisecondsOf } from './arguments.ts';
 import { readXds, type Served, type ServedKind } from './get-readers.ts';
 import { interrupted, print, table } from './terminal.ts';
-
-export const command = 'demo';
-export const describe = 'A self-contained run: legacy server, bridge, and a client in istiod’s place';
 
 export function builder(yargs: Argv) {
   return yargs
@@ -37,9 +36,14 @@ type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 const loopback = { host: '127.0.0.1', port: 0 };
 
 export async function handler({ changeAfter, adminListen }: Flags): Promise<void> {
+  const changeAfterMs = millisecondsOf(changeAfter, '--change-after');
+  parseHostPort(adminListen, '--admin-listen');
+  const signal = interrupted();
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-demo-'));
+  // However the process ends: also where the reader of a pipe goes away.
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   cpSync(join(packageRoot(), 'examples', 'services'), folder, { recursive: true });
-  const ends: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const ends: (() => Promise<void> | void)[] = [];
   const end = async () => {
     for (const close of ends.splice(0).toReversed()) await close();
   };
@@ -79,13 +83,13 @@ export async function handler({ changeAfter, adminListen }: Flags): Promise<void
         else showPush(before, served);
         before = served;
       },
-      onEnd: (error) => print(`the stream ended: ${error.message}`),
+      onEnd: (error) => print(`the stream ended: ${error?.message}`),
     });
     ends.push(() => reader.close());
 
-    const timer = setTimeout(() => changeOneService(folder), changeAfter * 1000);
+    const timer = setTimeout(() => changeOneService(folder), changeAfterMs);
     ends.push(() => clearTimeout(timer));
-    await interrupted();
+    await signal;
     print('\nstopping');
   } finally {
     await end();

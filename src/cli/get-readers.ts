@@ -1,4 +1,4 @@
-import { IsthmusError, messageOf } from '../model/errors.ts';
+import { IsthmusError } from '../model/errors.ts';
 import { systemClock } from '../model/clock.ts';
 import { type Kind, kindOfCollection, kindOfTypeUrl } from '../model/kinds.ts';
 import { silentLogger } from '../model/logger.ts';
@@ -10,6 +10,7 @@ import { defaultBackoff } from '../net/backoff.ts';
 import { resourceToObject } from '../schema/object.ts';
 import { type ResourceView, viewResourceBytes } from '../wire/resource-view.ts';
 import { openAds } from '../xds/ads-client.ts';
+import { readAdminList, readAdminPage } from './admin-client.ts';
 
 /** One resource as some address serves it. */
 export type Served = {
@@ -19,8 +20,10 @@ export type Served = {
   readonly version: string;
   /** Bytes on the wire. */
   readonly bytes: number;
-  /** The resource for people; called only when it is printed. */
-  readonly object: () => Promise<object>;
+  /** What came, where it came as bytes: legacy servers change a resource and keep its version. */
+  readonly raw?: Buffer;
+  /** The resource for people; called only when it is printed. Undefined where it is gone meanwhile. */
+  readonly object: () => Promise<object | undefined>;
 };
 
 /** Everything that an address says of one kind. */
@@ -30,7 +33,7 @@ export type ServedKind = { readonly kind: Kind; readonly resources: readonly Ser
 export type Reading = {
   onKind(served: ServedKind): void;
   /** Nothing more will come. `error` is set where that was not our doing. */
-  onEnd(error: IsthmusError): void;
+  onEnd(error: IsthmusError | undefined): void;
 };
 
 /** A running question; `close` ends it. */
@@ -93,44 +96,49 @@ export function readLegacy(address: HostPort, kinds: readonly Kind[], reading: R
   return { close: () => client.stop() };
 }
 
-/** Asks the admin pages of a running bridge; costs its sources and istiods nothing. */
+/** Asks the admin pages of a running bridge; costs its sources and istiods nothing. Ends when all is read. */
 export function readAdmin(url: URL, kinds: readonly Kind[], reading: Reading): Reader {
   const abort = new AbortController();
-  const fetchJson = async (path: string): Promise<unknown> => {
-    const response = await fetch(new URL(path, url), { signal: abort.signal });
-    if (!response.ok) throw new Error(`${path} answers ${response.status}`);
-    return response.json();
-  };
+  const { signal } = abort;
   const run = async () => {
-    const snapshots = (await fetchJson('/debug/snapshot')) as { kind: string; complete: boolean }[];
+    const snapshots = (await readAdminList(url, '/debug/snapshot', signal)) as { kind: string; complete: boolean }[];
     for (const kind of kinds) {
       const snapshot = snapshots.find((one) => one.kind === kind.kind);
+      // A kind that no source can hold is not in the list; there are none of it.
       if (snapshot === undefined) reading.onKind({ kind, resources: [] });
-      if (snapshot?.complete !== true) continue;
-      const resources: Served[] = [];
-      let path: string | null = `/debug/snapshot/${kind.kind}?limit=5000`;
-      while (path !== null) {
-        const page = (await fetchJson(path)) as {
-          resources: { key: string; version: string; bytes: number }[];
-          next: string | null;
-        };
-        for (const { key, version, bytes } of page.resources) {
-          const [namespace = '', name = ''] = key.split('/');
-          const one = `/debug/snapshot/${kind.kind}/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
-          const object = async () => (await fetchJson(one)) as object;
-          resources.push({ kind: kind.kind, namespace, name, version, bytes, object });
-        }
-        path = page.next;
-      }
-      reading.onKind({ kind, resources });
+      if (snapshot?.complete === true) reading.onKind({ kind, resources: await readSnapshot(url, kind, signal) });
     }
   };
-  run().catch((error: unknown) => {
-    if (abort.signal.aborted) return;
-    const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
-    reading.onEnd(new IsthmusError('UNREACHABLE', url.origin, `${messageOf(error)}${cause}`));
-  });
+  run().then(
+    () => reading.onEnd(undefined),
+    (error: unknown) => {
+      if (signal.aborted) return;
+      if (error instanceof IsthmusError) reading.onEnd(error);
+      else reading.onEnd(new IsthmusError('WRONG_PROTOCOL', url.origin, 'its pages are not those of a bridge'));
+    },
+  );
   return { close: () => abort.abort() };
+}
+
+type Page = {
+  readonly resources: readonly { key: string; version: string; bytes: number }[];
+  readonly next: string | null;
+};
+
+async function readSnapshot(url: URL, { kind }: Kind, signal: AbortSignal): Promise<Served[]> {
+  const resources: Served[] = [];
+  let path: string | null = `/debug/snapshot/${kind}?limit=5000`;
+  while (path !== null) {
+    const page = (await readAdminPage(url, path, signal)) as Page;
+    for (const { key, version, bytes } of page.resources) {
+      const [namespace = '', name = ''] = key.split('/');
+      const one = `/debug/snapshot/${kind}/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+      const object = async () => (await readAdminPage(url, one, signal)) as object | undefined;
+      resources.push({ kind, namespace, name, version, bytes, object });
+    }
+    path = page.next;
+  }
+  return resources;
 }
 
 function served(kind: Kind, bytes: Buffer): Served {
@@ -154,6 +162,7 @@ function served(kind: Kind, bytes: Buffer): Served {
     name: view.name.slice(slash + 1),
     version: view.version,
     bytes: bytes.length,
+    raw: bytes,
     object: async () => resourceToObject(view).object,
   };
 }

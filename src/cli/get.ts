@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { exitCode, IsthmusError } from '../model/errors.ts';
-import { type Kind, kinds } from '../model/kinds.ts';
+import { type Kind, kinds as allKinds } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
 import { toYaml } from '../schema/object.ts';
 import {
@@ -12,10 +12,8 @@ import {
   type Served,
   type ServedKind,
 } from './get-readers.ts';
-import { interrupted, print, say, table } from './terminal.ts';
-
-export const command = 'get <address>';
-export const describe = 'Show what an address serves';
+import { adminUrlOf, millisecondsOf } from './arguments.ts';
+import { interrupted, oneLine, print, say, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
   return yargs
@@ -53,47 +51,54 @@ export function builder(yargs: Argv) {
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 
+/** What is asked, and how. */
+type Question = { readonly kinds: readonly Kind[]; readonly open: (reading: Reading) => Reader };
+
 /** @returns the exit code: 3 where the address did not answer for every kind. */
 export async function handler(flags: Flags): Promise<number> {
-  const wanted = kindsOf(flags.type);
-  const open = openerOf(flags.address);
-  if (flags.watch && /^https?:/.test(flags.address)) {
-    throw new IsthmusError('USAGE', '--watch', 'is for xds:// and mcp:// only');
-  }
+  const { kinds, open } = questionOf(flags.address, kindsOf(flags.type));
+  if (flags.watch) requireWatchable(flags);
+  const timeoutMs = millisecondsOf(flags.timeout, '--timeout');
   const answers = new Map<string, ServedKind>();
   const matches = ({ namespace, name }: Served) =>
     flags.name === undefined || `${namespace}/${name}`.includes(flags.name);
   let watching = false;
   let failure: IsthmusError | undefined;
-  let settle = () => {};
-  const settled = new Promise<void>((resolve) => {
-    settle = resolve;
-  });
   let reader: Reader | undefined;
-  const timer = setTimeout(() => settle(), flags.timeout * 1000);
+  let answered = () => {};
+  let ended = () => {};
+  const allAnswered = new Promise<void>((resolve) => {
+    answered = resolve;
+  });
+  const over = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  const timer = setTimeout(answered, timeoutMs);
   try {
-    reader = open(wanted, {
+    reader = open({
       onKind(served) {
         if (watching) printChanges(answers.get(served.kind.id), served, matches);
         answers.set(served.kind.id, served);
-        if (answers.size === wanted.length) settle();
+        if (answers.size === kinds.length) answered();
       },
       onEnd(error) {
         failure = error;
-        settle();
+        answered();
+        ended();
       },
     });
-    await settled;
+    await allAnswered;
     clearTimeout(timer);
-    if (failure !== undefined && answers.size === 0) throw failure;
-    const resources = wanted.flatMap(({ id }) => answers.get(id)?.resources ?? []).filter(matches);
+    const silent = kinds.filter(({ id }) => !answers.has(id)).map(({ kind }) => kind);
+    if (failure !== undefined && silent.length > 0) throw failure;
+    if (silent.length === kinds.length && !flags.watch) throw nothingCame(flags.address, silent);
+    const resources = kinds.flatMap(({ id }) => answers.get(id)?.resources ?? []).filter(matches);
     await printAll(resources, flags.output);
-    const silent = wanted.filter(({ id }) => !answers.has(id)).map(({ kind }) => kind);
     if (silent.length > 0)
       say(`no answer for ${silent.join(', ')}: a source has not spoken of it yet (see isthmus status)`);
-    if (flags.watch && failure === undefined) {
+    if (flags.watch) {
       watching = true;
-      await Promise.race([interrupted(), new Promise<void>((resolve) => (settle = resolve))]);
+      await Promise.race([interrupted(), over]);
       if (failure !== undefined) throw failure;
       return exitCode.ok;
     }
@@ -104,53 +109,56 @@ export async function handler(flags: Flags): Promise<number> {
   }
 }
 
-function kindsOf(names: readonly string[] | undefined): readonly Kind[] {
-  if (names === undefined) return kinds;
-  return names.map((name) => {
-    const kind = kinds.find((one) => one.kind.toLowerCase() === name.toLowerCase());
-    if (kind !== undefined) return kind;
-    throw new IsthmusError('USAGE', '--type', `"${name}" is no kind of istiod's`, {
-      hint: `known: ${kinds.map((one) => one.kind).join(', ')}`,
-    });
+function requireWatchable({ address, output }: Flags): void {
+  if (/^https?:/i.test(address)) throw new IsthmusError('USAGE', '--watch', 'is for xds:// and mcp:// only');
+  if (output !== 'table') throw new IsthmusError('USAGE', '--watch', `prints lines; it has no -o ${output}`);
+}
+
+function nothingCame(address: string, silent: readonly string[]): IsthmusError {
+  return new IsthmusError('UNREACHABLE', address, `it has said nothing of ${silent.join(', ')}`, {
+    hint: 'no source has spoken of it yet (see isthmus status), or this is the address of something else',
   });
 }
 
-function openerOf(address: string): (wanted: readonly Kind[], reading: Reading) => Reader {
+function kindsOf(names: readonly string[] | undefined): readonly Kind[] {
+  if (names === undefined) return allKinds;
+  const found = names.map((name) => {
+    const kind = allKinds.find((one) => one.kind.toLowerCase() === name.toLowerCase());
+    if (kind !== undefined) return kind;
+    throw new IsthmusError('USAGE', '--type', `"${name}" is no kind of istiod's`, {
+      hint: `known: ${allKinds.map((one) => one.kind).join(', ')}`,
+    });
+  });
+  return [...new Set(found)];
+}
+
+function questionOf(address: string, kinds: readonly Kind[]): Question {
   const scheme = /^([a-z]+):\/\/(.*)$/i.exec(address);
   const rest = scheme?.[2]?.replace(/\/$/, '') ?? '';
   switch (scheme?.[1]?.toLowerCase()) {
     case 'xds': {
       const target = parseHostPort(rest, 'ADDR');
-      return (wanted, reading) => readXds(target, wanted, reading);
+      return { kinds, open: (reading) => readXds(target, kinds, reading) };
     }
     case 'mcp': {
       const target = parseHostPort(rest, 'ADDR');
+      const carried = kinds.filter(({ collection }) => collection !== undefined);
+      if (carried.length === 0) {
+        throw new IsthmusError('USAGE', '--type', `legacy MCP has no ${kinds.map(({ kind }) => kind).join(', ')}`);
+      }
       say('warning: a second connection to a live legacy server can take its updates from the bridge, or crash it');
-      return (wanted, reading) =>
-        readLegacy(
-          target,
-          wanted.filter(({ collection }) => collection !== undefined),
-          emptyWhereNoCollection(wanted, reading),
-        );
+      return { kinds: carried, open: (reading) => readLegacy(target, carried, reading) };
     }
     case 'http':
     case 'https': {
-      const url = new URL(address);
-      return (wanted, reading) => readAdmin(url, wanted, reading);
+      const url = adminUrlOf(address, 'ADDR');
+      return { kinds, open: (reading) => readAdmin(url, kinds, reading) };
     }
     default:
       throw new IsthmusError('USAGE', 'ADDR', `"${address}" has no scheme that is known`, {
         hint: 'write xds://HOST:PORT, http://HOST:PORT or mcp://HOST:PORT',
       });
   }
-}
-
-/** Legacy MCP never had some kinds; nothing is missing when nothing comes of them. */
-function emptyWhereNoCollection(wanted: readonly Kind[], reading: Reading): Reading {
-  queueMicrotask(() => {
-    for (const kind of wanted) if (kind.collection === undefined) reading.onKind({ kind, resources: [] });
-  });
-  return reading;
 }
 
 async function printAll(resources: readonly Served[], output: 'table' | 'json' | 'yaml'): Promise<void> {
@@ -160,7 +168,7 @@ async function printAll(resources: readonly Served[], output: 'table' | 'json' |
     return;
   }
   const objects: object[] = [];
-  for (const { object } of resources) objects.push(await object());
+  for (const { object } of resources) objects.push(...[await object()].filter((one) => one !== undefined));
   print(output === 'json' ? JSON.stringify(objects, undefined, 2) : toYaml(objects).trimEnd());
 }
 
@@ -173,12 +181,16 @@ function printChanges(before: ServedKind | undefined, after: ServedKind, matches
   const old = new Map(before?.resources.map((one) => [keyOf(one), one]));
   const time = new Date().toISOString().slice(11, 19);
   const line = (sign: string, { kind, namespace, name, version }: Served) =>
-    print(`${time} ${sign} ${kind} ${namespace}/${name} ${version}`);
+    print(oneLine(`${time} ${sign} ${kind} ${namespace}/${name} ${version}`));
   for (const one of after.resources.filter(matches)) {
     const known = old.get(keyOf(one));
     if (known === undefined) line('added  ', one);
-    else if (known.version !== one.version) line('changed', one);
+    else if (known.version !== one.version || !isSame(known.raw, one.raw)) line('changed', one);
     old.delete(keyOf(one));
   }
   for (const one of [...old.values()].filter(matches)) line('removed', one);
+}
+
+function isSame(before: Buffer | undefined, after: Buffer | undefined): boolean {
+  return before === undefined || after === undefined || before.equals(after);
 }

@@ -6,9 +6,6 @@ import { IsthmusError, messageOf } from '../model/errors.ts';
 import { formatHostPort, parseHostPort } from '../net/address.ts';
 import { interrupted, say } from './terminal.ts';
 
-export const command = 'legacy-server <folder>';
-export const describe = 'Serve a folder of Istio YAML as a legacy MCP server';
-
 export function builder(yargs: Argv) {
   return yargs
     .usage(
@@ -24,6 +21,7 @@ type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 export async function handler({ folder, listen }: Flags): Promise<void> {
   const address = parseHostPort(listen, '--listen');
   requireFolder(folder);
+  const signal = interrupted();
   const server = new SourceServer(new Map());
   const close = await watchFolder(folder, {
     onView(view, resources) {
@@ -35,7 +33,7 @@ export async function handler({ folder, listen }: Flags): Promise<void> {
   try {
     const port = await server.listen(address);
     say(`legacy MCP server on mcp://${formatHostPort({ ...address, port })}`);
-    await interrupted();
+    await signal;
   } finally {
     await close();
     await server.stop(2000);
@@ -47,7 +45,9 @@ function requireFolder(folder: string): void {
   try {
     isFolder = statSync(folder).isDirectory();
   } catch (error) {
-    throw new IsthmusError('USAGE', folder, messageOf(error), { cause: error });
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const what = isMissing ? 'there is no such folder' : messageOf(error);
+    throw new IsthmusError('USAGE', folder, what, { cause: error });
   }
   if (!isFolder) throw new IsthmusError('USAGE', folder, 'is a file; a folder is expected');
 }

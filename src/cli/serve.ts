@@ -1,14 +1,12 @@
 import type { Argv } from 'yargs';
-import { App, packageVersion } from '../app.ts';
+import { App } from '../app.ts';
 import { loadConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { IsthmusError } from '../model/errors.ts';
+import { packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { interrupted } from './terminal.ts';
-
-export const command = 'serve';
-export const describe = 'Run the bridge';
 
 export function builder(yargs: Argv) {
   return yargs
@@ -40,9 +38,9 @@ export async function handler(flags: Flags): Promise<void> {
   const version = packageVersion();
   const log = createLog(config.log.level);
   const app = new App({ config, log, metrics: createMetrics(version), version });
+  const signal = interrupted();
   await app.start();
-  const signal = await interrupted();
-  log.info({ signal }, 'shutting down');
+  log.info({ signal: await signal }, 'shutting down');
   await app.stop();
   log.info({}, 'stopped');
 }
@@ -71,15 +69,12 @@ export function parseSource(text: string): NonNullable<ConfigInput['sources']>[n
     new IsthmusError('USAGE', '--source', `"${text}" ${what}`, {
       hint: 'write NAME=mcp://HOST:PORT, for example galley=mcp://127.0.0.1:9901',
     });
-  const match = /^([^=]+)=([^?]+)(?:\?(.*))?$/.exec(text);
-  if (match === null) throw usage('has no NAME=');
+  const match = /^([^=?]+)=([^?]+)(?:\?(.*))?$/.exec(text);
+  if (match === null) throw usage('is no NAME=mcp://HOST:PORT');
   const [, name = '', address = '', query = ''] = match;
   const parameters = new URLSearchParams(query);
   const unknown = [...parameters.keys()].find((key) => key !== 'collections');
   if (unknown !== undefined) throw usage(`has an unknown parameter "${unknown}"; known: collections`);
-  const collections = parameters
-    .get('collections')
-    ?.split(',')
-    .map((part) => part.trim());
-  return { name, address, ...(collections === undefined ? {} : { collections }) };
+  const collections = parameters.getAll('collections').flatMap((list) => list.split(',').map((part) => part.trim()));
+  return { name, address, ...(collections.length === 0 ? {} : { collections }) };
 }

@@ -1,12 +1,11 @@
 import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
 import type { OriginView, QuarantineView, SnapshotView } from '../admin/views.ts';
-import { exitCode, IsthmusError, messageOf } from '../model/errors.ts';
+import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
-import { print, table } from './terminal.ts';
-
-export const command = 'status [url]';
-export const describe = 'Show how a running bridge is doing';
+import { readAdminList } from './admin-client.ts';
+import { adminUrlOf } from './arguments.ts';
+import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
   return yargs
@@ -34,24 +33,13 @@ type Status = {
 
 /** @returns 1 where there are findings. */
 export async function handler({ url, output }: Flags): Promise<number> {
-  const base = baseOf(url);
-  const read = async <T>(path: string): Promise<T> => {
-    try {
-      const response = await fetch(new URL(path, base), { signal: AbortSignal.timeout(10_000) });
-      if (!response.ok) throw new Error(`${path} answers ${response.status}`);
-      return (await response.json()) as T;
-    } catch (error) {
-      const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
-      throw new IsthmusError('UNREACHABLE', base.origin, `${messageOf(error)}${cause}`, {
-        hint: 'is the bridge running, and is this its --admin-listen?',
-      });
-    }
-  };
+  const base = adminUrlOf(url, 'URL');
+  const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
   const [origins, snapshot, streams, quarantine] = await Promise.all([
-    read<OriginView[]>('/debug/origins'),
-    read<SnapshotView[]>('/debug/snapshot'),
-    read<StreamView[]>('/debug/streams'),
-    read<QuarantineView[]>('/debug/quarantine'),
+    read<OriginView>('/debug/origins'),
+    read<SnapshotView>('/debug/snapshot'),
+    read<StreamView>('/debug/streams'),
+    read<QuarantineView>('/debug/quarantine'),
   ]);
   const status: Status = { origins, snapshot, streams, quarantine, findings: [] };
   status.findings.push(...findingsOf(status));
@@ -59,18 +47,6 @@ export async function handler({ url, output }: Flags): Promise<number> {
   else if (output === 'yaml') print(stringify(status).trimEnd());
   else print(render(status));
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
-}
-
-function baseOf(url: string): URL {
-  try {
-    const base = new URL(url);
-    if (base.protocol === 'http:' || base.protocol === 'https:') return base;
-  } catch {
-    // The same advice as for another scheme.
-  }
-  throw new IsthmusError('USAGE', 'URL', `"${url}" is no http:// address`, {
-    hint: 'write for example http://127.0.0.1:15480',
-  });
 }
 
 function findingsOf({ origins, snapshot, streams, quarantine }: Status): string[] {
@@ -164,6 +140,6 @@ function render({ origins, snapshot, streams, quarantine, findings }: Status): s
       ),
     );
   }
-  parts.push(findings.length === 0 ? 'all is well' : findings.map((text) => `! ${text}`).join('\n'));
+  parts.push(findings.length === 0 ? 'all is well' : findings.map((text) => oneLine(`! ${text}`)).join('\n'));
   return parts.join('\n\n');
 }

@@ -1,6 +1,10 @@
-import Table from 'cli-table3';
 import pc from 'picocolors';
 import { IsthmusError, messageOf } from '../model/errors.ts';
+
+const { NO_COLOR = '', TERM } = process.env;
+/** Colours of one output: it is a terminal, and nobody said no. */
+const colorsOf = ({ isTTY }: { isTTY?: boolean }) =>
+  pc.createColors(isTTY === true && NO_COLOR === '' && TERM !== 'dumb');
 
 /** Data goes to standard output, with a line break behind it. */
 export function print(text: string): void {
@@ -14,38 +18,26 @@ export function say(text: string): void {
 
 /** One line, and one more with what to do. */
 export function sayError(error: unknown): void {
-  say(`${pc.red('isthmus:')} ${messageOf(error)}`);
+  say(`${colorsOf(process.stderr).red('isthmus:')} ${messageOf(error)}`);
   if (error instanceof IsthmusError && error.hint !== undefined) say(`  ${error.hint}`);
 }
 
-const noBorders = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-};
-
-/** A table without lines, as kubectl prints them. */
+/** A table without lines, as kubectl prints them. Takes many thousands of rows. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const style = { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true };
-  const grid = new Table({ head: head.map((text) => pc.bold(text)), chars: noBorders, style });
-  for (const row of rows) grid.push(row.map((cell) => cell.replaceAll('\n', ' ')));
-  return grid
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
+  const cells = [head, ...rows].map((row) => row.map(oneLine));
+  const widths = head.map((_, column) => cells.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
+  const [first = '', ...lines] = cells.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [colorsOf(process.stdout).bold(first), ...lines].join('\n');
+}
+
+/** Text from elsewhere on one line, without what would command a terminal. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, ' ');
 }
 
 /** Settles at the first SIGINT or SIGTERM; a second one ends the process at once. */

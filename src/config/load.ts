@@ -1,69 +1,127 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
 
-/** One thing that is wrong, as `file:line:column: what`. */
-type Finding = { readonly at: string; readonly what: string };
+/** One thing that is wrong; `at` is the flag, or the place in the file as `file:line:column`. */
+type Finding = { readonly at: string; readonly what: string; readonly inFile: boolean };
+
+type Path = readonly (string | number)[];
+
+const unknownSetting = 'unknown setting';
+
+/** Flags of `serve`, by the setting that each one sets. */
+const flagOf: Readonly<Record<string, string>> = {
+  sources: '--source',
+  'xds.listen': '--xds-listen',
+  'admin.listen': '--admin-listen',
+  'metrics.listen': '--metrics-listen',
+  stateDir: '--state-dir',
+  'debounce.after': '--debounce-after',
+  'debounce.max': '--debounce-max',
+  'log.level': '--log-level',
+};
 
 /**
  * Reads a config file and lays `flags` over it; a flag wins over the file.
- * @throws IsthmusError CONFIG_INVALID with a line for each finding; USAGE where a flag is what is wrong.
+ * @throws IsthmusError CONFIG_INVALID with a line for each finding; USAGE where flags alone are what is wrong.
  */
 export function loadConfig(file: string | undefined, flags: ConfigInput = {}): Config {
   const document = file === undefined ? undefined : readDocument(file);
-  const written: unknown = document?.doc.toJS() ?? {};
-  if (document !== undefined && !isPlainObject(written)) {
-    throw invalid(document.file, [{ at: `${document.file}:1:1`, what: 'a mapping of settings is expected' }]);
-  }
-  const merged = merge(written as Record<string, unknown>, flags);
-  const result = configSchema.safeParse(merged);
+  const result = configSchema.safeParse(merge(document?.settings ?? {}, flags));
   if (result.success) return result.data;
 
   const findings = result.error.issues.flatMap((issue): Finding[] => {
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
-        at: document === undefined ? key : locate(document, [...path, key]),
-        what: `${describe([...path, key])}: unknown setting`,
-      }));
-    }
-    const at = document === undefined ? '' : locate(document, path);
-    return [{ at, what: `${describe(path)}: ${issue.message}` }];
+    if (issue.code !== 'unrecognized_keys') return [findingAt(path, issue.message, document, flags)];
+    return issue.keys.map((key) => findingAt([...path, key], unknownSetting, document, flags));
   });
-  if (file === undefined) {
-    throw new IsthmusError('USAGE', 'flags', findings.map(({ what }) => what).join('; '), {
-      hint: 'see isthmus serve --help',
-    });
-  }
-  throw invalid(file, findings);
+  throw invalid(file ?? 'flags', findings);
 }
 
-type Document = { readonly file: string; readonly doc: ReturnType<typeof parseDocument>; readonly lines: LineCounter };
+function findingAt(path: Path, message: string, document: Document | undefined, flags: ConfigInput): Finding {
+  if (document === undefined || isGiven(flags, path)) {
+    const setting = describe(path.slice(0, path.findIndex((part) => typeof part === 'number') >>> 0));
+    return { at: flagOf[setting] ?? describe(path), what: message, inFile: false };
+  }
+  return {
+    at: locate(document, path, message === unknownSetting),
+    what: `${describe(path)}: ${message}`,
+    inFile: true,
+  };
+}
+
+/** True where a flag, and not the file, says what stands at `path`. */
+function isGiven(flags: unknown, path: Path): boolean {
+  const [first, ...rest] = path;
+  // Lists are replaced as a whole.
+  if (first === undefined || Array.isArray(flags)) return flags !== undefined;
+  return isPlainObject(flags) && isGiven(flags[first], rest);
+}
+
+type Document = {
+  readonly file: string;
+  readonly doc: ReturnType<typeof parseDocument>;
+  readonly lines: LineCounter;
+  readonly settings: Record<string, unknown>;
+};
 
 function readDocument(file: string): Document {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const what = code === 'ENOENT' ? 'there is no such file' : messageOf(error);
-    throw new IsthmusError('CONFIG_INVALID', file, what, { cause: error });
-  }
+  const text = readText(file);
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const findings = doc.errors.map(({ message, pos }) => ({ at: position(file, lines, pos[0]), what: message }));
-  if (findings.length > 0) throw invalid(file, findings);
-  return { file, doc, lines };
+  const fail = (what: string, offset: number): Finding => ({ at: position(file, lines, offset), what, inFile: true });
+  if (doc.errors.length > 0) {
+    throw invalid(
+      file,
+      doc.errors.map(({ message, pos }) => fail(message, pos[0])),
+    );
+  }
+  let settings: unknown;
+  try {
+    settings = doc.toJS() ?? {};
+  } catch (error) {
+    // Aliases are followed here: of something that is not there, or too many of them.
+    throw invalid(file, [fail(messageOf(error), unresolvedAlias(doc) ?? 0)]);
+  }
+  if (!isPlainObject(settings)) throw invalid(file, [fail('a mapping of settings is expected', 0)]);
+  return { file, doc, lines, settings };
 }
 
-function invalid(file: string, findings: readonly Finding[]): IsthmusError {
-  const lines = findings.map(({ at, what }) => (at === '' ? what : `${at}: ${what}`));
-  const [only] = lines;
-  if (lines.length === 1 && only !== undefined && only.startsWith(`${file}:`)) {
-    return new IsthmusError('CONFIG_INVALID', file, only.slice(file.length + 1));
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    const known: Readonly<Record<string, string>> = {
+      ENOENT: 'there is no such file',
+      EISDIR: 'is a folder; a file is expected',
+    };
+    throw new IsthmusError('CONFIG_INVALID', file, known[code] ?? messageOf(error), { cause: error });
   }
-  return new IsthmusError('CONFIG_INVALID', file, `${lines.length} mistakes\n  ${lines.join('\n  ')}`);
+}
+
+/** Offset of the first alias that stands for nothing. */
+function unresolvedAlias(doc: ReturnType<typeof parseDocument>): number | undefined {
+  let offset: number | undefined;
+  visit(doc, {
+    Alias(_, alias) {
+      if (alias.resolve(doc) !== undefined) return undefined;
+      offset = alias.range?.[0];
+      return visit.BREAK;
+    },
+  });
+  return offset;
+}
+
+function invalid(subject: string, findings: readonly Finding[]): IsthmusError {
+  const inFile = findings.some((finding) => finding.inFile);
+  const code = inFile ? 'CONFIG_INVALID' : 'USAGE';
+  const hint = inFile ? {} : { hint: 'see isthmus serve --help' };
+  const [only] = findings;
+  if (findings.length === 1 && only !== undefined) return new IsthmusError(code, only.at, only.what, hint);
+  const lines = findings.map(({ at, what }) => `\n  ${at}: ${what}`);
+  return new IsthmusError(code, subject, `${lines.length} mistakes${lines.join('')}`, hint);
 }
 
 function position(file: string, lines: LineCounter, offset: number): string {
@@ -71,25 +129,23 @@ function position(file: string, lines: LineCounter, offset: number): string {
   return `${file}:${line}:${col}`;
 }
 
-/** Where a setting stands, or the nearest thing around it that is in the file; its key rather than its value. */
-function locate({ file, doc, lines }: Document, path: readonly (string | number)[]): string {
+/** Where the value of a setting stands, or its key, or the nearest thing around it that is in the file. */
+function locate({ file, doc, lines }: Document, path: Path, atKey: boolean): string {
   for (let length = path.length; length > 0; length--) {
     const parent = length === 1 ? doc.contents : doc.getIn(path.slice(0, length - 1), true);
     const last = path[length - 1];
-    if (isMap(parent)) {
-      const pair = parent.items.find(({ key }) => isScalar(key) && key.value === last);
-      const value = pair?.value as Node | null | undefined;
-      const node = length === path.length && value?.range ? value : (pair?.key as Node | undefined);
-      if (node?.range) return position(file, lines, node.range[0]);
-      continue;
-    }
-    const node = doc.getIn(path.slice(0, length), true) as Node | undefined;
-    if (node?.range) return position(file, lines, node.range[0]);
+    const pair = isMap(parent)
+      ? parent.items.find(({ key }) => isScalar(key) && String(key.value) === last)
+      : { key: undefined, value: doc.getIn(path.slice(0, length), true) };
+    const key = pair?.key as Node | undefined;
+    const value = pair?.value as Node | null | undefined;
+    const range = !atKey && length === path.length ? (value?.range ?? key?.range) : (key?.range ?? value?.range);
+    if (range) return position(file, lines, range[0]);
   }
   return `${file}:1:1`;
 }
 
-function describe(path: readonly (string | number)[]): string {
+function describe(path: Path): string {
   const text = path.reduce<string>((sum, part) => {
     if (typeof part === 'number') return `${sum}[${part}]`;
     return sum === '' ? part : `${sum}.${part}`;

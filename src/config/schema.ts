@@ -8,7 +8,8 @@ const maxTimerMs = 2 ** 31 - 1;
 
 const duration = (fallback: string) =>
   z
-    .string()
+    .string({ error: 'a duration is expected; write for example 250ms, 30s or 10m' })
+    .meta({ pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$' })
     .default(fallback)
     .transform((text, context) => {
       const ms = parseDuration(text);
@@ -19,45 +20,55 @@ const duration = (fallback: string) =>
 
 const size = (fallback: string) =>
   z
-    .union([z.string(), z.int().nonnegative().transform(String)])
+    .union([z.string().meta({ pattern: '^[0-9]+(KiB|MiB|GiB)?$' }), z.number()], {
+      error: 'a size is expected; write for example 256MiB',
+    })
     .default(fallback)
-    .transform((text, context) => {
-      const bytes = parseSize(text);
+    .transform((value, context) => {
+      const bytes = parseSize(String(value));
       if (bytes !== undefined && bytes > 0 && bytes <= maxTimerMs) return bytes;
-      context.addIssue({ code: 'custom', message: `"${text}" is no size up to 1GiB; write for example 256MiB` });
+      context.addIssue({ code: 'custom', message: `"${value}" is no size up to 1GiB; write for example 256MiB` });
       return z.NEVER;
     });
 
-const hostPort = z.string().transform((text, context) => {
-  try {
-    return parseHostPort(text, 'address');
-  } catch {
-    context.addIssue({ code: 'custom', message: `"${text}" is no HOST:PORT; write for example 127.0.0.1:15410` });
-    return z.NEVER;
-  }
-});
-
-const sourceAddress = z.string().transform((text, context) => {
-  const match = /^mcp:\/\/([^/?#]+)\/?$/i.exec(text);
-  try {
-    if (match !== null) return parseHostPort(match[1] as string, 'address');
-  } catch {
-    // The same advice as for any other text.
-  }
-  context.addIssue({
-    code: 'custom',
-    message: `"${text}" is no source address; write for example mcp://galley.istio-system:9901`,
+const hostPort = z
+  .string({ error: 'an address is expected; write for example 127.0.0.1:15410' })
+  .meta({ pattern: '^.+:[0-9]+$' })
+  .transform((text, context) => {
+    try {
+      return parseHostPort(text, 'address');
+    } catch {
+      context.addIssue({ code: 'custom', message: `"${text}" is no HOST:PORT; write for example 127.0.0.1:15410` });
+      return z.NEVER;
+    }
   });
-  return z.NEVER;
-});
 
-const collection = z.string().refine((text) => kindOfCollection(text) !== undefined, {
-  error: ({ input }) =>
-    `"${String(input)}" has no place in istiod 1.9 and newer; known collections: ${knownCollections.join(', ')}`,
-});
+const sourceAdvice = 'write for example mcp://galley.istio-system:9901';
+
+const sourceAddress = z
+  .string({ error: `an address is expected; ${sourceAdvice}` })
+  .meta({ pattern: '^mcp://.+:[0-9]+/?$' })
+  .transform((text, context) => {
+    const match = /^mcp:\/\/([^/?#]+)\/?$/i.exec(text);
+    try {
+      if (match !== null) return parseHostPort(match[1] as string, 'address');
+    } catch {
+      // The same advice as for any other text.
+    }
+    context.addIssue({ code: 'custom', message: `"${text}" is no source address; ${sourceAdvice}` });
+    return z.NEVER;
+  });
+
+const collection = z
+  .string()
+  .meta({ enum: [...knownCollections] })
+  .refine((text) => kindOfCollection(text) !== undefined, {
+    error: ({ input }) =>
+      `"${String(input)}" has no place in istiod 1.9 and newer; known collections: ${knownCollections.join(', ')}`,
+  });
 
 /** DNS-1123 label: it becomes a metric label and half of every name. */
-const label = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+const label = z.string({ error: 'a name is expected' }).regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
   error: ({ input }) => `"${String(input)}" is no name; lower-case letters, digits and "-" make one, at most 63`,
 });
 
@@ -80,7 +91,8 @@ const source = z.strictObject({
   maxMessage: size('256MiB').describe('Largest message taken from this source.'),
 });
 
-const listen = (fallback: string) => z.strictObject({ listen: hostPort.prefault(fallback) }).prefault({});
+/** Without quotes, YAML reads 1.10 as the number 1.1. */
+const versionAdvice = 'write it in quotes, for example "1.24"';
 
 /** The config file. Unknown keys are errors. */
 export const configSchema = z
@@ -94,29 +106,40 @@ export const configSchema = z
         minGap: duration('250ms').describe('Least time between two bursts of pushes on one stream.'),
         recycle: duration('10m').describe('Age at which a stream is ended and begun anew, ± 20 %; 0s = never.'),
       })
-      .prefault({}),
-    admin: listen('127.0.0.1:15480').describe('Health, metrics and debug pages.'),
-    metrics: z
-      .strictObject({ listen: hostPort.optional() })
       .prefault({})
-      .describe('A second listener with metrics and health only, for scrapes from outside. Default: off.'),
-    stateDir: z.string().min(1).optional().describe('Folder for what should outlive a restart.'),
+      .describe('MCP-over-xDS, for istiod.'),
+    admin: z
+      .strictObject({ listen: hostPort.prefault('127.0.0.1:15480').describe('Where the pages are.') })
+      .prefault({})
+      .describe('Health, metrics and debug pages.'),
+    metrics: z
+      .strictObject({ listen: hostPort.optional().describe('Where they are. Unset: off.') })
+      .prefault({})
+      .describe('A second listener with metrics and health only, for scrapes from outside.'),
+    stateDir: z.string().min(1).optional().describe('Folder for what should outlive a restart. Unset: off.'),
     debounce: z
       .strictObject({
         after: duration('50ms').describe('Quiet time that ends a burst of changes.'),
         max: duration('1s').describe('Longest burst.'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('Changes that sources send one after the other are published together.'),
     istiod: z
       .strictObject({
         version: z
-          .string()
-          .regex(/^1\.\d+(\.\d+)?$/, { error: 'write for example 1.24' })
+          .string({ error: versionAdvice })
+          .regex(/^1\.\d+(\.\d+)?$/, { error: versionAdvice })
           .optional()
-          .describe('Overrides what is seen from the stream.'),
+          .describe('Overrides what is seen from the stream. Quoted, for example "1.24".'),
       })
-      .prefault({}),
-    log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+      .prefault({})
+      .describe('What is known of the istiods that connect.'),
+    log: z
+      .strictObject({
+        level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least that is logged.'),
+      })
+      .prefault({})
+      .describe('JSON lines on standard error.'),
     shutdownGrace: duration('5s').describe('Time that a shutdown may take.'),
   })
   .superRefine((config, context) => {

@@ -1,25 +1,31 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change, Quarantined, QuarantineReason } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
-import { type Resource, sameContent } from '../model/resource.ts';
+import type { Resource } from '../model/resource.ts';
+import { hashKeyBytes, isKey, type ResourceTable } from '../model/resource-table.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
+import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
+import { hashed } from '../wire/hash.ts';
 import {
+  dropInvalidTime,
   encodeResource,
+  hashResource,
   invalidText,
   newResourceParts,
+  orderMaps,
   type ResourceParts,
   scanResource,
-  sealResource,
 } from '../wire/resource-frame.ts';
 import { MalformedError } from '../wire/scan.ts';
 import { shapes } from '../wire/shapes.ts';
 import { acceptedBodies } from './body-type.ts';
-import { type NameRules, parseName, plainName } from './name.ts';
+import { isPlainName, type NameRules, parseName } from './name.ts';
+import { Upserts } from './upserts.ts';
 
 /** What is held of one origin and kind: what a message is compared with, and where new bytes go. */
 export type Held = {
-  readonly resources: ReadonlyMap<string, Resource>;
+  readonly resources: ResourceTable;
   readonly arena: Arena;
 };
 
@@ -36,74 +42,126 @@ export type IntakeMessage = {
 /** Resources that are looked at before other work gets its turn: about 10 ms. */
 const turnSize = 2000;
 
+type ViewedBuffer = Buffer & Viewed;
+
+/** What is wrong with a resource. */
+type Fault = { readonly reason: QuarantineReason; readonly message: string };
+
+/** The resource that is being looked at; one object serves for all. */
+type Reading = {
+  /** Undefined where it has no usable name. */
+  key: string | undefined;
+  /** What is held of this key. */
+  old: Resource | undefined;
+  /** True where its content is that of `old`. */
+  isSame: boolean;
+  /** The name to send, where it is not the one that came. */
+  name: ViewedBuffer | undefined;
+  isBare: boolean;
+  timeIsInvalid: boolean;
+};
+
 /**
  * Turns the messages of one origin and kind into {@link Change}s. One resource at a time: a bad one is named
- * with its reason and never takes a good one with it; an unchanged one costs one comparison and no memory.
+ * with its reason and never takes a good one with it; an unchanged one costs no memory.
  */
 export class Intake {
   readonly #kind: Kind;
   readonly #rules: NameRules;
   readonly #bodies: ReadonlySet<string>;
-  readonly #bodyType: Buffer;
+  readonly #bodyType: ViewedBuffer;
   readonly #shape: Shape;
   readonly #parts: ResourceParts = newResourceParts();
+  readonly #reading: Reading = {
+    key: undefined,
+    old: undefined,
+    isSame: false,
+    name: undefined,
+    isBare: false,
+    timeIsInvalid: false,
+  };
   #message = 0;
+  /** What the last message named, in its order, where it was a full one: many sources keep it. Only guesses. */
+  readonly #order: Resource[] = [];
 
   constructor(kind: Kind, rules: NameRules) {
     this.#kind = kind;
     this.#rules = rules;
     this.#bodies = acceptedBodies(kind);
-    this.#bodyType = Buffer.from(`type.googleapis.com/${kind.body}`);
+    this.#bodyType = viewed(Buffer.from(`type.googleapis.com/${kind.body}`));
     this.#shape = shapes[kind.body] ?? {};
   }
 
   /**
    * Compares `message` with `held`. Gives other work its turn now and then; `held` must stay as it is until
-   * the promise is settled. Never throws for anything that a source sends.
+   * the promise is settled. Sorts the maps in `message.bytes` in place. Never throws for anything that a source sends.
    */
   async take(message: IntakeMessage, held: Held): Promise<Change> {
     const seen = ++this.#message;
-    const upserts = new Map<string, Resource>();
+    const upserts = new Upserts();
     const quarantined = new Map<string, Quarantined>();
     const confirmed = new Set<string>();
     const repairs = { bareNames: 0, createTimes: 0, duplicates: 0 };
     const { spans } = message;
+    const bytes = viewed(message.bytes);
+    const reading = this.#reading;
+    const order = this.#order;
+    let named = 0;
+    let guess = 0;
     let known = 0;
 
     for (let i = 0; i < spans.length; i += 2) {
       if (i > 0 && i % (2 * turnSize) === 0) await nextTurn();
-      const read = this.#read(message.bytes, spans[i] as number, spans[i + 1] as number, held.arena, i / 2, repairs);
-      const { key } = read;
-      const old = held.resources.get(key);
-      const isAgain = old === undefined ? upserts.has(key) : old.seen === seen;
+      const fault = this.#read(bytes, spans[i] as number, spans[i + 1] as number, held, order[guess]);
+      const { old } = reading;
+      if (old !== undefined) guess = old.rank + 1;
+      if (reading.isBare) repairs.bareNames++;
+      if (reading.timeIsInvalid) repairs.createTimes++;
+      // What nearly every resource of nearly every message is: as it was before, and named for the first time.
+      if (old !== undefined && reading.isSame && old.seen !== seen && quarantined.size === 0) {
+        old.seen = seen;
+        old.rank = named;
+        order[named++] = old;
+        known++;
+        if (!message.full) confirmed.add(old.key);
+        continue;
+      }
+      const key = reading.key ?? `#${i / 2}`;
+      const isAgain = old === undefined ? upserts.hasFresh(key) : old.seen === seen;
       if (old !== undefined && !isAgain) {
         old.seen = seen;
         known++;
       }
-      if (quarantined.delete(key) || isAgain) {
+      if ((quarantined.size > 0 && quarantined.delete(key)) || isAgain) {
         repairs.duplicates++;
-        upserts.delete(key);
+        const dropped = upserts.drop(key);
+        if (dropped !== undefined) held.arena.release(dropped);
         confirmed.delete(key);
       }
-      if ('reason' in read) {
-        quarantined.set(key, read);
+      if (fault !== undefined) {
+        quarantined.set(key, { key, named: reading.key !== undefined, ...fault });
         continue;
       }
-      if (old !== undefined && sameContent(old, read)) {
+      if (reading.isSame) {
         if (!message.full) confirmed.add(key);
         continue;
       }
-      read.seen = seen;
-      upserts.set(key, sealResource(read, held.arena));
+      const resource = encodeResource(bytes, this.#parts, key, reading.name, this.#bodyType, held.arena);
+      resource.seen = seen;
+      resource.rank = named;
+      order[named++] = resource;
+      upserts.add(resource, old);
     }
+    order.length = message.full ? named : 0;
+    reading.old = reading.name = this.#parts.gathered = undefined;
 
     return {
-      upserts: [...upserts.values()],
+      ...upserts.all,
       missing: message.full
         ? this.#unseen(held, known, seen)
         : this.#removed(
             message.removed,
-            (key) => upserts.has(key) || quarantined.has(key) || held.resources.get(key)?.seen === seen,
+            (key) => upserts.hasFresh(key) || quarantined.has(key) || held.resources.get(key)?.seen === seen,
           ),
       confirmed: [...confirmed],
       quarantined: [...quarantined.values()],
@@ -113,71 +171,106 @@ export class Intake {
     };
   }
 
-  /** Reads one resource, up to its version: most of them are as they were before. */
-  #read(
-    bytes: Buffer,
-    start: number,
-    end: number,
-    arena: Arena,
-    place: number,
-    repairs: { bareNames: number; createTimes: number },
-  ): Resource | Quarantined {
+  /**
+   * Reads one resource into `#parts`, `#reading` and {@link hashed}. Returns what is wrong with it, if anything is.
+   *
+   * @param guess what it probably is.
+   */
+  #read(bytes: ViewedBuffer, start: number, end: number, held: Held, guess: Resource | undefined): Fault | undefined {
     const parts = this.#parts;
-    const stranger = `#${place}`;
+    const reading = this.#reading;
+    reading.key = reading.old = reading.name = undefined;
+    reading.isSame = reading.isBare = reading.timeIsInvalid = false;
     try {
       scanResource(bytes, start, end, parts);
     } catch (error) {
-      return malformed(this.#nameBeforeFault(bytes, parts), stranger, error);
+      // The name that was read before the fault, where there is one: then the good form of it can stay.
+      if (parts.nameStart >= 0) this.#readName(bytes, held);
+      reading.isBare = false;
+      return malformed(error);
     }
     if (!parts.hasMetadata) {
-      return refused(undefined, stranger, 'no_metadata', 'it has no metadata, so nobody can tell which resource it is');
+      return { reason: 'no_metadata', message: 'it has no metadata, so nobody can tell which resource it is' };
     }
-    const nameStart = Math.max(parts.nameStart, 0);
-    const nameEnd = Math.max(parts.nameEnd, 0);
-    let key = plainName(bytes, nameStart, nameEnd);
-    let name: Buffer | undefined;
-    if (key === undefined) {
-      const parsed = parseName(bytes.subarray(nameStart, nameEnd), this.#kind, this.#rules);
-      if ('reason' in parsed) return refused(undefined, stranger, parsed.reason, parsed.message);
-      key = parsed.key;
-      name = parsed.bytes;
-      if (parsed.bare) repairs.bareNames++;
+    const fault = this.#readContent(bytes);
+    const { nameStart, nameEnd } = parts;
+    const isGuess = guess !== undefined && guess.slot >= 0;
+    if (fault === undefined && nameStart >= 0) {
+      hashResource(bytes, parts, undefined, this.#bodyType);
+      reading.isSame = isGuess && isHashOf(guess);
+      if (reading.isSame || (isGuess && isKey(guess.key, bytes, nameStart, nameEnd))) {
+        this.#found(guess as Resource);
+        return undefined;
+      }
+      const hash = hashKeyBytes(bytes.view, nameStart, nameEnd);
+      const same = held.resources.findSame(hash, hashed.h1, hashed.h2, hashed.h3);
+      if (same !== undefined) {
+        this.#found(same);
+        reading.isSame = true;
+        return undefined;
+      }
     }
+    const misnamed = this.#readName(bytes, held);
+    if (misnamed !== undefined) reading.timeIsInvalid = false;
+    if (misnamed !== undefined || fault !== undefined) return misnamed ?? fault;
+    if (reading.name !== undefined) {
+      hashResource(bytes, parts, reading.name, this.#bodyType);
+      reading.isSame = isHashOf(reading.old);
+    }
+    return undefined;
+  }
+
+  #found(old: Resource): void {
+    this.#reading.old = old;
+    this.#reading.key = old.key;
+  }
+
+  /** Checks everything but the name of what was scanned, and brings its maps into order. */
+  #readContent(bytes: ViewedBuffer): Fault | undefined {
+    const parts = this.#parts;
     if (!parts.hasBody || parts.typeStart < 0) {
-      const what = `it has no body; istiod would drop it and delete the ${this.#kind.kind} that it had`;
-      return refused(key, stranger, 'no_body', what);
+      const message = `it has no body; istiod would drop it and delete the ${this.#kind.kind} that it had`;
+      return { reason: 'no_body', message };
     }
     const type = this.#strangeBody(bytes, parts);
     if (type !== undefined) {
-      return refused(
-        key,
-        stranger,
-        'wrong_kind',
-        `its body is a ${type}; ${this.#kind.body} is expected in this collection`,
-      );
+      const message = `its body is a ${type}; ${this.#kind.body} is expected in this collection`;
+      return { reason: 'wrong_kind', message };
     }
     try {
       const text = invalidText(bytes, parts);
-      if (text !== undefined) return refused(key, stranger, 'malformed', `${text} hold text that is no valid UTF-8`);
-      const resource = encodeResource(bytes, parts, key, name, this.#bodyType, this.#shape, arena);
-      if (parts.timeIsInvalid) repairs.createTimes++;
-      return resource;
+      if (text !== undefined) return { reason: 'malformed', message: `${text} hold text that is no valid UTF-8` };
+      orderMaps(bytes, parts, this.#shape);
     } catch (error) {
-      return malformed(key, stranger, error);
+      return malformed(error);
     }
+    this.#reading.timeIsInvalid = dropInvalidTime(bytes, parts);
+    return undefined;
   }
 
-  /** The name that was read before the fault, where there is one: then the good form of it can stay. */
-  #nameBeforeFault(bytes: Buffer, parts: ResourceParts): string | undefined {
-    if (parts.nameStart < 0) return undefined;
-    const name = parseName(bytes.subarray(parts.nameStart, parts.nameEnd), this.#kind, this.#rules);
-    return 'key' in name ? name.key : undefined;
+  /** Finds the key of the name that was scanned, and what is held of it. Returns why there is none. */
+  #readName(bytes: ViewedBuffer, held: Held): Fault | undefined {
+    const reading = this.#reading;
+    const start = Math.max(this.#parts.nameStart, 0);
+    const end = Math.max(this.#parts.nameEnd, 0);
+    reading.old = held.resources.find(bytes, start, end, hashKeyBytes(bytes.view, start, end));
+    if (reading.old !== undefined || isPlainName(bytes, start, end)) {
+      reading.key = reading.old?.key ?? bytes.toString('latin1', start, end);
+      return undefined;
+    }
+    const parsed = parseName(bytes.subarray(start, end), this.#kind, this.#rules);
+    if ('reason' in parsed) return parsed;
+    reading.key = parsed.key;
+    reading.old = held.resources.get(parsed.key);
+    reading.name = viewed(parsed.bytes);
+    reading.isBare = parsed.bare;
+    return undefined;
   }
 
   /** Undefined where the body is one of this kind; otherwise what it is instead. */
-  #strangeBody(bytes: Buffer, parts: ResourceParts): string | undefined {
+  #strangeBody(bytes: ViewedBuffer, parts: ResourceParts): string | undefined {
     const { typeStart, typeEnd } = parts;
-    if (this.#bodyType.compare(bytes, typeStart, typeEnd) === 0) return undefined;
+    if (isSame(bytes, typeStart, typeEnd, this.#bodyType)) return undefined;
     // Go readers look only behind the last slash of a type URL (gogo any.go AnyMessageName).
     const name = bytes.toString('utf8', typeStart, typeEnd).replace(/^.*\//s, '');
     return this.#bodies.has(name) ? undefined : name.slice(0, 200) || 'message without a type';
@@ -187,7 +280,7 @@ export class Intake {
     if (known === held.resources.size) return [];
     const missing: string[] = [];
     for (const resource of held.resources.values()) if (resource.seen !== seen) missing.push(resource.key);
-    return missing;
+    return missing.sort();
   }
 
   /** A name that the same message also brings is not gone: to keep it is the mistake that loses nothing. */
@@ -201,11 +294,12 @@ export class Intake {
   }
 }
 
-function refused(key: string | undefined, stranger: string, reason: QuarantineReason, message: string): Quarantined {
-  return { key: key ?? stranger, named: key !== undefined, reason, message };
+/** True where {@link hashed} is the content of `resource`. */
+function isHashOf(resource: Resource | undefined): boolean {
+  return resource?.v1 === hashed.h1 && resource.v2 === hashed.h2 && resource.v3 === hashed.h3;
 }
 
-function malformed(key: string | undefined, stranger: string, error: unknown): Quarantined {
+function malformed(error: unknown): Fault {
   if (!(error instanceof MalformedError)) throw error;
-  return refused(key, stranger, 'malformed', `its bytes are no protobuf message: ${error.message}`);
+  return { reason: 'malformed', message: `its bytes are no protobuf message: ${error.message}` };
 }

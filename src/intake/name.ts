@@ -19,16 +19,15 @@ export type ParsedName =
   | { readonly key: string; readonly bytes: Buffer; readonly bare: boolean }
   | { readonly reason: 'bad_name' | 'bare_mesh_wide_name'; readonly message: string };
 
-/** The common case, `namespace/name` in ASCII, without a detour; undefined for everything else. */
-export function plainName(bytes: Buffer, start: number, end: number): string | undefined {
+/** True for the common case, `namespace/name` in ASCII: it is the key as it stands. {@link parseName} reads the others. */
+export function isPlainName(bytes: Uint8Array, start: number, end: number): boolean {
   let slashAt = -1;
   for (let i = start; i < end; i++) {
     const byte = bytes[i] as number;
-    if (byte === 0 || byte >= 0x80 || (byte === slash && slashAt >= 0)) return undefined;
+    if (byte === 0 || byte >= 0x80 || (byte === slash && slashAt >= 0)) return false;
     if (byte === slash) slashAt = i;
   }
-  if (slashAt <= start || slashAt === end - 1 || end - start > maxNameBytes) return undefined;
-  return bytes.toString('latin1', start, end);
+  return slashAt > start && slashAt !== end - 1 && end - start <= maxNameBytes;
 }
 
 /**

@@ -37,6 +37,8 @@ export type Repairs = {
 export type Change = {
   /** New and changed resources. */
   readonly upserts: readonly Resource[];
+  /** What is held of the key of each upsert, in the same order. Only a hint; may be empty. */
+  readonly replaced: readonly (Resource | undefined)[];
   /**
    * Keys that the source no longer has: for a full message those of the held ones that it does not name,
    * otherwise those that it says are removed.

@@ -12,6 +12,9 @@ import {
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { RawMethod } from '../wire/services.ts';
 import { formatHostPort, type HostPort } from './address.ts';
+import { silenceGrpc } from './grpc-log.ts';
+
+silenceGrpc();
 
 /** The stream of a raw method, on the side that was called: bytes in, bytes out. */
 export type RawServerStream = ServerDuplexStream<Buffer, Buffer>;

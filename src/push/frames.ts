@@ -1,9 +1,13 @@
 import type { Snapshot } from '../model/snapshot.ts';
-import { type Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
+import { Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
 
-type Forms = { versioned?: Rope; unversioned?: Rope };
+type Frame = { rope: Rope; isShared: boolean };
+type Forms = { versioned?: Frame; unversioned?: Frame };
 
 const frames = new WeakMap<Snapshot, Forms>();
+
+/** Pieces from which joining them pays as soon as a second stream wants them. */
+const manyPieces = 1000;
 
 /**
  * The `resources` of a response with this snapshot, built when first needed and shared by every stream.
@@ -15,6 +19,14 @@ export function frameOf(snapshot: Snapshot, options: { readonly versioned: boole
     forms = {};
     frames.set(snapshot, forms);
   }
-  if (options.versioned) return (forms.versioned ??= spliceResources(snapshot.resources));
-  return (forms.unversioned ??= spliceUnversioned(snapshot.resources));
+  const form = options.versioned ? 'versioned' : 'unversioned';
+  const frame = forms[form];
+  if (frame === undefined) {
+    const rope = options.versioned ? spliceResources(snapshot.resources) : spliceUnversioned(snapshot.resources);
+    forms[form] = { rope, isShared: false };
+    return rope;
+  }
+  if (!frame.isShared && frame.rope.pieces > manyPieces) frame.rope = Rope.of(frame.rope.toBuffer());
+  frame.isShared = true;
+  return frame.rope;
 }

@@ -1,7 +1,8 @@
 import type { Change, Quarantined } from '../model/change.ts';
 import type { Resource } from '../model/resource.ts';
 import { sizeOf } from '../model/resource.ts';
-import { Arena } from '../wire/arena.ts';
+import { ResourceTable } from '../model/resource-table.ts';
+import { Arena, relocate } from '../wire/arena.ts';
 import { Guard } from './guard.ts';
 
 /**
@@ -18,8 +19,11 @@ export type QuarantineEntry = Quarantined & {
   readonly lastGoodSent: boolean;
 };
 
-/** Garbage below which compaction is not worth a look. */
+/** Garbage that is not worth a look. */
 const smallGarbageBytes = 4 << 20;
+
+/** Resources that may lie out of order in memory before they are laid out anew. */
+const maxScattered = 1000;
 
 /**
  * The three states of one origin and kind. `effective` is kept whole; the other two are kept as what differs
@@ -27,7 +31,7 @@ const smallGarbageBytes = 4 << 20;
  * released = received + withheld.
  */
 export class Holding {
-  readonly resources = new Map<string, Resource>();
+  readonly resources = new ResourceTable();
   readonly quarantine = new Map<string, QuarantineEntry>();
   /** Keys that stay although the source does not name them any more. */
   readonly withheld = new Set<string>();
@@ -38,9 +42,10 @@ export class Holding {
   lastMessageAt: Date | undefined;
 
   readonly #guard = new Guard();
-  /** Most that garbage can have grown since the last look: what was replaced, and chunks that came. */
-  #unexaminedBytes = 0;
-  #newestChunk: Buffer | undefined;
+  /** Bytes of {@link resources}. */
+  #liveBytes = 0;
+  /** Resources that came since the last time that all were laid out, at most. */
+  #scattered = 0;
 
   /** Resources that the source says it has, good and bad. */
   get received(): number {
@@ -63,28 +68,25 @@ export class Holding {
 
     const gone: string[] = [];
     for (const key of removals) {
-      const old = this.resources.get(key);
+      const old = this.resources.delete(key);
       if (old === undefined) continue;
-      this.#unexaminedBytes += sizeOf(old);
-      this.resources.delete(key);
+      this.#release(old);
       gone.push(key);
     }
-    for (const resource of change.upserts) {
-      const old = this.resources.get(resource.key);
-      if (old !== undefined) {
-        this.#unexaminedBytes += sizeOf(old);
-        resource.at = old.at;
-      }
-      this.resources.set(resource.key, resource);
-      // A chunk may be garbage but for this one: what the intake encoded and did not keep is in it too.
-      if (resource.chunk === this.#newestChunk) continue;
-      this.#newestChunk = resource.chunk;
-      this.#unexaminedBytes += resource.chunk.length;
+    const { upserts, replaced } = change;
+    for (let i = 0; i < upserts.length; i++) {
+      const resource = upserts[i] as Resource;
+      const old = this.resources.put(resource, replaced[i]);
+      this.#liveBytes += sizeOf(resource);
+      if (old === undefined) continue;
+      this.#release(old);
+      resource.at = old.at;
     }
+    this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
     this.sync = 'synced';
     this.messages++;
     this.lastMessageAt = now;
-    return { upserts: change.upserts, removals: gone, withheld: withheld.length };
+    return { upserts, removals: gone, withheld: withheld.length };
   }
 
   #updateQuarantine(change: Change, now: Date): void {
@@ -98,37 +100,36 @@ export class Holding {
     }
   }
 
-  /**
-   * Gives memory back once more than half of it is garbage: moves what is live to a new arena, in place. Returns true where it moved; frames built before keep the old bytes alive until dropped.
-   */
+  #release(resource: Resource): void {
+    this.#liveBytes -= sizeOf(resource);
+    this.arena.release(resource);
+  }
+
+  /** Gives memory back once more than half of it is garbage. Returns true where it did. */
   compact(): boolean {
-    if (this.#unexaminedBytes < smallGarbageBytes) return false;
-    const chunks = new Set<Buffer>();
-    let live = 0;
-    let held = 0;
-    for (const resource of this.resources.values()) {
-      live += sizeOf(resource);
-      if (!chunks.has(resource.chunk)) {
-        chunks.add(resource.chunk);
-        held += resource.chunk.length;
-      }
-    }
-    this.#unexaminedBytes = 0;
-    if (held <= 2 * live + smallGarbageBytes) return false;
-    const arena = new Arena();
-    for (const resource of this.resources.values()) {
-      const size = sizeOf(resource);
-      arena.reserve(size);
-      const { chunk, offset } = arena;
-      resource.chunk.copy(chunk, offset, resource.start, resource.end);
-      resource.chunk = chunk;
-      resource.start = offset;
-      resource.end = offset + size;
-      arena.commit(size);
-    }
-    this.arena = arena;
-    this.#newestChunk = arena.chunk;
+    if (this.arena.heldBytes <= 2 * this.#liveBytes + smallGarbageBytes) return false;
+    this.#layOut();
     return true;
+  }
+
+  /**
+   * Puts what is scattered in memory into the order of the merged list, so that a response is a few large pieces.
+   *
+   * @param changed resources that are new in that list. While most of what is scattered is, the next change may be as
+   * large, and the work for nothing.
+   */
+  settle(changed: number): void {
+    if (this.#scattered > Math.max(maxScattered, 2 * changed)) this.#layOut();
+  }
+
+  /** Moves everything to a new arena. Frames that were made before keep the old bytes alive until dropped. */
+  #layOut(): void {
+    this.arena = new Arena();
+    relocate(
+      [...this.resources.values()].sort((a, b) => a.at - b.at),
+      this.arena,
+    );
+    this.#scattered = 0;
   }
 }
 

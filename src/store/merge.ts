@@ -67,7 +67,7 @@ function isSorted(keys: readonly string[]): boolean {
 }
 
 /** First place at or after `from` whose key is not before `key`: steps that double, then halving. */
-function lowerBound(list: readonly Resource[], key: string, from: number): number {
+export function lowerBound(list: readonly Resource[], key: string, from: number): number {
   let low = from;
   let step = 1;
   while (low + step <= list.length && (list[low + step - 1] as Resource).key < key) {

@@ -12,6 +12,9 @@ import { VersionSum } from './version-sum.ts';
 /** One kind over all origins: the last snapshot, and what has changed since. */
 type Merged = {
   readonly sum: VersionSum;
+  /** Other forms of what the snapshot has, each where its `at` says. The last one of a key counts. */
+  replaced: Resource[];
+  /** Everything else; of a key that is in both, this counts. */
   readonly changed: Map<string, Resource | undefined>;
   snapshot: Snapshot;
   /** True from the first moment on at which every origin that may hold the kind was known. */
@@ -41,7 +44,7 @@ export class Store {
     this.#debouncer = new Debouncer(options.debounce, options.clock, () => this.#publish());
     for (const { id } of kinds) {
       const snapshot: Snapshot = { kind: id, version: new VersionSum().toString(), resources: [] };
-      this.#merged.set(id, { sum: new VersionSum(), changed: new Map(), snapshot, announced: false });
+      this.#merged.set(id, { sum: new VersionSum(), replaced: [], changed: new Map(), snapshot, announced: false });
     }
   }
 
@@ -70,12 +73,15 @@ export class Store {
     const wasComplete = this.complete(kindId);
     const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
     this.#report(origin, kindId, change, upserts.length, removals.length, withheld);
-    const { changed } = this.#mergedOf(kindId);
+    const { changed, replaced } = this.#mergedOf(kindId);
     const isOnly = this.#isOnly(kindId);
-    for (const resource of upserts) changed.set(resource.key, isOnly ? resource : this.#winner(kindId, resource.key));
+    for (const resource of upserts) {
+      if (isOnly && resource.at >= 0) replaced.push(resource);
+      else changed.set(resource.key, isOnly ? resource : this.#winner(kindId, resource.key));
+    }
     for (const key of removals) changed.set(key, isOnly ? undefined : this.#winner(kindId, key));
     holding.compact();
-    if (changed.size > 0 || !wasComplete) this.#debouncer.call();
+    if (changed.size + replaced.length > 0 || !wasComplete) this.#debouncer.call();
   }
 
   /** Says that a collection counts as empty although nothing came. What is held already stays. */
@@ -152,11 +158,25 @@ export class Store {
 
   /** Folds the pending changes into the snapshot; false where it says the same as before. */
   #fold(merged: Merged): boolean {
-    const { changed, sum, snapshot } = merged;
-    if (changed.size === 0) return false;
-    const resources = update(snapshot.resources, changed, (resource) => sum.remove(resource));
+    const { changed, replaced, sum, snapshot } = merged;
+    const changes = changed.size + replaced.length;
+    if (changes === 0) return false;
+    const list = snapshot.resources.slice();
+    for (const resource of replaced) {
+      const old = list[resource.at];
+      if (old?.key !== resource.key) {
+        if (!changed.has(resource.key)) changed.set(resource.key, resource);
+        continue;
+      }
+      sum.remove(old);
+      sum.add(resource);
+      list[resource.at] = resource;
+    }
+    merged.replaced = [];
+    const resources = update(list, changed, (resource) => sum.remove(resource));
     for (const resource of changed.values()) if (resource !== undefined) sum.add(resource);
     changed.clear();
+    for (const holdings of this.#origins.values()) holdings.get(snapshot.kind)?.settle(changes);
     const version = sum.toString();
     const isNew = version !== snapshot.version;
     // Even with an equal version the objects are others: the old ones may hold memory that was given back.

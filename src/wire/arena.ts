@@ -1,3 +1,6 @@
+import { type Chunk, type Resource, sizeOf } from '../model/resource.ts';
+import { copyBytes, viewed } from './bytes.ts';
+
 /** Bytes of one allocation. Larger resources get a chunk of their own. */
 const chunkBytes = 1 << 20;
 
@@ -6,17 +9,23 @@ const chunkBytes = 1 << 20;
  * keeps at most a megabyte of its former neighbours alive.
  */
 export class Arena {
-  #chunk: Buffer = Buffer.alloc(0);
+  #chunk: Chunk = newChunk(0);
   #used = 0;
+  /** Chunks in which something is in use, and the present one. */
+  readonly #chunks = new Set<Chunk>();
+  #heldBytes = 0;
 
   /** Makes room for `size` bytes; write them to {@link chunk} from {@link offset} on, then {@link commit}. */
   reserve(size: number): void {
     if (this.#chunk.length - this.#used >= size) return;
-    this.#chunk = Buffer.allocUnsafeSlow(Math.max(size, chunkBytes));
+    this.#forget(this.#chunk);
+    this.#chunk = newChunk(Math.max(size, chunkBytes));
+    this.#chunks.add(this.#chunk);
+    this.#heldBytes += this.#chunk.length;
     this.#used = 0;
   }
 
-  get chunk(): Buffer {
+  get chunk(): Chunk {
     return this.#chunk;
   }
 
@@ -24,8 +33,42 @@ export class Arena {
     return this.#used;
   }
 
+  /** Bytes of all chunks that are held by something in use in them, and of the present one. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
   /** Keeps `size` bytes of what was reserved. Without it the next {@link reserve} hands out the same place. */
   commit(size: number): void {
     this.#used += size;
+    this.#chunk.liveBytes += size;
+  }
+
+  /** Says that a resource is not in use any more. It may lie in a chunk of another arena. */
+  release({ chunk, start, end }: Resource): void {
+    chunk.liveBytes -= end - start;
+    if (chunk !== this.#chunk) this.#forget(chunk);
+  }
+
+  #forget(chunk: Chunk): void {
+    if (chunk.liveBytes === 0 && this.#chunks.delete(chunk)) this.#heldBytes -= chunk.length;
+  }
+}
+
+function newChunk(size: number): Chunk {
+  return Object.assign(viewed(Buffer.allocUnsafeSlow(size)), { liveBytes: 0 });
+}
+
+/** Moves resources, in this order, to the end of `arena`. Frames that were made before keep the old bytes alive. */
+export function relocate(resources: Iterable<Resource>, arena: Arena): void {
+  for (const resource of resources) {
+    const size = sizeOf(resource);
+    arena.reserve(size);
+    const { chunk, offset } = arena;
+    copyBytes(resource.chunk, resource.start, resource.end, chunk, offset);
+    resource.chunk = chunk;
+    resource.start = offset;
+    resource.end = offset + size;
+    arena.commit(size);
   }
 }

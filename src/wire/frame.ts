@@ -1,6 +1,7 @@
 import type { Resource } from '../model/resource.ts';
+import { copyBytes, type Viewed, viewed } from './bytes.ts';
 import { cursor, readLength, varintSize, writeVarint } from './scan.ts';
-import { versionLength } from './resource-frame.ts';
+import { contentStart, versionLength } from './resource-frame.ts';
 
 /**
  * A message as pieces that are copied straight into the transport's frame. grpc-js 1.14 uses only
@@ -9,27 +10,53 @@ import { versionLength } from './resource-frame.ts';
  * test/conformance has a test that fails should a grpc-js release want more.
  */
 export class Rope {
-  readonly #pieces: readonly Uint8Array[];
+  /** Flat lists instead of an object for each piece: there may be a hundred thousand. */
+  readonly #chunks: readonly Viewed[];
+  readonly #bounds: readonly number[];
+  readonly #tail: Viewed | undefined;
   /** Total bytes. */
   readonly length: number;
 
-  constructor(pieces: readonly Uint8Array[]) {
-    this.#pieces = pieces;
-    this.length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  /**
+   * @param bounds start and end in each chunk, in pairs.
+   * @param length of all together.
+   */
+  constructor(chunks: readonly Viewed[], bounds: readonly number[], length: number, tail?: Viewed) {
+    this.#chunks = chunks;
+    this.#bounds = bounds;
+    this.#tail = tail;
+    this.length = length;
+  }
+
+  /** A message of whole buffers. */
+  static of(...buffers: readonly Uint8Array[]): Rope {
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    return new Rope(
+      buffers.map((buffer) => viewed(buffer)),
+      buffers.flatMap((buffer) => [0, buffer.length]),
+      length,
+    );
   }
 
   get byteLength(): number {
     return this.length;
   }
 
+  /** Pieces that it consists of, but for a tail. */
+  get pieces(): number {
+    return this.#chunks.length;
+  }
+
   /** Copies everything into `target` from `at` on; returns the number of bytes, like Buffer's copy. */
   copy(target: Uint8Array, at = 0): number {
-    let to = at;
-    for (const piece of this.#pieces) {
-      target.set(piece, to);
-      to += piece.length;
+    const to = viewed(target);
+    const bounds = this.#bounds;
+    let next = at;
+    for (let i = 0; i < this.#chunks.length; i++) {
+      next = copyBytes(this.#chunks[i] as Viewed, bounds[2 * i] as number, bounds[2 * i + 1] as number, to, next);
     }
-    return to - at;
+    if (this.#tail !== undefined) next = copyBytes(this.#tail, 0, this.#tail.length, to, next);
+    return next - at;
   }
 
   /** The same bytes in one Buffer, for everyone who is not a transport. */
@@ -39,31 +66,33 @@ export class Rope {
     return buffer;
   }
 
-  /** This rope with one more piece behind it. */
+  /** The pieces of this rope, which has no tail, and `tail` behind them. */
   with(tail: Uint8Array): Rope {
-    return new Rope([...this.#pieces, tail]);
+    return new Rope(this.#chunks, this.#bounds, this.length + tail.length, viewed(tail));
   }
 }
 
 /**
- * The resources of one response, ready to send. Neighbours in memory become one piece, so a type that
- * arrived in one message is a few large copies.
+ * The resources of one response, ready to send. Neighbours in memory become one piece, so a type that lies in order
+ * is a few large copies.
  */
 export function spliceResources(resources: Iterable<Resource>): Rope {
-  const pieces: Uint8Array[] = [];
-  let chunk: Buffer | undefined;
-  let start = 0;
-  let end = 0;
-  for (const resource of resources) {
-    if (resource.chunk === chunk && resource.start === end) {
-      end = resource.end;
-      continue;
+  const chunks: Viewed[] = [];
+  const bounds: number[] = [];
+  let length = 0;
+  let last: Viewed | undefined;
+  let lastEnd = 0;
+  for (const { chunk, start, end } of resources) {
+    length += end - start;
+    if (chunk === last && start === lastEnd) bounds[bounds.length - 1] = end;
+    else {
+      chunks.push(chunk);
+      bounds.push(start, end);
     }
-    if (chunk !== undefined) pieces.push(chunk.subarray(start, end));
-    ({ chunk, start, end } = resource);
+    last = chunk;
+    lastEnd = end;
   }
-  if (chunk !== undefined) pieces.push(chunk.subarray(start, end));
-  return new Rope(pieces);
+  return new Rope(chunks, bounds, length);
 }
 
 /**
@@ -71,7 +100,7 @@ export function spliceResources(resources: Iterable<Resource>): Rope {
  * resource that carries a version (memory/store.go), 1.9 and 1.10 ignore it.
  */
 export function spliceUnversioned(resources: Iterable<Resource>): Rope {
-  return new Rope(Array.from(resources, withoutVersion));
+  return Rope.of(...Array.from(resources, withoutVersion));
 }
 
 /** Tag, length and text of the version field. */
@@ -79,7 +108,8 @@ const versionFieldBytes = 2 + versionLength;
 
 /** Rewrites the four lengths around the version field. The layout is that of encodeResource. */
 function withoutVersion(resource: Resource): Buffer {
-  const { chunk, start, end, contentOffset } = resource;
+  const { chunk, start, end } = resource;
+  const content = contentStart(resource);
   const anyLength = readLength(chunk, start + 1, end);
   const typeTag = cursor;
   const typeEnd = typeTag + 2 + (chunk[typeTag + 1] as number) + 1;
@@ -87,7 +117,7 @@ function withoutVersion(resource: Resource): Buffer {
   const metadataTag = cursor;
   const metadataLength = readLength(chunk, metadataTag + 1, end);
   const timeStart = cursor;
-  const versionStart = start + contentOffset - versionFieldBytes;
+  const versionStart = content - versionFieldBytes;
 
   const newMetadata = metadataLength - versionFieldBytes;
   const newResource = resourceLength - versionFieldBytes - (varintSize(metadataLength) - varintSize(newMetadata));
@@ -100,6 +130,6 @@ function withoutVersion(resource: Resource): Buffer {
   out[at++] = chunk[metadataTag] as number;
   at = writeVarint(out, at, newMetadata);
   at += chunk.copy(out, at, timeStart, versionStart);
-  chunk.copy(out, at, start + contentOffset, end);
+  chunk.copy(out, at, content, end);
   return out;
 }

@@ -23,7 +23,19 @@ export function readResources(bytes: Buffer): ResourcesView {
   const removedResources: string[] = [];
   const spans: number[] = [];
   let at = 0;
-  while (at < bytes.length) {
+  const end = bytes.length;
+  while (at < end) {
+    // A resource of 128 bytes to 16 KiB, as nearly all are, needs no call.
+    if (bytes[at] === 0x1a && at + 2 < end) {
+      const [low, high] = [bytes[at + 1] as number, bytes[at + 2] as number];
+      const start = at + 3;
+      const length = (low & 0x7f) | (high << 7);
+      if (low >= 0x80 && high < 0x80 && length <= end - start) {
+        at = start + length;
+        spans.push(start, at);
+        continue;
+      }
+    }
     const tag = readVarint(bytes, at, bytes.length);
     if (tag >>> 3 === 0) throw new MalformedError('field number 0');
     if (tag === 0x30) {

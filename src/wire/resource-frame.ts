@@ -1,22 +1,25 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { hash } from 'node:crypto';
-import type { Resource } from '../model/resource.ts';
+import type { Chunk, Resource } from '../model/resource.ts';
 import type { Arena } from './arena.ts';
+import { copyBytes, type Viewed, viewed } from './bytes.ts';
 import { canonicalise, type Shape } from './canonical.ts';
+import { hash128, hashed, resetHash } from './hash.ts';
 import { cursor, MalformedError, readLength, readVarint, skip, varintSize, writeVarint } from './scan.ts';
 
 /** What MCP-over-xDS puts into every Any of a DiscoveryResponse (istio pkg/adsc, 1.9 to 1.30). */
 const resourceTypeUrl = Buffer.from('type.googleapis.com/istio.mcp.v1alpha1.Resource');
-const anyHeader = Buffer.concat([Buffer.from([0x0a, resourceTypeUrl.length]), resourceTypeUrl, Buffer.from([0x12])]);
+const anyHeader = viewed(
+  Buffer.concat([Buffer.from([0x0a, resourceTypeUrl.length]), resourceTypeUrl, Buffer.from([0x12])]),
+);
 
-/** Characters of a content version: 96 bits of SHA-256. */
+/** Characters of a content version: 96 bits of MurmurHash3 in base64url. */
 export const versionLength = 16;
 
 /**
  * create_time of a resource whose source sent none (or none that is valid): one second after 1970.
  * Fixed, so that replicas and restarts agree; istiod up to 1.13 drops a resource without it.
  */
-export const defaultCreateTime = Buffer.from([0x08, 0x01]);
+export const defaultCreateTime = viewed(Buffer.from([0x08, 0x01]));
 
 /** Go's valid range of a Timestamp: 0001-01-01 to 9999-12-31 (gogo types/timestamp.go). */
 const minSeconds = -62_135_596_800;
@@ -29,11 +32,11 @@ export type ResourceParts = {
   nameEnd: number;
   createStart: number;
   createEnd: number;
-  /** Set by {@link encodeResource}: there is a create_time, and Go would not take it. */
-  timeIsInvalid: boolean;
   /** Start and end pairs of complete label fields, adjacent ones joined. */
   labels: number[];
   annotations: number[];
+  /** Labels and annotations as one range, where they are more than one span each; made by {@link orderMaps}. */
+  gathered: (Buffer & Viewed) | undefined;
   hasBody: boolean;
   typeStart: number;
   typeEnd: number;
@@ -49,9 +52,9 @@ export function newResourceParts(): ResourceParts {
     nameEnd: -1,
     createStart: -1,
     createEnd: -1,
-    timeIsInvalid: false,
     labels: [],
     annotations: [],
+    gathered: undefined,
     hasBody: false,
     typeStart: -1,
     typeEnd: -1,
@@ -68,7 +71,10 @@ export function scanResource(bytes: Uint8Array, start: number, end: number, part
   parts.hasMetadata = parts.hasBody = false;
   parts.nameStart = parts.nameEnd = parts.createStart = parts.createEnd = -1;
   parts.typeStart = parts.typeEnd = parts.valueStart = parts.valueEnd = -1;
-  parts.labels.length = parts.annotations.length = 0;
+  parts.gathered = undefined;
+  // Setting a length is a call into the runtime, even to what it is.
+  if (parts.labels.length > 0) parts.labels.length = 0;
+  if (parts.annotations.length > 0) parts.annotations.length = 0;
   let at = start;
   while (at < end) {
     const tag = readVarint(bytes, at, end);
@@ -134,6 +140,13 @@ function scanAny(bytes: Uint8Array, start: number, end: number, parts: ResourceP
       parts.valueEnd = at;
     }
   }
+}
+
+/** Forgets a create_time that Go would not take, so that the constant takes its place. Returns true where there was one. */
+export function dropInvalidTime(bytes: Uint8Array, parts: ResourceParts): boolean {
+  if (parts.createStart < 0 || validTimestamp(bytes, parts.createStart, parts.createEnd)) return false;
+  parts.createStart = parts.createEnd = -1;
+  return true;
 }
 
 /** True for a Timestamp that Go accepts: well formed, within years 1 to 9999, nanos within a second. */
@@ -206,38 +219,81 @@ const spanBytes = (spans: readonly number[]): number => {
   return sum;
 };
 
-const fieldSize = (length: number): number => 1 + varintSize(length) + length;
-
-function writeSpans(target: Buffer, to: number, bytes: Buffer, spans: readonly number[]): number {
-  let at = to;
-  for (let i = 0; i < spans.length; i += 2) at += bytes.copy(target, at, spans[i], spans[i + 1]);
-  return at;
-}
-
 const metadataMaps: Shape = { 4: { map: true, shape: undefined }, 5: { map: true, shape: undefined } };
 
 /**
- * Encodes a scanned resource for MCP-over-xDS into `arena`, in canonical order, without a version yet
- * (see {@link sealResource}). The bytes are reserved, not committed: an unchanged resource costs no memory.
+ * Brings the labels, the annotations and the maps inside of the body of a scanned resource into canonical order, in
+ * place: `bytes` belong to whoever scans them.
+ *
+ * @throws MalformedError where one of them is no protobuf message.
+ */
+export function orderMaps(bytes: Buffer, parts: ResourceParts, shape: Shape): void {
+  const { labels, annotations } = parts;
+  if (!gatherMaps(bytes, parts)) {
+    if (labels.length > 0) canonicalise(bytes, labels[0] as number, labels[1] as number, metadataMaps);
+    if (annotations.length > 0) canonicalise(bytes, annotations[0] as number, annotations[1] as number, metadataMaps);
+  }
+  if (parts.valueStart >= 0) canonicalise(bytes, parts.valueStart, parts.valueEnd, shape);
+}
+
+/**
+ * Makes one range of labels and annotations, in order, where they are more than one span each; no encoder writes
+ * them so. Returns false where there is nothing to do.
+ */
+export function gatherMaps(bytes: Buffer, parts: ResourceParts): boolean {
+  if (parts.labels.length <= 2 && parts.annotations.length <= 2) return false;
+  const pieces: Buffer[] = [];
+  for (const spans of [parts.labels, parts.annotations]) {
+    for (let i = 0; i < spans.length; i += 2) pieces.push(bytes.subarray(spans[i], spans[i + 1]));
+  }
+  parts.gathered = viewed(Buffer.concat(pieces));
+  canonicalise(parts.gathered, 0, parts.gathered.length, metadataMaps);
+  return true;
+}
+
+/**
+ * Hashes the content of a resource whose maps are in order into {@link hashed}: body type, name, labels, annotations
+ * and body, each as a range of its own.
+ *
+ * @param name `namespace/name` as bytes; undefined = as it stands in the scanned bytes.
+ */
+export function hashResource({ view }: Viewed, parts: ResourceParts, name: Viewed | undefined, bodyType: Viewed): void {
+  resetHash();
+  hash128(bodyType.view, 0, bodyType.length);
+  if (name === undefined) hash128(view, parts.nameStart, parts.nameEnd);
+  else hash128(name.view, 0, name.length);
+  hashMaps(view, parts, parts.labels, 0);
+  hashMaps(view, parts, parts.annotations, spanBytes(parts.labels));
+  hash128(view, Math.max(parts.valueStart, 0), Math.max(parts.valueEnd, 0));
+}
+
+function hashMaps(view: DataView, { gathered }: ResourceParts, spans: readonly number[], gatheredAt: number): void {
+  if (spans.length === 0) hash128(view, 0, 0);
+  else if (gathered === undefined) hash128(view, spans[0] as number, spans[1] as number);
+  else hash128(gathered.view, gatheredAt, gatheredAt + spanBytes(spans));
+}
+
+const fieldSize = (length: number): number => 1 + varintSize(length) + length;
+
+/**
+ * Encodes a resource for MCP-over-xDS at the end of `arena`, after {@link orderMaps}, {@link dropInvalidTime} and
+ * {@link hashResource}, whose result is its version.
  *
  * Layout of the Resource: metadata { create_time, version, name, labels, annotations }, body. Everything
- * that counts as content lies behind the version, so that comparing and hashing are one range each.
+ * that counts as content lies behind the version.
  *
  * @param name `namespace/name` as bytes; undefined = as it stands in `bytes`.
  * @param bodyType full type URL of the body, as bytes.
- * @throws MalformedError where labels, annotations or body are no protobuf messages.
  */
 export function encodeResource(
-  bytes: Buffer,
+  bytes: Viewed,
   parts: ResourceParts,
   key: string,
-  name: Buffer | undefined,
-  bodyType: Buffer,
-  shape: Shape,
+  name: Viewed | undefined,
+  bodyType: Viewed,
   arena: Arena,
 ): Resource {
-  const hasTime = parts.createStart >= 0 && validTimestamp(bytes, parts.createStart, parts.createEnd);
-  parts.timeIsInvalid = !hasTime && parts.createStart >= 0;
+  const hasTime = parts.createStart >= 0;
   const nameLength = name === undefined ? parts.nameEnd - parts.nameStart : name.length;
   const timeLength = hasTime ? parts.createEnd - parts.createStart : defaultCreateTime.length;
   const valueLength = parts.valueStart < 0 ? 0 : parts.valueEnd - parts.valueStart;
@@ -246,83 +302,109 @@ export function encodeResource(
   const bodyLength = fieldSize(bodyType.length) + (valueLength === 0 ? 0 : fieldSize(valueLength));
   const resourceLength = fieldSize(metadataLength) + fieldSize(bodyLength);
   const anyLength = anyHeader.length + varintSize(resourceLength) + resourceLength;
-  const size = fieldSize(anyLength);
 
-  arena.reserve(size);
+  arena.reserve(fieldSize(anyLength));
   const chunk = arena.chunk;
   const start = arena.offset;
   let at = start;
   chunk[at++] = 0x12;
   at = writeVarint(chunk, at, anyLength);
-  chunk.set(anyHeader, at);
-  at += anyHeader.length;
+  at = copyBytes(anyHeader, 0, anyHeader.length, chunk, at);
   at = writeVarint(chunk, at, resourceLength);
   chunk[at++] = 0x0a;
   at = writeVarint(chunk, at, metadataLength);
   chunk[at++] = 0x12;
   at = writeVarint(chunk, at, timeLength);
-  const time = hasTime ? bytes : defaultCreateTime;
-  const timeStart = hasTime ? parts.createStart : 0;
-  for (let i = 0; i < timeLength; i++) chunk[at++] = time[timeStart + i] as number;
+  at = hasTime
+    ? copyBytes(bytes, parts.createStart, parts.createEnd, chunk, at)
+    : copyBytes(defaultCreateTime, 0, timeLength, chunk, at);
   chunk[at++] = 0x1a;
   chunk[at++] = versionLength;
-  at += versionLength;
-  const contentOffset = at - start;
+  at = writeVersion(chunk, at, hashed.h1, hashed.h2, hashed.h3);
   chunk[at++] = 0x0a;
   at = writeVarint(chunk, at, nameLength);
-  if (name === undefined) bytes.copy(chunk, at, parts.nameStart, parts.nameEnd);
-  else chunk.set(name, at);
-  at += nameLength;
-  const mapsStart = at;
-  at = writeSpans(chunk, at, bytes, parts.labels);
-  at = writeSpans(chunk, at, bytes, parts.annotations);
-  if (at > mapsStart) canonicalise(chunk, mapsStart, at, metadataMaps);
+  at =
+    name === undefined
+      ? copyBytes(bytes, parts.nameStart, parts.nameEnd, chunk, at)
+      : copyBytes(name, 0, nameLength, chunk, at);
+  if (mapBytes > 0) at = writeMaps(chunk, at, bytes, parts);
   chunk[at++] = 0x12;
   at = writeVarint(chunk, at, bodyLength);
   chunk[at++] = 0x0a;
   at = writeVarint(chunk, at, bodyType.length);
-  chunk.set(bodyType, at);
-  at += bodyType.length;
+  at = copyBytes(bodyType, 0, bodyType.length, chunk, at);
   if (valueLength > 0) {
     chunk[at++] = 0x12;
     at = writeVarint(chunk, at, valueLength);
-    const valueStart = at;
-    at += bytes.copy(chunk, at, parts.valueStart, parts.valueEnd);
-    canonicalise(chunk, valueStart, at, shape);
+    at = copyBytes(bytes, parts.valueStart, parts.valueEnd, chunk, at);
   }
-  return new EncodedResource(key, chunk, start, at, contentOffset);
+  arena.commit(at - start);
+  return new EncodedResource(key, chunk, start, at);
 }
 
-/** Keeps its version in its bytes only: a hundred thousand short texts are work for the garbage collector. */
+function writeMaps(chunk: Viewed, to: number, bytes: Viewed, { gathered, labels, annotations }: ResourceParts): number {
+  if (gathered !== undefined) return copyBytes(gathered, 0, gathered.length, chunk, to);
+  let at = to;
+  if (labels.length > 0) at = copyBytes(bytes, labels[0] as number, labels[1] as number, chunk, at);
+  if (annotations.length > 0) at = copyBytes(bytes, annotations[0] as number, annotations[1] as number, chunk, at);
+  return at;
+}
+
+/**
+ * Where the content of an encoded resource begins, which is name, labels, annotations and body: behind the version,
+ * for which create_time is the only thing before it that has no fixed length.
+ */
+export function contentStart({ chunk, start, end }: Resource): number {
+  readVarint(chunk, start + 1, end);
+  readVarint(chunk, cursor + anyHeader.length, end);
+  readVarint(chunk, cursor + 1, end);
+  const timeLength = readVarint(chunk, cursor + 1, end);
+  return cursor + timeLength + 2 + versionLength;
+}
+
+/** Has {@link hashed} for its version, and reads the text of it from its bytes: texts would be work for the collector. */
 class EncodedResource implements Resource {
+  // What a search reads comes first, in one line of the cache.
+  readonly v1 = hashed.h1;
+  readonly v2 = hashed.h2;
+  readonly v3 = hashed.h3;
+  seen = 0;
+  rank = 0;
   readonly key: string;
-  chunk: Buffer;
+  chunk: Chunk;
   start: number;
   end: number;
-  readonly contentOffset: number;
-  seen = 0;
   at = -1;
+  slot = -1;
 
-  constructor(key: string, chunk: Buffer, start: number, end: number, contentOffset: number) {
+  constructor(key: string, chunk: Chunk, start: number, end: number) {
     this.key = key;
     this.chunk = chunk;
     this.start = start;
     this.end = end;
-    this.contentOffset = contentOffset;
   }
 
   get version(): string {
-    const end = this.start + this.contentOffset;
+    const end = contentStart(this);
     return this.chunk.toString('latin1', end - versionLength, end);
   }
 }
 
-/** Computes the content version, writes it into the bytes and commits them. Before that there is no version. */
-export function sealResource(resource: Resource, arena: Arena): Resource {
-  const { chunk, start, end, contentOffset } = resource;
-  const digest = hash('sha256', chunk.subarray(start + contentOffset, end), 'base64url');
-  const versionStart = start + contentOffset - versionLength;
-  for (let i = 0; i < versionLength; i++) chunk[versionStart + i] = digest.charCodeAt(i);
-  arena.commit(end - start);
-  return resource;
+const base64url = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+
+/** Writes 96 bits as text, the most significant first; returns the position behind it. */
+function writeVersion(chunk: Buffer, at: number, v1: number, v2: number, v3: number): number {
+  writeSextets(chunk, at, v1 >>> 8);
+  writeSextets(chunk, at + 4, ((v1 & 0xff) << 16) | (v2 >>> 16));
+  writeSextets(chunk, at + 8, ((v2 & 0xffff) << 8) | (v3 >>> 24));
+  writeSextets(chunk, at + 12, v3 & 0xffffff);
+  return at + versionLength;
+}
+
+/** Writes 24 bits as four characters. */
+function writeSextets(chunk: Buffer, at: number, bits: number): void {
+  chunk[at] = base64url[bits >>> 18] as number;
+  chunk[at + 1] = base64url[(bits >>> 12) & 63] as number;
+  chunk[at + 2] = base64url[(bits >>> 6) & 63] as number;
+  chunk[at + 3] = base64url[bits & 63] as number;
 }

@@ -1,15 +1,8 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import protobuf from 'protobufjs';
+import { packageRoot } from '../model/package.ts';
 import { MalformedError } from './scan.ts';
-
-/** The folder that holds package.json and proto/, from the sources and from dist/ alike. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
-}
 
 /** Every .proto file of the two contracts and of the bodies we can read, relative to its include folder. */
 export const protoFiles = [

@@ -1,3 +1,4 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { HealthImplementation } from 'grpc-health-check';
 import type { HostPort } from '../net/address.ts';
 import {
@@ -123,13 +124,26 @@ export class AdsServer {
 }
 
 function transportOf(call: RawServerStream): AdsTransport {
+  let unsent = 0;
   return {
-    send: (message) => write(call, message),
+    send: async (message) => {
+      unsent++;
+      await write(call, message);
+      unsent--;
+    },
     end: (code, details) => {
       if (code === 0) call.end();
       else failCall(call, code, details);
+      // A status waits behind what the peer does not read, and with it all that was to be sent.
+      if (unsent > 0) reset(call);
     },
   };
+}
+
+/** Closes the HTTP/2 stream at once and lets go of what was not sent. grpc-js has no public way to do so. */
+function reset(call: RawServerStream): void {
+  const { stream } = (call as unknown as { call: { stream?: ServerHttp2Stream } }).call;
+  stream?.close(constants.NGHTTP2_CANCEL);
 }
 
 /** The callback of `write` fires once flow control has let the bytes out; after a cancel it fires without an error. */

@@ -14,13 +14,16 @@ import { type IstiodProfile, profileOf } from './istiod-profile.ts';
 /** Types that one stream may ask for. istiod 1.30 asks for 16. */
 const maxSubscriptions = 64;
 
+/** What is kept and logged of a node id; istiod's are about 80 characters. */
+const maxNodeIdLength = 256;
+
 /** Requests arrive one by one within a few milliseconds; answers to all of them leave together. */
 const gatherMs = 10;
 
 /** Name of types that are no kind of ours, where a name from a closed set is needed. */
 const otherKind = 'other';
 
-const noResources = new Rope([]);
+const noResources = Rope.of();
 
 /** What the exchange reads of the store. */
 export type SnapshotView = {
@@ -166,7 +169,7 @@ export class AdsExchange {
 
   #meet(request: DiscoveryRequest): void {
     if (this.#profile !== undefined || request.node === undefined) return;
-    this.#nodeId = request.node.id;
+    this.#nodeId = request.node.id.slice(0, maxNodeIdLength);
     this.#profile = profileOf(request.node.id, this.#options.istiodVersion);
     if (!this.#profile.mayEndStream) this.#pump.neverTimeOut();
     this.#options.log.info({ node: this.#nodeId, profile: this.#profile.name }, 'istiod connected');

@@ -3,7 +3,14 @@ import type { Change } from '../../src/model/change.ts';
 import { type Kind, kindOf } from '../../src/model/kinds.ts';
 import type { Resource } from '../../src/model/resource.ts';
 import { Arena } from '../../src/wire/arena.ts';
-import { encodeResource, newResourceParts, scanResource, sealResource } from '../../src/wire/resource-frame.ts';
+import { viewed } from '../../src/wire/bytes.ts';
+import {
+  encodeResource,
+  hashResource,
+  newResourceParts,
+  orderMaps,
+  scanResource,
+} from '../../src/wire/resource-frame.ts';
 import { encodeResourceMessage, viewResource } from '../../src/wire/resource-view.ts';
 import { root } from '../../src/wire/root.ts';
 
@@ -52,20 +59,23 @@ export function messageOf(
   return { bytes: Buffer.concat(resources), spans, removed: options.removed ?? [], full: options.full ?? true };
 }
 
-const bodyType = Buffer.from(`type.googleapis.com/${serviceEntry.body}`);
+const bodyType = viewed(Buffer.from(`type.googleapis.com/${serviceEntry.body}`));
 
 /** An encoded resource, as the intake makes it. */
 export function newResource(key: string, content = 'a', arena = new Arena()): Resource {
-  const bytes = legacyResource(key, content);
+  const bytes = viewed(legacyResource(key, content));
   const parts = newResourceParts();
   scanResource(bytes, 0, bytes.length, parts);
-  return sealResource(encodeResource(bytes, parts, key, undefined, bodyType, {}, arena), arena);
+  orderMaps(bytes, parts, {});
+  hashResource(bytes, parts, undefined, bodyType);
+  return encodeResource(bytes, parts, key, undefined, bodyType, arena);
 }
 
 /** A change that says nothing but what is given. */
 export function newChange(parts: Partial<Change>): Change {
   return {
     upserts: [],
+    replaced: [],
     missing: [],
     confirmed: [],
     quarantined: [],

@@ -52,7 +52,7 @@ function ropeOf(length: number): Rope {
     const piece = whole.subarray(at, Math.min(at + size, whole.length));
     pieces.push(pieces.length % 2 === 0 ? piece : new Uint8Array(piece), Buffer.alloc(0));
   }
-  return new Rope(pieces);
+  return Rope.of(...pieces);
 }
 
 /** Frames of HTTP/2 end at 16 KiB, the default window at 64 KiB; a large type is well beyond both. */

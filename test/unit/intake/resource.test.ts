@@ -3,6 +3,7 @@ import { Intake } from '../../../src/intake/intake.ts';
 import type { NameRules } from '../../../src/intake/name.ts';
 import type { Change, Quarantined } from '../../../src/model/change.ts';
 import type { Resource } from '../../../src/model/resource.ts';
+import { ResourceTable } from '../../../src/model/resource-table.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { encodeResourceMessage, viewResource } from '../../../src/wire/resource-view.ts';
 import {
@@ -21,7 +22,7 @@ const typeUrl = `type.googleapis.com/${serviceEntry.body}`;
 const goodBody = fields(field(1, typeUrl), field(2, body));
 
 function take(resource: Uint8Array, kind = serviceEntry, rules = guessed): Promise<Change> {
-  return new Intake(kind, rules).take(messageOf([resource]), { resources: new Map(), arena: new Arena() });
+  return new Intake(kind, rules).take(messageOf([resource]), { resources: new ResourceTable(), arena: new Arena() });
 }
 
 async function accepted(resource: Uint8Array, kind = serviceEntry, rules = guessed): Promise<Resource> {
@@ -290,7 +291,7 @@ test('the content of a resource survives whatever stands beside it in the messag
     legacyResource('a/2', 'two'),
   ];
   const change = await new Intake(serviceEntry, guessed).take(messageOf(resources), {
-    resources: new Map(),
+    resources: new ResourceTable(),
     arena: new Arena(),
   });
   expect(change.upserts.map((resource) => [resource.key, contentOf(resource)])).toEqual([

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { kindOfCollection, kindOfTypeUrl, kinds, meshConfigTypeUrl } from '../../../src/model/kinds.ts';
-import { sameContent } from '../../../src/model/resource.ts';
 import { spliceResources, spliceUnversioned } from '../../../src/wire/frame.ts';
 import { readResources, type ResourcesView } from '../../../src/wire/legacy-messages.ts';
 import { viewResource, viewResourceBytes } from '../../../src/wire/resource-view.ts';
@@ -12,7 +11,7 @@ import {
   decodeDiscoveryResponse,
   encodeDiscoveryRequest,
 } from '../../../src/wire/xds-messages.ts';
-import { encoded, serviceEntry } from './encoded.ts';
+import { encoded, sameContent, serviceEntry } from './encoded.ts';
 
 type Captured = { readonly when: string; readonly base64: string };
 

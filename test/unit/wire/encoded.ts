@@ -1,25 +1,46 @@
 import type { Resource } from '../../../src/model/resource.ts';
 import { Arena } from '../../../src/wire/arena.ts';
-import { encodeResource, newResourceParts, scanResource, sealResource } from '../../../src/wire/resource-frame.ts';
+import { viewed } from '../../../src/wire/bytes.ts';
+import {
+  contentStart,
+  dropInvalidTime,
+  encodeResource,
+  hashResource,
+  newResourceParts,
+  orderMaps,
+  scanResource,
+} from '../../../src/wire/resource-frame.ts';
 import { shapes } from '../../../src/wire/shapes.ts';
 
 export const serviceEntry = 'istio.networking.v1alpha3.ServiceEntry';
 
-/** The bytes of one `istio.mcp.v1alpha1.Resource` on their whole way: scanned, encoded, sealed. */
+/** A copy of the bytes of one `istio.mcp.v1alpha1.Resource` on its whole way: scanned, ordered, hashed, encoded. */
 export function encoded(
-  bytes: Buffer,
+  message: Buffer,
   options: { readonly arena?: Arena; readonly body?: string; readonly name?: string } = {},
 ): Resource {
   const { arena = new Arena(), body = serviceEntry, name } = options;
+  const bytes = viewed(Buffer.from(message));
   const parts = newResourceParts();
   scanResource(bytes, 0, bytes.length, parts);
   const key = name ?? bytes.toString('utf8', parts.nameStart, parts.nameEnd);
-  const nameBytes = name === undefined ? undefined : Buffer.from(name);
-  const type = Buffer.from(`type.googleapis.com/${body}`);
-  return sealResource(encodeResource(bytes, parts, key, nameBytes, type, shapes[body] ?? {}, arena), arena);
+  const nameBytes = name === undefined ? undefined : viewed(Buffer.from(name));
+  const type = viewed(Buffer.from(`type.googleapis.com/${body}`));
+  orderMaps(bytes, parts, shapes[body] ?? {});
+  dropInvalidTime(bytes, parts);
+  hashResource(bytes, parts, nameBytes, type);
+  return encodeResource(bytes, parts, key, nameBytes, type, arena);
 }
 
 /** The bytes of a resource as they stand in a response. */
 export function bytesOf(resource: Resource): Buffer {
   return resource.chunk.subarray(resource.start, resource.end);
+}
+
+/** True where both have the same version, and the same name, labels, annotations and body, byte for byte. */
+export function sameContent(a: Resource, b: Resource): boolean {
+  const contentOf = (resource: Resource) => resource.chunk.subarray(contentStart(resource), resource.end);
+  const sameBytes = contentOf(a).equals(contentOf(b));
+  if (sameBytes !== (a.version === b.version)) throw new Error(`${a.key}: version and bytes do not agree`);
+  return sameBytes;
 }

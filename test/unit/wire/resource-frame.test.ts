@@ -1,13 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { sameContent } from '../../../src/model/resource.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import {
-  encodeResource,
+  dropInvalidTime,
   invalidText,
   newResourceParts,
+  orderMaps,
   scanResource,
-  sealResource,
   validTimestamp,
 } from '../../../src/wire/resource-frame.ts';
 import {
@@ -20,7 +19,7 @@ import { root } from '../../../src/wire/root.ts';
 import { MalformedError } from '../../../src/wire/scan.ts';
 import { shapes } from '../../../src/wire/shapes.ts';
 import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
-import { bytesOf, encoded, serviceEntry } from './encoded.ts';
+import { bytesOf, encoded, sameContent, serviceEntry } from './encoded.ts';
 import { entry, field, fieldsOf, mapOf, number, only, tag, varint } from './fields.ts';
 
 const bodyUrl = `type.googleapis.com/${serviceEntry}`;
@@ -283,8 +282,8 @@ describe('create_time', () => {
     const parts = newResourceParts();
     const message = Buffer.concat([metadata(time(bytes)), any()]);
     scanResource(message, 0, message.length, parts);
-    encodeResource(message, parts, 'shop/catalog', undefined, Buffer.from(bodyUrl), {}, new Arena());
-    expect(parts.timeIsInvalid).toBe(true);
+    expect(dropInvalidTime(message, parts)).toBe(true);
+    expect(parts.createStart).toBe(-1);
     expect(validTimestamp(bytes, 0, bytes.length)).toBe(false);
   });
 
@@ -292,9 +291,8 @@ describe('create_time', () => {
     const parts = newResourceParts();
     const message = Buffer.concat([metadata(), any()]);
     scanResource(message, 0, message.length, parts);
-    const resource = encodeResource(message, parts, 'shop/catalog', undefined, Buffer.from(bodyUrl), {}, new Arena());
-    expect(parts.timeIsInvalid).toBe(false);
-    expect(timeOf(resource)).toEqual(number(1, 1));
+    expect(dropInvalidTime(message, parts)).toBe(false);
+    expect(timeOf(encoded(message))).toEqual(number(1, 1));
     expect(viewResource(encoded(message)).createTime).toBe('1970-01-01T00:00:01.000Z');
   });
 
@@ -458,24 +456,17 @@ describe('sizes', () => {
 
 describe('memory', () => {
   const message = (host: string) => Buffer.concat([metadata(), any(field(1, host))]);
-  const encode = (bytes: Buffer, arena: Arena) => {
-    const parts = newResourceParts();
-    scanResource(bytes, 0, bytes.length, parts);
-    const shape = shapes[serviceEntry] ?? {};
-    return encodeResource(bytes, parts, 'shop/catalog', undefined, Buffer.from(bodyUrl), shape, arena);
-  };
 
-  test('a resource that is not sealed takes none', () => {
+  test('one resource lies behind the other', () => {
     const arena = new Arena();
-    const first = encode(message('a.example.com'), arena);
-    const second = encode(message('b.example.com'), arena);
-    expect(second.start).toBe(first.start);
-    sealResource(second, arena);
-    const third = encode(message('c.example.com'), arena);
-    expect(third.start).toBe(second.end);
+    const first = encoded(message('a.example.com'), { arena });
+    const second = encoded(message('b.example.com'), { arena });
+    expect(second.chunk).toBe(first.chunk);
+    expect(second.start).toBe(first.end);
+    expect(arena.offset).toBe(second.end);
   });
 
-  test('a sealed one does not depend on the received message', () => {
+  test('a resource does not depend on the received message', () => {
     const bytes = message('a.example.com');
     const resource = encoded(bytes);
     const before = Buffer.from(bytesOf(resource));
@@ -484,14 +475,19 @@ describe('memory', () => {
     expect(resource.chunk.buffer).not.toBe(bytes.buffer);
   });
 
-  test('the received message stays as it was, though its maps are sorted', () => {
+  test('maps are sorted where they stand in the message', () => {
+    const parts = newResourceParts();
     const bytes = Buffer.concat([
       metadata(entry(4, 'b', '1'), entry(4, 'a', '1')),
       any(field(9, entry(1, 'b', ''), entry(1, 'a', ''))),
     ]);
-    const before = Buffer.from(bytes);
-    const { labels } = viewResource(encoded(bytes));
-    expect(Object.keys(labels)).toEqual(['a', 'b']);
-    expect(bytes).toEqual(before);
+    scanResource(bytes, 0, bytes.length, parts);
+    orderMaps(bytes, parts, shapes[serviceEntry] ?? {});
+    expect(bytes).toEqual(
+      Buffer.concat([
+        metadata(entry(4, 'a', '1'), entry(4, 'b', '1')),
+        any(field(9, entry(1, 'a', ''), entry(1, 'b', ''))),
+      ]),
+    );
   });
 });

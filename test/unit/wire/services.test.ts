@@ -10,7 +10,7 @@ test('the methods have the paths that real peers call', () => {
 });
 
 test.each([resourceSource(), aggregatedDiscovery()])('$path passes messages through as they are', (method) => {
-  const rope = new Rope([Buffer.from('a')]);
+  const rope = Rope.of(Buffer.from('a'));
   const bytes = Buffer.from('b');
   expect(method.requestSerialize(rope)).toBe(rope);
   expect(method.responseSerialize(rope)).toBe(rope);

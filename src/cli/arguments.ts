@@ -1,0 +1,29 @@
+import { IsthmusError } from '../model/errors.ts';
+
+/** Longest wait that a timer can take, in seconds: about 24 days. */
+const maxSeconds = (2 ** 31 - 1) / 1000;
+
+/**
+ * Milliseconds of a flag that is given in seconds.
+ * @throws IsthmusError USAGE where it is no number, or one that no timer can wait for.
+ */
+export function millisecondsOf(seconds: number, flag: string): number {
+  if (seconds >= 0 && seconds <= maxSeconds) return seconds * 1000;
+  throw new IsthmusError('USAGE', flag, 'a number of seconds is expected', { hint: `write for example ${flag} 10` });
+}
+
+/**
+ * The address of a bridge's admin pages.
+ * @throws IsthmusError USAGE
+ */
+export function adminUrlOf(text: string, subject: string): URL {
+  try {
+    const url = new URL(text);
+    if (url.protocol === 'http:' || url.protocol === 'https:') return url;
+  } catch {
+    // The same advice as for another scheme.
+  }
+  throw new IsthmusError('USAGE', subject, `"${text}" is no http:// address`, {
+    hint: 'write for example http://127.0.0.1:15480',
+  });
+}

@@ -1,0 +1,39 @@
+import type { Argv } from 'yargs';
+
+/** What a file of a verb holds. */
+export type VerbModule<Flags> = {
+  builder(yargs: Argv): Argv<Flags>;
+  /** @returns the exit code; nothing = 0. */
+  handler(flags: Flags): Promise<number | void>;
+};
+
+/** A verb of the command line. Its code, and the libraries that only it needs, are loaded when it is asked for. */
+export type Verb = {
+  readonly command: string;
+  readonly describe: string;
+  // A verb gets the flags that its own builder has made; which they are is nobody else's business.
+  readonly load: () => Promise<VerbModule<never>>;
+};
+
+const module = async <Flags>(file: Promise<VerbModule<Flags>>): Promise<VerbModule<never>> =>
+  (await file) as unknown as VerbModule<never>;
+
+export const verbs: readonly Verb[] = [
+  { command: 'serve', describe: 'Run the bridge', load: () => module(import('./serve.ts')) },
+  { command: 'get <address>', describe: 'Show what an address serves', load: () => module(import('./get.ts')) },
+  {
+    command: 'status [url]',
+    describe: 'Show how a running bridge is doing',
+    load: () => module(import('./status.ts')),
+  },
+  {
+    command: 'legacy-server <folder>',
+    describe: 'Serve a folder of Istio YAML as a legacy MCP server',
+    load: () => module(import('./legacy-server.ts')),
+  },
+  {
+    command: 'demo',
+    describe: 'A self-contained run: legacy server, bridge, and a client in istiod’s place',
+    load: () => module(import('./demo.ts')),
+  },
+];

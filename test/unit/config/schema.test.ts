@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
+import { knownCollections } from '../../../src/model/kinds.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+function load(text: string) {
+  return loadConfig(`${tempFolder({ 'isthmus.yaml': text })}/isthmus.yaml`);
+}
+
+const defaults = {
+  sources: [],
+  xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000 },
+  admin: { listen: { host: '127.0.0.1', port: 15480 } },
+  metrics: {},
+  debounce: { after: 50, max: 1000 },
+  istiod: {},
+  log: { level: 'info' },
+  shutdownGrace: 5000,
+};
+
+test('without a file and flags, everything has its default', () => {
+  expect(loadConfig(undefined)).toEqual(defaults);
+});
+
+test.each([
+  ['an empty file', ''],
+  ['comments alone', '# nothing yet\n'],
+  ['an empty document', '---\n'],
+  ['an empty mapping', '{}\n'],
+])('%s is the defaults', (_what, text) => {
+  expect(load(text)).toEqual(defaults);
+});
+
+test('a source needs a name and an address; the rest has its default', () => {
+  const { sources } = load('sources:\n- { name: galley, address: "mcp://galley.istio-system:9901" }\n');
+  expect(sources).toEqual([
+    {
+      name: 'galley',
+      address: { host: 'galley.istio-system', port: 9901 },
+      collections: knownCollections,
+      incremental: false,
+      sinkNodeId: '',
+      silentCollection: 30_000,
+      maxMessage: 256 * 2 ** 20,
+    },
+  ]);
+});
+
+test('every setting can be set', () => {
+  const config = load(`
+sources:
+- name: consul-a
+  address: mcp://[::1]:9901/
+  collections: [istio/networking/v1alpha3/serviceentries]
+  defaultNamespace: legacy
+  incremental: true
+  sinkNodeId: pilot-1
+  silentCollection: 1h30m
+  maxMessage: 1048576
+xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s }
+admin: { listen: "localhost:0" }
+metrics: { listen: "0.0.0.0:15490" }
+stateDir: /var/lib/isthmus
+debounce: { after: 10ms, max: 10ms }
+istiod: { version: "1.24" }
+log: { level: debug }
+shutdownGrace: 1.5s
+`);
+  expect(config).toEqual({
+    sources: [
+      {
+        name: 'consul-a',
+        address: { host: '::1', port: 9901 },
+        collections: ['istio/networking/v1alpha3/serviceentries'],
+        defaultNamespace: 'legacy',
+        incremental: true,
+        sinkNodeId: 'pilot-1',
+        silentCollection: 5_400_000,
+        maxMessage: 2 ** 20,
+      },
+    ],
+    xds: { listen: { host: '::', port: 15010 }, minGap: 1000, recycle: 0 },
+    admin: { listen: { host: 'localhost', port: 0 } },
+    metrics: { listen: { host: '0.0.0.0', port: 15490 } },
+    stateDir: '/var/lib/isthmus',
+    debounce: { after: 10, max: 10 },
+    istiod: { version: '1.24' },
+    log: { level: 'debug' },
+    shutdownGrace: 1500,
+  });
+});
+
+test('what is written once may be used twice', () => {
+  const { sources } = load(`
+sources:
+- { name: a, address: "mcp://a:1", collections: &all [istio/networking/v1alpha3/serviceentries] }
+- { name: b, address: "mcp://b:1", collections: *all }
+`);
+  expect(sources.map(({ collections }) => collections)).toEqual([
+    ['istio/networking/v1alpha3/serviceentries'],
+    ['istio/networking/v1alpha3/serviceentries'],
+  ]);
+});

@@ -1,0 +1,104 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { hashKey, hashKeyBytes, isKey, ResourceTable } from '../../../src/model/resource-table.ts';
+import type { Resource } from '../../../src/model/resource.ts';
+import { viewed } from '../../../src/wire/bytes.ts';
+import { newResource } from '../../support/resources.ts';
+
+const find = (table: ResourceTable, key: string) => {
+  const bytes = viewed(Buffer.from(key));
+  return table.find(bytes, 0, bytes.length, hashKeyBytes(bytes.view, 0, bytes.length));
+};
+
+const same = (table: ResourceTable, { key, v1, v2, v3 }: Resource) => table.findSame(hashKey(key), v1, v2, v3);
+
+describe('a table', () => {
+  test('is a map, whatever is put and taken away', () => {
+    const key = fc.oneof(
+      fc.integer({ min: 0, max: 60 }).map((n) => `ns/${n}`),
+      fc.constantFrom('é/x', 'a/ü', 'long/'.padEnd(200, 'x')),
+    );
+    const step = fc.record({ key, content: fc.constantFrom('x', 'y'), gone: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
+        const table = new ResourceTable();
+        const model = new Map<string, Resource>();
+        for (const { key: k, content, gone } of steps) {
+          const before = model.get(k);
+          if (gone) {
+            expect(table.delete(k)).toBe(before);
+            model.delete(k);
+          } else {
+            const resource = newResource(k, content);
+            expect(table.put(resource)).toBe(before);
+            model.set(k, resource);
+          }
+          if (before !== undefined) expect(before.slot, 'what is not held any more says so').toBe(-1);
+          expect(table.size).toBe(model.size);
+        }
+        expect([...table.keys()].toSorted()).toEqual([...model.keys()].toSorted());
+        expect(new Set(table.values())).toEqual(new Set(model.values()));
+        for (const k of new Set(steps.map((one) => one.key))) {
+          const resource = model.get(k);
+          expect(table.get(k)).toBe(resource);
+          expect(table.has(k)).toBe(resource !== undefined);
+          if (/^[\x20-\x7e]*$/.test(k)) expect(find(table, k)).toBe(resource);
+          if (resource !== undefined) expect(same(table, resource)).toBe(resource);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('finds by content only what is held with this content', () => {
+    const table = new ResourceTable();
+    const [old, held] = [newResource('a/1', 'x'), newResource('a/1', 'y')];
+    table.put(old);
+    table.put(held);
+    expect(same(table, held)).toBe(held);
+    expect(same(table, old)).toBeUndefined();
+    expect(same(table, newResource('a/2', 'y'))).toBeUndefined();
+  });
+
+  test('takes a hint only where it is right', () => {
+    const table = new ResourceTable();
+    const [a, b, gone] = ['a/1', 'a/2', 'a/3'].map((key) => newResource(key)) as [Resource, Resource, Resource];
+    for (const resource of [a, b, gone]) table.put(resource);
+    table.delete('a/3');
+    const [right, wrong, late] = ['a/1', 'a/2', 'a/3'].map((key) => newResource(key, 'y')) as [
+      Resource,
+      Resource,
+      Resource,
+    ];
+    expect(table.put(right, a)).toBe(a);
+    expect(table.put(wrong, a)).toBe(b);
+    expect(table.put(late, gone)).toBeUndefined();
+    expect(['a/1', 'a/2', 'a/3'].map((key) => table.get(key))).toEqual([right, wrong, late]);
+    expect(table.size).toBe(3);
+  });
+});
+
+describe('the hash of a key', () => {
+  test('is the same of its text and of its bytes, in ASCII', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme-ascii', maxLength: 40 }), fc.nat(5), (key, before) => {
+        const bytes = viewed(Buffer.from(`${' '.repeat(before)}${key}!`));
+        expect(hashKeyBytes(bytes.view, before, before + key.length)).toBe(hashKey(key));
+      }),
+    );
+  });
+
+  test('spreads similar keys over the slots of a table', () => {
+    const slots = new Set(Array.from({ length: 1024 }, (_, i) => hashKey(`team-00/service-${i}`) & 1023));
+    expect(slots.size).toBeGreaterThan(500);
+  });
+});
+
+test('bytes that are no ASCII are never taken for a key that looks like them', () => {
+  const latin1 = Buffer.from('é/x', 'latin1');
+  expect(isKey('é/x', latin1, 0, latin1.length)).toBe(false);
+  const utf8 = Buffer.from('é/x');
+  expect(isKey('é/x', utf8, 0, utf8.length)).toBe(false);
+  expect(isKey('e/x', Buffer.from('e/x'), 0, 3)).toBe(true);
+  expect(isKey('e/x', Buffer.from('e/xy'), 0, 4)).toBe(false);
+});

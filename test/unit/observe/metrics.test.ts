@@ -1,0 +1,199 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { quarantineReasons } from '../../../src/model/change.ts';
+import type { Reporter } from '../../../src/model/reporter.ts';
+import { createMetrics, type Metrics, type MetricsView } from '../../../src/observe/metrics.ts';
+
+type Sample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
+
+const se = 'istio/networking/v1alpha3/serviceentries';
+const serviceEntryId = 'networking.istio.io/ServiceEntry';
+
+let metrics: Metrics;
+
+beforeEach(() => {
+  metrics = createMetrics('1.2.3');
+});
+
+/** Every sample of a text in Prometheus' format. */
+function samplesOf(text: string): Sample[] {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return lines.map((line) => {
+    const match = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/.exec(line);
+    if (match === null) throw new Error(`no sample: ${line}`);
+    const [, name = '', labels = '', value] = match;
+    const pairs = Array.from(labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g), ([, key = '', text_ = '']) => [key, text_]);
+    return { name, labels: Object.fromEntries(pairs), value: Number(value) };
+  });
+}
+
+async function samples(prefix: string): Promise<Sample[]> {
+  return samplesOf(await metrics.render()).filter(({ name }) => name.startsWith(prefix));
+}
+
+/** What the sample of this name and these labels says. */
+async function valueOf(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
+  const all = await samples(name);
+  const wanted = Object.entries(labels);
+  return all.find((one) => one.name === name && wanted.every(([key, text]) => one.labels[key] === text))?.value;
+}
+
+/** Says everything once that can be said. */
+function sayAll(reporter: Reporter): void {
+  reporter.sourceStreamOpened('galley');
+  reporter.sourceStreamEnded('galley', 0);
+  reporter.sourceStreamEnded('galley', 14);
+  reporter.sourceSendFailed('galley', 14);
+  reporter.resourcesReceived('galley', se, 1000);
+  reporter.sourceAcked('galley', se);
+  reporter.sourceNacked('galley', 'other', 12);
+  reporter.sourceNacked('galley', se, 3);
+  for (const reason of quarantineReasons) reporter.quarantined('galley', serviceEntryId, reason);
+  reporter.changed('galley', serviceEntryId, 2, 1);
+  for (const what of ['bare_name', 'create_time', 'duplicate'] as const)
+    reporter.repaired('galley', serviceEntryId, what, 4);
+  reporter.removalsWithheld('galley', serviceEntryId, 5);
+  reporter.pushed('ServiceEntry', 100);
+  reporter.pushAcked('ServiceEntry', 0.01);
+  reporter.pushNacked('ServiceEntry');
+  reporter.pushTooLarge('ServiceEntry');
+  reporter.ackOverdue('ServiceEntry');
+  for (const why of ['peer', 'recycled', 'send_timeout', 'ack_timeout', 'refused', 'shutdown', 'failed'] as const)
+    reporter.pushStreamEnded(why);
+}
+
+function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsView {
+  const holding = {
+    source: 'galley',
+    kind: 'ServiceEntry',
+    synced: true,
+    received: 5,
+    released: 4,
+    effective: 3,
+    quarantined: new Map([['bad_name', 2]]),
+  };
+  const all = {
+    sources: () => [{ name: 'galley', connected: true }],
+    holdings: () => [holding],
+    kinds: () => [{ kind: 'ServiceEntry', complete: true, resources: 3 }],
+    streams: () => 2,
+  };
+  return { ...all, ...parts } as MetricsView;
+}
+
+test("the seven names that Istio's MCP code had until 1.8 are there, as component isthmus", async () => {
+  sayAll(metrics.reporter);
+  metrics.watch(view());
+  const old = await samples('istio_mcp_');
+  expect(new Set(old.map(({ name }) => name.replace(/_(bucket|sum|count)$/, '')))).toEqual(
+    new Set([
+      'istio_mcp_clients_total',
+      'istio_mcp_message_sizes_bytes',
+      'istio_mcp_reconnections',
+      'istio_mcp_recv_failures_total',
+      'istio_mcp_request_acks_total',
+      'istio_mcp_request_nacks_total',
+      'istio_mcp_send_failures_total',
+    ]),
+  );
+  expect(new Set(old.map(({ labels }) => labels['component']))).toEqual(new Set(['isthmus']));
+});
+
+test('the old names count what they counted', async () => {
+  sayAll(metrics.reporter);
+  metrics.watch(view());
+  expect(await valueOf('istio_mcp_clients_total')).toBe(2);
+  expect(await valueOf('istio_mcp_reconnections')).toBe(1);
+  expect(await valueOf('istio_mcp_request_acks_total', { collection: se })).toBe(1);
+  expect(await valueOf('istio_mcp_request_nacks_total', { collection: se, code: 'InvalidArgument' })).toBe(1);
+  expect(await valueOf('istio_mcp_request_nacks_total', { collection: 'other', code: 'Unimplemented' })).toBe(1);
+  expect(await valueOf('istio_mcp_send_failures_total', { code: '14' })).toBe(1);
+  // A stream that ended well is no failure.
+  expect((await samples('istio_mcp_recv_failures_total')).map(({ labels, value }) => [labels['code'], value])).toEqual([
+    ['14', 1],
+  ]);
+  expect(await valueOf('istio_mcp_message_sizes_bytes_bucket', { collection: se, le: '1024' })).toBe(1);
+  expect(await valueOf('istio_mcp_message_sizes_bytes_bucket', { collection: se, le: '256' })).toBe(0);
+});
+
+describe('the text is what Prometheus expects', () => {
+  test('our names have their prefix, a help text and a type that fits', async () => {
+    const lines = (await metrics.render()).split('\n');
+    const types = lines.flatMap((line) => {
+      const match = /^# TYPE ((?:isthmus|istio_mcp)_[a-z_]+) (\w+)$/.exec(line);
+      return match === null ? [] : [[match[1] as string, match[2] as string] as const];
+    });
+    expect(types.length).toBeGreaterThan(25);
+    const helped = types.filter(([name]) => lines.some((line) => line.startsWith(`# HELP ${name} `)));
+    expect(helped).toEqual(types);
+    // Two of the old names break the rule, and keep their names all the same.
+    const odd = types.filter(([name, type]) => (type === 'counter') !== name.endsWith('_total'));
+    expect(odd.map(([name]) => name)).toEqual(['istio_mcp_clients_total', 'istio_mcp_reconnections']);
+  });
+
+  test('labels are from a closed set, however much is said', async () => {
+    metrics.watch(view());
+    for (let i = 0; i < 3; i++) sayAll(metrics.reporter);
+    const ours = [...(await samples('isthmus_')), ...(await samples('istio_mcp_'))];
+    const names = new Set(ours.flatMap(({ labels }) => Object.keys(labels)));
+    const known = ['change', 'code', 'collection', 'component', 'kind', 'le', 'reason', 'repair', 'source', 'state'];
+    expect([...names].filter((name) => name !== 'version').toSorted()).toEqual(known);
+    const twice = ours.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
+    expect(new Set(twice).size).toBe(twice.length);
+  });
+
+  test('kinds are short names, in counters and gauges alike', async () => {
+    metrics.watch(view());
+    sayAll(metrics.reporter);
+    const kinds = new Set((await samples('isthmus_')).flatMap(({ labels }) => labels['kind'] ?? []));
+    expect([...kinds]).toEqual(['ServiceEntry']);
+  });
+
+  test('a version cannot break out of its label', async () => {
+    const text = await createMetrics('1"} 5\nx{y="').render();
+    expect(samplesOf(text).filter(({ name }) => name === 'isthmus_build_info')).toHaveLength(1);
+    expect(samplesOf(text).some(({ name }) => name === 'x')).toBe(false);
+  });
+
+  test('the process itself is measured too', async () => {
+    expect(await valueOf('process_resident_memory_bytes')).toBeGreaterThan(1e6);
+    expect(await valueOf('isthmus_build_info', { version: '1.2.3' })).toBe(1);
+    expect(metrics.contentType).toContain('text/plain');
+  });
+});
+
+describe('gauges show the present', () => {
+  test('of sources, kinds and streams', async () => {
+    metrics.watch(view());
+    expect(await valueOf('isthmus_source_connected', { source: 'galley' })).toBe(1);
+    expect(await valueOf('isthmus_source_synced', { source: 'galley', kind: 'ServiceEntry' })).toBe(1);
+    expect(await valueOf('isthmus_resources', { state: 'received' })).toBe(5);
+    expect(await valueOf('isthmus_resources', { state: 'released' })).toBe(4);
+    expect(await valueOf('isthmus_resources', { state: 'effective' })).toBe(3);
+    expect(await valueOf('isthmus_quarantined_resources', { reason: 'bad_name' })).toBe(2);
+    expect(await valueOf('isthmus_kind_complete', { kind: 'ServiceEntry' })).toBe(1);
+    expect(await valueOf('isthmus_snapshot_resources', { kind: 'ServiceEntry' })).toBe(3);
+    expect(await valueOf('isthmus_xds_streams')).toBe(2);
+  });
+
+  test('and nothing that is gone', async () => {
+    metrics.watch(view());
+    await metrics.render();
+    metrics.watch(view({ sources: () => [], holdings: () => [], kinds: () => [], streams: () => 0 }));
+    expect(await samples('isthmus_quarantined_resources')).toEqual([]);
+    expect(await samples('isthmus_resources')).toEqual([]);
+    expect(await samples('isthmus_source_connected')).toEqual([]);
+    expect(await valueOf('isthmus_xds_streams')).toBe(0);
+  });
+
+  test('before there is anything to show, nothing is shown of it', async () => {
+    expect(await samples('isthmus_kind_complete')).toEqual([]);
+    expect(await samples('isthmus_source_synced')).toEqual([]);
+  });
+});
+
+test('two bridges in one process count apart', async () => {
+  const other = createMetrics('1.2.3');
+  sayAll(other.reporter);
+  expect(await valueOf('istio_mcp_reconnections', { component: 'isthmus' })).toBeUndefined();
+  expect(samplesOf(await other.render()).some(({ name }) => name === 'istio_mcp_reconnections')).toBe(true);
+});
