@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { packageRoot } from '../src/wire/root.ts';
+import { packageRoot } from '../src/model/package.ts';
 import { type MiddleName, middleNames, whyAbsent } from './support/middles.ts';
 import { goal, machineLine, missed, note, render } from './support/report.ts';
 import { describeMachine, summarise } from './support/results.ts';

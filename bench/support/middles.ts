@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../src/wire/root.ts';
+import { packageRoot } from '../../src/model/package.ts';
 import { Child } from './child.ts';
 import type { HopCommands } from './hop.ts';
 import type { ProbeCommands } from './probe.ts';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
-import { packageRoot } from '../../src/wire/root.ts';
+import { packageRoot } from '../../src/model/package.ts';
 import { type MiddleName, middleNames } from './middles.ts';
 import { type Change, changes } from './service-entries.ts';
 import type { Trial } from './trial.ts';

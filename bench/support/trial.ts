@@ -50,8 +50,8 @@ export async function runTrial(middle: MiddleName, size: number): Promise<Trial>
     await sleep(settleMs);
 
     const pushes: Push[] = [];
-    for (let i = 0; i < warmups + samples; i++) {
-      for (const change of changes) {
+    for (const change of changes) {
+      for (let i = 0; i < warmups + samples; i++) {
         await client.ask('expect', await source.ask('prepare', change));
         const before = await child.ask('usage');
         const began = await source.ask('push');
