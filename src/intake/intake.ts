@@ -3,6 +3,7 @@ import type { Change, Quarantined, QuarantineReason } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
 import type { Resource } from '../model/resource.ts';
 import { hashKeyBytes, isKey, type ResourceTable } from '../model/resource-table.ts';
+import type { ListedSum } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
@@ -14,6 +15,7 @@ import {
   invalidText,
   newResourceParts,
   orderMaps,
+  overwriteResource,
   type ResourceParts,
   scanResource,
 } from '../wire/resource-frame.ts';
@@ -27,6 +29,11 @@ import { Upserts } from './upserts.ts';
 export type Held = {
   readonly resources: ResourceTable;
   readonly arena: Arena;
+  /**
+   * Where resources that are in the merged list may be overwritten: counts what is there. Undefined where that is not
+   * allowed, because another origin has a word in it.
+   */
+  readonly listed: ListedSum | undefined;
 };
 
 /** One message, as the source's protocol delivered it. */
@@ -109,6 +116,7 @@ export class Intake {
     let named = 0;
     let guess = 0;
     let known = 0;
+    let overwritten = 0;
 
     for (let i = 0; i < spans.length; i += 2) {
       if (i > 0 && i % (2 * turnSize) === 0) await nextTurn();
@@ -132,18 +140,22 @@ export class Intake {
         old.seen = seen;
         known++;
       }
-      if ((quarantined.size > 0 && quarantined.delete(key)) || isAgain) {
-        repairs.duplicates++;
-        const dropped = upserts.drop(key);
-        if (dropped !== undefined) held.arena.release(dropped);
-        confirmed.delete(key);
-      }
+      if ((quarantined.size > 0 && quarantined.delete(key)) || isAgain) repairs.duplicates++;
       if (fault !== undefined) {
         quarantined.set(key, { key, named: reading.key !== undefined, ...fault });
         continue;
       }
-      if (reading.isSame) {
+      if (isAgain) {
+        const dropped = upserts.drop(key);
+        if (dropped !== undefined) held.arena.release(dropped);
+      }
+      if (reading.isSame || this.#overwrite(bytes, held)) {
+        if (!reading.isSame) overwritten++;
         if (!message.full) confirmed.add(key);
+        if (old !== undefined && !isAgain) {
+          old.rank = named;
+          order[named++] = old;
+        }
         continue;
       }
       const resource = encodeResource(bytes, this.#parts, key, reading.name, this.#bodyType, held.arena);
@@ -157,6 +169,7 @@ export class Intake {
 
     return {
       ...upserts.all,
+      overwritten,
       missing: message.full
         ? this.#unseen(held, known, seen)
         : this.#removed(
@@ -218,6 +231,15 @@ export class Intake {
       reading.isSame = isHashOf(reading.old);
     }
     return undefined;
+  }
+
+  /** Puts what was read in the place of what is held, where that may be and has the same length. */
+  #overwrite(bytes: ViewedBuffer, { listed }: Held): boolean {
+    const { old, name } = this.#reading;
+    if (listed === undefined || old === undefined || !old.isListed) return false;
+    const isDone = overwriteResource(bytes, this.#parts, name, this.#bodyType, old, listed.remove);
+    if (isDone) listed.add(old);
+    return isDone;
   }
 
   #found(old: Resource): void {

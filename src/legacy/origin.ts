@@ -34,9 +34,9 @@ export function legacyTarget(
         log.warn({ source: origin, collection, resource: key, reason }, `a resource is quarantined: ${why}`);
       }
       store.apply(origin, entry.kind.id, change);
-      const { upserts, missing, received } = change;
+      const { upserts, overwritten, missing, received } = change;
       log.debug(
-        { source: origin, collection, full, received, upserts: upserts.length, missing: missing.length },
+        { source: origin, collection, full, received, upserts: upserts.length + overwritten, missing: missing.length },
         'resources received',
       );
     },

@@ -39,12 +39,14 @@ export type Change = {
   readonly upserts: readonly Resource[];
   /** What is held of the key of each upsert, in the same order. Only a hint; may be empty. */
   readonly replaced: readonly (Resource | undefined)[];
+  /** Resources that changed and have taken the place of what was held already. */
+  readonly overwritten: number;
   /**
    * Keys that the source no longer has: for a full message those of the held ones that it does not name,
    * otherwise those that it says are removed.
    */
   readonly missing: readonly string[];
-  /** Held keys that an incremental message brings unchanged. Empty for a full one: it says so of all that it names. */
+  /** Held keys that an incremental message brings unchanged, or with their other form in place already. Empty for a full one: it says so of all that it names. */
   readonly confirmed: readonly string[];
   readonly quarantined: readonly Quarantined[];
   /** True where the message is the whole state. */

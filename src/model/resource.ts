@@ -10,9 +10,12 @@ export type Chunk = Buffer & {
  * One resource, encoded once. `chunk[start, end)` is a complete `resources` entry of a DiscoveryResponse
  * (tag and length included), ready to be copied into every stream's frame.
  *
+ * Another form of the same length takes its place in these bytes, and in this object: version and bytes always belong
+ * together, but only for as long as one synchronous piece of code looks at them.
+ *
  * `chunk`, `start` and `end` may be moved by the owner when it orders its memory, never between two reads of one
- * synchronous piece of code. `slot` belongs to the table, `seen` and `rank` to the intake, `at` to the store's list.
- * Everything else never changes.
+ * synchronous piece of code. `slot` belongs to the table, `seen` and `rank` to the intake, `at` and `isListed` to the
+ * store's list.
  */
 export type Resource = {
   /** `namespace/name`. */
@@ -20,9 +23,9 @@ export type Resource = {
   /** 16 characters: a hash of key, labels, annotations and body in canonical order. */
   readonly version: string;
   /** The same 96 bits as signed numbers. */
-  readonly v1: number;
-  readonly v2: number;
-  readonly v3: number;
+  v1: number;
+  v2: number;
+  v3: number;
   chunk: Chunk;
   start: number;
   end: number;
@@ -34,6 +37,8 @@ export type Resource = {
   rank: number;
   /** Where it, or the form that it replaces, stands in the merged list; a hint: -1 or out of date where it does not. */
   at: number;
+  /** True while it is in the merged list. */
+  isListed: boolean;
 };
 
 /** Bytes that the resource takes in every response. */

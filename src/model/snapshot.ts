@@ -1,8 +1,9 @@
 import type { Resource } from './resource.ts';
 
 /**
- * Everything that one kind has to say, at one moment, from all origins. Immutable; two snapshots with the
- * same version hold the same resources, on every replica.
+ * Everything that one kind has to say, at one moment, from all origins. Two snapshots with the same version hold the
+ * same resources, on every replica. That holds until something else gets its turn: what is read of a snapshot is read
+ * at once, and asked for anew the next time.
  */
 export type Snapshot = {
   /** {@link Kind.id}. */
@@ -11,4 +12,10 @@ export type Snapshot = {
   readonly version: string;
   /** Sorted by key, each key once. */
   readonly resources: readonly Resource[];
+};
+
+/** Counts the versions of what is in the merged list: told of a resource before it is overwritten, and after. */
+export type ListedSum = {
+  readonly remove: (resource: Resource) => void;
+  readonly add: (resource: Resource) => void;
 };

@@ -2,6 +2,7 @@ import type { Change, Quarantined } from '../model/change.ts';
 import type { Resource } from '../model/resource.ts';
 import { sizeOf } from '../model/resource.ts';
 import { ResourceTable } from '../model/resource-table.ts';
+import type { ListedSum } from '../model/snapshot.ts';
 import { Arena, relocate } from '../wire/arena.ts';
 import { Guard } from './guard.ts';
 
@@ -36,6 +37,8 @@ export class Holding {
   /** Keys that stay although the source does not name them any more. */
   readonly withheld = new Set<string>();
   arena = new Arena();
+  /** Set by the store while nobody else holds the kind. */
+  listed: ListedSum | undefined;
   sync: SyncState = 'waiting';
   /** Messages taken so far, and when the last one came. */
   messages = 0;
@@ -61,7 +64,6 @@ export class Holding {
   /** Applies `change`; returns the keys whose effective form is another one now. */
   apply(change: Change, now: Date): { upserts: readonly Resource[]; removals: readonly string[]; withheld: number } {
     const { removals, withheld } = this.#guard.judge(change);
-    this.#updateQuarantine(change, now);
     if (change.full) this.withheld.clear();
     else for (const key of spokenOf(change)) this.withheld.delete(key);
     for (const key of withheld) this.withheld.add(key);
@@ -82,6 +84,7 @@ export class Holding {
       this.#release(old);
       resource.at = old.at;
     }
+    this.#updateQuarantine(change, now);
     this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
     this.sync = 'synced';
     this.messages++;

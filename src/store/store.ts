@@ -3,23 +3,105 @@ import type { Clock } from '../model/clock.ts';
 import { kinds } from '../model/kinds.ts';
 import type { Reporter } from '../model/reporter.ts';
 import type { Resource } from '../model/resource.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { ListedSum, Snapshot } from '../model/snapshot.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
 import { Holding, type SyncState } from './holding.ts';
 import { update } from './merge.ts';
 import { VersionSum } from './version-sum.ts';
 
-/** One kind over all origins: the last snapshot, and what has changed since. */
-type Merged = {
-  readonly sum: VersionSum;
-  /** Other forms of what the snapshot has, each where its `at` says. The last one of a key counts. */
-  replaced: Resource[];
+/** One kind over all origins: the merged list, and what has changed since. */
+class Merged {
+  /** Other forms of what the list has, each where its `at` says. The last one of a key counts. */
+  readonly replaced: Resource[] = [];
   /** Everything else; of a key that is in both, this counts. */
-  readonly changed: Map<string, Resource | undefined>;
-  snapshot: Snapshot;
+  readonly changed = new Map<string, Resource | undefined>();
   /** True from the first moment on at which every origin that may hold the kind was known. */
-  announced: boolean;
-};
+  announced = false;
+  readonly #kind: string;
+  readonly #sum = new VersionSum();
+  #snapshot: Snapshot;
+  /** True where a listed resource was overwritten since the snapshot was made. */
+  #isOverwritten = false;
+  /** The version that listeners were told of last, and whether somebody was given another one since. */
+  #told: string;
+  #isGiven = false;
+
+  constructor(kind: string) {
+    this.#kind = kind;
+    this.#told = this.#sum.toString();
+    this.#snapshot = { kind, version: this.#told, resources: [] };
+  }
+
+  /** For resources that are overwritten where they are. */
+  readonly listed: ListedSum = {
+    remove: (resource) => {
+      this.#isOverwritten = true;
+      this.#sum.remove(resource);
+    },
+    add: (resource) => this.#sum.add(resource),
+  };
+
+  get snapshot(): Snapshot {
+    if (this.#isOverwritten) {
+      this.#renew(this.#snapshot.resources);
+      this.#isGiven = true;
+    }
+    return this.#snapshot;
+  }
+
+  /**
+   * Folds the pending changes into the list; returns how many there were, but for what was overwritten.
+   */
+  fold(): number {
+    const { changed, replaced } = this;
+    const changes = changed.size + replaced.length;
+    if (changes === 0) return 0;
+    const list = this.#snapshot.resources.slice();
+    for (const resource of replaced) {
+      const old = list[resource.at];
+      if (old?.key !== resource.key) {
+        if (!changed.has(resource.key)) changed.set(resource.key, resource);
+        continue;
+      }
+      this.#leaves(old);
+      this.#comes(resource);
+      list[resource.at] = resource;
+    }
+    const resources = update(list, changed, (resource) => this.#leaves(resource));
+    for (const resource of changed.values()) if (resource !== undefined) this.#comes(resource);
+    replaced.length = 0;
+    changed.clear();
+    // Even with an equal version the objects are others: the old ones may hold memory that was given back.
+    this.#renew(resources);
+    return changes;
+  }
+
+  /** True where listeners have to hear of it: there is something else than what they, or somebody, was given. */
+  tell(): boolean {
+    const { version } = this.#isOverwritten ? this.#renew(this.#snapshot.resources) : this.#snapshot;
+    const isNews = version !== this.#told || this.#isGiven || !this.announced;
+    this.#told = version;
+    this.#isGiven = false;
+    this.announced = true;
+    return isNews;
+  }
+
+  #comes(resource: Resource): void {
+    resource.isListed = true;
+    this.#sum.add(resource);
+  }
+
+  #leaves(resource: Resource): void {
+    resource.isListed = false;
+    this.#sum.remove(resource);
+  }
+
+  #renew(resources: readonly Resource[]): Snapshot {
+    this.#isOverwritten = false;
+    this.#snapshot = { kind: this.#kind, version: this.#sum.toString(), resources };
+    return this.#snapshot;
+  }
+}
 
 export type StoreOptions = {
   readonly clock: Clock;
@@ -42,10 +124,7 @@ export class Store {
   constructor(options: StoreOptions) {
     this.#options = options;
     this.#debouncer = new Debouncer(options.debounce, options.clock, () => this.#publish());
-    for (const { id } of kinds) {
-      const snapshot: Snapshot = { kind: id, version: new VersionSum().toString(), resources: [] };
-      this.#merged.set(id, { sum: new VersionSum(), replaced: [], changed: new Map(), snapshot, announced: false });
-    }
+    for (const { id } of kinds) this.#merged.set(id, new Merged(id));
   }
 
   /** Makes an origin known that may hold `kindIds`. None of them is complete until it has spoken of it. */
@@ -53,6 +132,13 @@ export class Store {
     const holdings = new Map<string, Holding>();
     for (const id of kindIds) holdings.set(id, new Holding());
     this.#origins.set(origin, holdings);
+    for (const [id, merged] of this.#merged) {
+      const listed = this.#isOnly(id) ? merged.listed : undefined;
+      for (const others of this.#origins.values()) {
+        const holding = others.get(id);
+        if (holding !== undefined) holding.listed = listed;
+      }
+    }
   }
 
   /** What is held of one origin and kind. @throws for an origin or kind that was not added. */
@@ -72,7 +158,7 @@ export class Store {
     const holding = this.holding(origin, kindId);
     const wasComplete = this.complete(kindId);
     const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
-    this.#report(origin, kindId, change, upserts.length, removals.length, withheld);
+    this.#report(origin, kindId, change, upserts.length + change.overwritten, removals.length, withheld);
     const { changed, replaced } = this.#mergedOf(kindId);
     const isOnly = this.#isOnly(kindId);
     for (const resource of upserts) {
@@ -81,7 +167,8 @@ export class Store {
     }
     for (const key of removals) changed.set(key, isOnly ? undefined : this.#winner(kindId, key));
     holding.compact();
-    if (changed.size + replaced.length > 0 || !wasComplete) this.#debouncer.call();
+    const isOther = changed.size + replaced.length + change.overwritten > 0;
+    if (isOther || !wasComplete) this.#debouncer.call();
   }
 
   /** Says that a collection counts as empty although nothing came. What is held already stays. */
@@ -107,7 +194,10 @@ export class Store {
     return true;
   }
 
-  /** The last published snapshot; undefined while the kind is not complete, or not published yet. */
+  /**
+   * What may be sent of the kind; undefined while it is not complete, or not published yet. Resources that were
+   * overwritten since the last publication are their new form already, and the version says so.
+   */
   snapshot(kindId: string): Snapshot | undefined {
     const merged = this.#merged.get(kindId);
     return merged?.announced === true ? merged.snapshot : undefined;
@@ -148,40 +238,12 @@ export class Store {
     const news = new Set<string>();
     for (const [kindId, merged] of this.#merged) {
       if (!this.complete(kindId)) continue;
-      const isNew = this.#fold(merged) || !merged.announced;
-      merged.announced = true;
-      if (isNew) news.add(kindId);
+      const changes = merged.fold();
+      for (const holdings of this.#origins.values()) holdings.get(kindId)?.settle(changes);
+      if (merged.tell()) news.add(kindId);
     }
     if (news.size === 0) return;
     for (const listener of this.#listeners) listener(news);
-  }
-
-  /** Folds the pending changes into the snapshot; false where it says the same as before. */
-  #fold(merged: Merged): boolean {
-    const { changed, replaced, sum, snapshot } = merged;
-    const changes = changed.size + replaced.length;
-    if (changes === 0) return false;
-    const list = snapshot.resources.slice();
-    for (const resource of replaced) {
-      const old = list[resource.at];
-      if (old?.key !== resource.key) {
-        if (!changed.has(resource.key)) changed.set(resource.key, resource);
-        continue;
-      }
-      sum.remove(old);
-      sum.add(resource);
-      list[resource.at] = resource;
-    }
-    merged.replaced = [];
-    const resources = update(list, changed, (resource) => sum.remove(resource));
-    for (const resource of changed.values()) if (resource !== undefined) sum.add(resource);
-    changed.clear();
-    for (const holdings of this.#origins.values()) holdings.get(snapshot.kind)?.settle(changes);
-    const version = sum.toString();
-    const isNew = version !== snapshot.version;
-    // Even with an equal version the objects are others: the old ones may hold memory that was given back.
-    merged.snapshot = { kind: snapshot.kind, version, resources };
-    return isNew;
   }
 
   #report(origin: string, kindId: string, change: Change, upserts: number, removals: number, withheld: number): void {

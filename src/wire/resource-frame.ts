@@ -293,53 +293,125 @@ export function encodeResource(
   bodyType: Viewed,
   arena: Arena,
 ): Resource {
-  const hasTime = parts.createStart >= 0;
-  const nameLength = name === undefined ? parts.nameEnd - parts.nameStart : name.length;
-  const timeLength = hasTime ? parts.createEnd - parts.createStart : defaultCreateTime.length;
-  const valueLength = parts.valueStart < 0 ? 0 : parts.valueEnd - parts.valueStart;
-  const mapBytes = spanBytes(parts.labels) + spanBytes(parts.annotations);
-  const metadataLength = fieldSize(timeLength) + fieldSize(versionLength) + fieldSize(nameLength) + mapBytes;
-  const bodyLength = fieldSize(bodyType.length) + (valueLength === 0 ? 0 : fieldSize(valueLength));
-  const resourceLength = fieldSize(metadataLength) + fieldSize(bodyLength);
-  const anyLength = anyHeader.length + varintSize(resourceLength) + resourceLength;
+  const lengths = lengthsOf(parts, name, bodyType);
+  const size = fieldSize(lengths.any);
+  arena.reserve(size);
+  const { chunk, offset } = arena;
+  writeResource(bytes, parts, name, bodyType, lengths, chunk, offset);
+  arena.commit(size);
+  return new EncodedResource(key, chunk, offset, offset + size);
+}
 
-  arena.reserve(fieldSize(anyLength));
-  const chunk = arena.chunk;
-  const start = arena.offset;
+/**
+ * Does the same in the place of `resource`, which has the same key, if both have the same length. Returns false, and
+ * does nothing, where they have not.
+ *
+ * @param before called before anything is changed.
+ */
+export function overwriteResource(
+  bytes: Viewed,
+  parts: ResourceParts,
+  name: Viewed | undefined,
+  bodyType: Viewed,
+  resource: Resource,
+  before: (resource: Resource) => void,
+): boolean {
+  const lengths = lengthsOf(parts, name, bodyType);
+  if (fieldSize(lengths.any) !== resource.end - resource.start) return false;
+  before(resource);
+  if (!overwriteParts(bytes, parts, bodyType, lengths, resource)) {
+    writeResource(bytes, parts, name, bodyType, lengths, resource.chunk, resource.start);
+  }
+  resource.v1 = hashed.h1;
+  resource.v2 = hashed.h2;
+  resource.v3 = hashed.h3;
+  return true;
+}
+
+/** Lengths of the messages that a resource is made of; one object serves for all. */
+const lengths = { name: 0, time: 0, value: 0, maps: 0, metadata: 0, body: 0, resource: 0, any: 0 };
+
+function lengthsOf(parts: ResourceParts, name: Viewed | undefined, bodyType: Viewed): typeof lengths {
+  lengths.name = name === undefined ? parts.nameEnd - parts.nameStart : name.length;
+  lengths.time = parts.createStart < 0 ? defaultCreateTime.length : parts.createEnd - parts.createStart;
+  lengths.value = parts.valueStart < 0 ? 0 : parts.valueEnd - parts.valueStart;
+  lengths.maps = spanBytes(parts.labels) + spanBytes(parts.annotations);
+  lengths.metadata = fieldSize(lengths.time) + fieldSize(versionLength) + fieldSize(lengths.name) + lengths.maps;
+  lengths.body = fieldSize(bodyType.length) + (lengths.value === 0 ? 0 : fieldSize(lengths.value));
+  lengths.resource = fieldSize(lengths.metadata) + fieldSize(lengths.body);
+  lengths.any = anyHeader.length + varintSize(lengths.resource) + lengths.resource;
+  return lengths;
+}
+
+function writeResource(
+  bytes: Viewed,
+  parts: ResourceParts,
+  name: Viewed | undefined,
+  bodyType: Viewed,
+  length: typeof lengths,
+  chunk: Chunk,
+  start: number,
+): void {
   let at = start;
   chunk[at++] = 0x12;
-  at = writeVarint(chunk, at, anyLength);
+  at = writeVarint(chunk, at, length.any);
   at = copyBytes(anyHeader, 0, anyHeader.length, chunk, at);
-  at = writeVarint(chunk, at, resourceLength);
+  at = writeVarint(chunk, at, length.resource);
   chunk[at++] = 0x0a;
-  at = writeVarint(chunk, at, metadataLength);
+  at = writeVarint(chunk, at, length.metadata);
   chunk[at++] = 0x12;
-  at = writeVarint(chunk, at, timeLength);
-  at = hasTime
-    ? copyBytes(bytes, parts.createStart, parts.createEnd, chunk, at)
-    : copyBytes(defaultCreateTime, 0, timeLength, chunk, at);
+  at = writeVarint(chunk, at, length.time);
+  at =
+    parts.createStart < 0
+      ? copyBytes(defaultCreateTime, 0, length.time, chunk, at)
+      : copyBytes(bytes, parts.createStart, parts.createEnd, chunk, at);
   chunk[at++] = 0x1a;
   chunk[at++] = versionLength;
   at = writeVersion(chunk, at, hashed.h1, hashed.h2, hashed.h3);
   chunk[at++] = 0x0a;
-  at = writeVarint(chunk, at, nameLength);
+  at = writeVarint(chunk, at, length.name);
   at =
     name === undefined
       ? copyBytes(bytes, parts.nameStart, parts.nameEnd, chunk, at)
-      : copyBytes(name, 0, nameLength, chunk, at);
-  if (mapBytes > 0) at = writeMaps(chunk, at, bytes, parts);
+      : copyBytes(name, 0, length.name, chunk, at);
+  if (length.maps > 0) at = writeMaps(chunk, at, bytes, parts);
   chunk[at++] = 0x12;
-  at = writeVarint(chunk, at, bodyLength);
+  at = writeVarint(chunk, at, length.body);
   chunk[at++] = 0x0a;
   at = writeVarint(chunk, at, bodyType.length);
   at = copyBytes(bodyType, 0, bodyType.length, chunk, at);
-  if (valueLength > 0) {
+  if (length.value > 0) {
     chunk[at++] = 0x12;
-    at = writeVarint(chunk, at, valueLength);
-    at = copyBytes(bytes, parts.valueStart, parts.valueEnd, chunk, at);
+    at = writeVarint(chunk, at, length.value);
+    copyBytes(bytes, parts.valueStart, parts.valueEnd, chunk, at);
   }
-  arena.commit(at - start);
-  return new EncodedResource(key, chunk, start, at);
+}
+
+/**
+ * Writes what may be another one where all lengths are as they were: create_time, version, maps and body. Returns false
+ * where one is not.
+ */
+function overwriteParts(
+  bytes: Viewed,
+  parts: ResourceParts,
+  bodyType: Viewed,
+  length: typeof lengths,
+  { chunk, start, end }: Resource,
+): boolean {
+  readVarint(chunk, start + 1, end);
+  if (readVarint(chunk, cursor + anyHeader.length, end) !== length.resource) return false;
+  if (readVarint(chunk, cursor + 1, end) !== length.metadata) return false;
+  if (readVarint(chunk, cursor + 1, end) !== length.time) return false;
+  let at = cursor;
+  if (parts.createStart < 0) copyBytes(defaultCreateTime, 0, length.time, chunk, at);
+  else copyBytes(bytes, parts.createStart, parts.createEnd, chunk, at);
+  at = writeVersion(chunk, at + length.time + 2, hashed.h1, hashed.h2, hashed.h3) + fieldSize(length.name);
+  if (length.maps > 0) at = writeMaps(chunk, at, bytes, parts);
+  at += 1 + varintSize(length.body) + fieldSize(bodyType.length);
+  if (length.value > 0) {
+    copyBytes(bytes, parts.valueStart, parts.valueEnd, chunk, at + 1 + varintSize(length.value));
+  }
+  return true;
 }
 
 function writeMaps(chunk: Viewed, to: number, bytes: Viewed, { gathered, labels, annotations }: ResourceParts): number {
@@ -365,9 +437,9 @@ export function contentStart({ chunk, start, end }: Resource): number {
 /** Has {@link hashed} for its version, and reads the text of it from its bytes: texts would be work for the collector. */
 class EncodedResource implements Resource {
   // What a search reads comes first, in one line of the cache.
-  readonly v1 = hashed.h1;
-  readonly v2 = hashed.h2;
-  readonly v3 = hashed.h3;
+  v1 = hashed.h1;
+  v2 = hashed.h2;
+  v3 = hashed.h3;
   seen = 0;
   rank = 0;
   readonly key: string;
@@ -376,6 +448,7 @@ class EncodedResource implements Resource {
   end: number;
   at = -1;
   slot = -1;
+  isListed = false;
 
   constructor(key: string, chunk: Chunk, start: number, end: number) {
     this.key = key;

@@ -7,7 +7,7 @@ import { decide } from '../push/decide.ts';
 import { frameOf } from '../push/frames.ts';
 import { type Outgoing, Pump, type PumpOptions } from '../push/pump.ts';
 import { newSubscription, type Subscription } from '../push/subscription.ts';
-import { Rope } from '../wire/frame.ts';
+import type { Rope } from '../wire/frame.ts';
 import { decodeDiscoveryRequest, type DiscoveryRequest, encodeResponseTail } from '../wire/xds-messages.ts';
 import { type IstiodProfile, profileOf } from './istiod-profile.ts';
 
@@ -23,7 +23,8 @@ const gatherMs = 10;
 /** Name of types that are no kind of ours, where a name from a closed set is needed. */
 const otherKind = 'other';
 
-const noResources = Rope.of();
+/** Of a type that no source can hold. */
+const nothing: Snapshot = { kind: '', version: '', resources: [] };
 
 /** What the exchange reads of the store. */
 export type SnapshotView = {
@@ -33,7 +34,10 @@ export type SnapshotView = {
 
 /** The stream under the exchange. */
 export type AdsTransport = {
-  /** Settles when the peer has taken the message off the wire, or rejects when it never will. */
+  /**
+   * Copies the message before it returns. Settles when the peer has taken it off the wire, or rejects when it never
+   * will.
+   */
   send(message: Rope): Promise<void>;
   /** Ends the stream with a gRPC status; 0 = OK. */
   end(code: number, details: string): void;
@@ -215,46 +219,42 @@ export class AdsExchange {
   #due(): Outgoing[] {
     const due: Outgoing[] = [];
     for (const subscription of this.#subscriptions.values()) {
-      const kind = kindOfTypeUrl(subscription.typeUrl);
-      if (kind === undefined || !this.#view.isExpected(kind.id)) {
-        // Nobody can hold this type: istiod 1.16 and newer is ready only once every type was answered.
-        if (subscription.sent === undefined) due.push(this.#outgoing(subscription, noResources, ''));
-        continue;
-      }
-      const snapshot = this.#view.snapshot(kind.id);
-      if (snapshot === undefined) continue;
-      const { version } = snapshot;
-      if (subscription.sent?.version === version) {
-        subscription.tooLarge = undefined;
-        continue;
-      }
-      if (subscription.tooLarge === version) continue;
-      const profile = this.#profile ?? profileOf('', this.#options.istiodVersion);
-      const frame = frameOf(snapshot, profile);
-      if (profile.maxResponseBytes !== undefined && frame.length + 256 > profile.maxResponseBytes) {
-        this.#tooLarge(subscription, version, frame.length, profile.maxResponseBytes);
-        continue;
-      }
-      due.push(this.#outgoing(subscription, frame, version));
+      const version = this.#snapshotFor(subscription)?.version;
+      if (version === undefined) continue;
+      if (subscription.sent?.version === version) subscription.tooLarge = undefined;
+      else if (subscription.tooLarge !== version) due.push({ send: () => this.#send(subscription) });
     }
     return due;
   }
 
-  #outgoing(subscription: Subscription, frame: Rope, version: string): Outgoing {
-    return {
-      send: async () => {
-        const { typeUrl } = subscription;
-        const nonce = String(++this.#nonce);
-        const message = frame.with(encodeResponseTail({ versionInfo: version, typeUrl, nonce }));
-        subscription.sent = { nonce, version, at: this.#options.clock.now() };
-        subscription.tooLarge = undefined;
-        subscription.pending = true;
-        this.#pending++;
-        this.#options.reporter.pushed(kindName(typeUrl), message.length);
-        this.#options.log.debug({ node: this.#nodeId, typeUrl, version, nonce, bytes: message.length }, 'push');
-        await this.#transport.send(message);
-      },
-    };
+  /** What this peer may have of a type; undefined while that is not known. */
+  #snapshotFor({ typeUrl }: Subscription): Snapshot | undefined {
+    const kind = kindOfTypeUrl(typeUrl);
+    // What nobody can hold is empty: istiod 1.16 and newer is ready only once every type was answered.
+    return kind !== undefined && this.#view.isExpected(kind.id) ? this.#view.snapshot(kind.id) : nothing;
+  }
+
+  /** Sends the snapshot of this moment: it is only good for as long as nobody else runs. */
+  async #send(subscription: Subscription): Promise<void> {
+    const snapshot = this.#snapshotFor(subscription);
+    if (snapshot === undefined || snapshot.version === subscription.sent?.version) return;
+    const { version } = snapshot;
+    const profile = this.#profile ?? profileOf('', this.#options.istiodVersion);
+    const frame = frameOf(snapshot, profile);
+    if (profile.maxResponseBytes !== undefined && frame.length + 256 > profile.maxResponseBytes) {
+      this.#tooLarge(subscription, version, frame.length, profile.maxResponseBytes);
+      return;
+    }
+    const { typeUrl } = subscription;
+    const nonce = String(++this.#nonce);
+    const message = frame.with(encodeResponseTail({ versionInfo: version, typeUrl, nonce }));
+    subscription.sent = { nonce, version, at: this.#options.clock.now() };
+    subscription.tooLarge = undefined;
+    subscription.pending = true;
+    this.#pending++;
+    this.#options.reporter.pushed(kindName(typeUrl), message.length);
+    this.#options.log.debug({ node: this.#nodeId, typeUrl, version, nonce, bytes: message.length }, 'push');
+    await this.#transport.send(message);
   }
 
   #tooLarge(subscription: Subscription, version: string, bytes: number, limit: number): void {

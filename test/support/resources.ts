@@ -76,6 +76,7 @@ export function newChange(parts: Partial<Change>): Change {
   return {
     upserts: [],
     replaced: [],
+    overwritten: 0,
     missing: [],
     confirmed: [],
     quarantined: [],

@@ -9,6 +9,7 @@ import { contentOf, messageOf, serviceEntry } from './resources.ts';
 export class SourceView {
   readonly resources = new ResourceTable();
   readonly arena = new Arena();
+  readonly listed = undefined;
   readonly #intake = new Intake(serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false });
 
   async take(resources: readonly Uint8Array[], options: Parameters<typeof messageOf>[1] = {}): Promise<Change> {

@@ -145,3 +145,29 @@ test('a rope may be written again after it was sent: the transport keeps and cha
   stream.cancel();
   expect(rope.toBuffer().equals(before)).toBe(true);
 });
+
+test('a rope is copied before write returns, so that its memory may hold something else right after', async () => {
+  const memory = Buffer.alloc(200_000);
+  const sent = [1, 2, 3];
+  const port = await serve(aggregatedDiscovery(), (call) => {
+    call.on('error', () => {});
+    const send = async () => {
+      for (const content of sent) {
+        memory.fill(content);
+        // As the server does: one message at a time.
+        await new Promise((resolve) => {
+          call.write(asBuffer(Rope.of(memory)), undefined, resolve);
+          memory.fill(0xff);
+        });
+      }
+    };
+    void send();
+  });
+  const stream = openStream(dial(port), aggregatedDiscovery());
+  const messages = await received(stream, sent.length);
+  stream.on('error', () => {});
+  stream.cancel();
+  expect(messages.map((bytes) => [bytes.length, ...new Set(bytes)])).toEqual(
+    sent.map((content) => [memory.length, content]),
+  );
+});

@@ -109,7 +109,8 @@ describe('an incremental message', () => {
     expect(confirmed).toEqual(['a/1']);
     expect(upserts.map(({ key }) => key)).toEqual(['a/3']);
     const last = await source.take([good('a/1'), bad('a/1'), bad('a/2'), good('a/2')], { full: false });
-    expect(last.confirmed).toEqual(['a/2']);
+    expect(last.confirmed).toEqual(['a/1', 'a/2']);
+    expect(last.quarantined.map(({ key }) => key)).toEqual(['a/1']);
   });
 });
 
@@ -134,18 +135,22 @@ describe('of a name that is in a message more than once', () => {
 
   for (const full of [true, false]) {
     for (const isHeld of [true, false]) {
-      test.each(cases)(`the last wins: $forms (full ${full}, held ${isHeld})`, async ({ forms, gets }) => {
-        const source = isHeld ? await holding(good('a/1', 'old'), good('a/2')) : await holding(good('a/2'));
-        const { quarantined, missing, upserts, repairs } = await source.take([...forms.map(form), good('a/2')], {
-          full,
-        });
-        expect(missing).toEqual([]);
-        expect(quarantined.map(({ key }) => key)).toEqual(gets === 'bad' ? ['a/1'] : []);
-        const kept = isHeld ? 'old' : undefined;
-        expect(source.contents['a/1']).toBe(gets === 'bad' ? kept : gets);
-        expect(contentsOf(upserts)).toEqual(gets === 'bad' || gets === kept ? {} : { 'a/1': gets });
-        expect(repairs.duplicates).toBe(forms.length - 1);
-      });
+      test.each(cases)(
+        `the last wins, and of good ones the last: $forms (full ${full}, held ${isHeld})`,
+        async ({ forms, gets }) => {
+          const source = isHeld ? await holding(good('a/1', 'old'), good('a/2')) : await holding(good('a/2'));
+          const { quarantined, missing, upserts, repairs } = await source.take([...forms.map(form), good('a/2')], {
+            full,
+          });
+          expect(missing).toEqual([]);
+          expect(quarantined.map(({ key }) => key)).toEqual(gets === 'bad' ? ['a/1'] : []);
+          const held = isHeld ? 'old' : undefined;
+          const lastGood = forms.findLast((text) => text !== 'bad') ?? held;
+          expect(source.contents['a/1']).toBe(lastGood);
+          expect(contentsOf(upserts)).toEqual(lastGood === held ? {} : { 'a/1': lastGood });
+          expect(repairs.duplicates).toBe(forms.length - 1);
+        },
+      );
     }
   }
 });

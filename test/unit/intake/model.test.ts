@@ -37,6 +37,13 @@ function lastForms(list: readonly Item[]): Map<string, string | undefined> {
   return last;
 }
 
+/** The last good content of each name that has one. */
+function goodForms(list: readonly Item[]): Map<string, string> {
+  return new Map(
+    list.flatMap(({ key: k, content }) => (k === undefined || content === undefined ? [] : [[k, content]])),
+  );
+}
+
 test('after any sequence of messages exactly the last good form of what the source still names is there', async () => {
   const message = fc.record({ items, full: fc.boolean(), removed: fc.array(key, { maxLength: 3 }) });
   await fc.assert(
@@ -47,7 +54,7 @@ test('after any sequence of messages exactly the last good form of what the sour
         const last = lastForms(list);
         const before = model;
         model = new Map([...before].filter(([k]) => (full ? last.has(k) : last.has(k) || !removed.includes(k))));
-        for (const [k, content] of last) if (content !== undefined) model.set(k, content);
+        for (const [k, content] of goodForms(list)) model.set(k, content);
 
         const change = await source.take(bytesOf(list), { full, removed });
         expect(source.contents).toEqual(Object.fromEntries(model));

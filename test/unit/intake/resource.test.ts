@@ -22,7 +22,11 @@ const typeUrl = `type.googleapis.com/${serviceEntry.body}`;
 const goodBody = fields(field(1, typeUrl), field(2, body));
 
 function take(resource: Uint8Array, kind = serviceEntry, rules = guessed): Promise<Change> {
-  return new Intake(kind, rules).take(messageOf([resource]), { resources: new ResourceTable(), arena: new Arena() });
+  return new Intake(kind, rules).take(messageOf([resource]), {
+    resources: new ResourceTable(),
+    arena: new Arena(),
+    listed: undefined,
+  });
 }
 
 async function accepted(resource: Uint8Array, kind = serviceEntry, rules = guessed): Promise<Resource> {
@@ -293,6 +297,7 @@ test('the content of a resource survives whatever stands beside it in the messag
   const change = await new Intake(serviceEntry, guessed).take(messageOf(resources), {
     resources: new ResourceTable(),
     arena: new Arena(),
+    listed: undefined,
   });
   expect(change.upserts.map((resource) => [resource.key, contentOf(resource)])).toEqual([
     ['a/1', 'one'],

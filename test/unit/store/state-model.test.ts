@@ -71,7 +71,9 @@ class Model {
     for (const [key, form] of brought) {
       this.received.set(key, form);
       this.withheld.delete(key);
-      if (form !== 'bad') this.effective.set(key, form);
+    }
+    for (const one of items) {
+      if (one !== 'unreadable' && one.form !== 'bad') this.effective.set(one.key, one.form);
     }
   }
 

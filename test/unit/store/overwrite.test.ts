@@ -1,0 +1,141 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { frameOf } from '../../../src/push/frames.ts';
+import { viewResourceBytes } from '../../../src/wire/resource-view.ts';
+import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
+import { legacyResource, serviceEntry } from '../../support/resources.ts';
+import { StoreLab } from '../../support/store-lab.ts';
+
+/** One origin only: there, another form of the same length takes the place of the old one in memory. */
+async function labWith(contents: Readonly<Record<string, string>>): Promise<StoreLab> {
+  const lab = new StoreLab();
+  lab.addOrigin('only', serviceEntry);
+  await lab.say('only', serviceEntry, contents);
+  lab.flush();
+  return lab;
+}
+
+/** What a stream is sent at this moment: the version of the type, and every resource with its own version. */
+function sent(lab: StoreLab): { version: string; resources: string } {
+  const snapshot = lab.store.snapshot(serviceEntry.id);
+  if (snapshot === undefined) throw new Error('nothing was published');
+  const { resources } = decodeDiscoveryResponse(frameOf(snapshot, { versioned: true }).toBuffer());
+  const views = resources.map(({ value }) => viewResourceBytes(value));
+  const text = views.map(({ name, version, body }) => `${name} ${version} ${body.toString('hex')}`).join('\n');
+  return { version: snapshot.version, resources: text };
+}
+
+describe('a resource that changed and kept its length', () => {
+  test('takes no memory, and the place of the old one', async () => {
+    const lab = await labWith({ 'a/1': 'x', 'a/2': 'x' });
+    const { resources, arena } = lab.store.holding('only', serviceEntry.id);
+    const [old, { offset }] = [resources.get('a/1'), arena];
+    await lab.say('only', serviceEntry, { 'a/1': 'y', 'a/2': 'x' });
+    expect(resources.get('a/1')).toBe(old);
+    expect(arena.offset).toBe(offset);
+    expect(lab.flush()).toEqual([[serviceEntry.id]]);
+    expect(lab.published(serviceEntry)).toEqual({ 'a/1': 'y', 'a/2': 'x' });
+  });
+
+  test('is reported as a change', async () => {
+    const lab = await labWith({ 'a/1': 'x' });
+    await lab.say('only', serviceEntry, { 'a/1': 'y' });
+    expect(lab.reported.of('changed').at(-1)).toEqual(['only', serviceEntry.id, 1, 0]);
+  });
+
+  test('is left alone while another origin has a word in it', async () => {
+    const lab = await labWith({ 'a/1': 'x' });
+    const old = lab.store.holding('only', serviceEntry.id).resources.get('a/1');
+    lab.addOrigin('other', serviceEntry);
+    await lab.say('other', serviceEntry, {});
+    await lab.say('only', serviceEntry, { 'a/1': 'y' });
+    expect(lab.store.holding('only', serviceEntry.id).resources.get('a/1')).not.toBe(old);
+    lab.flush();
+    expect(lab.published(serviceEntry)).toEqual({ 'a/1': 'y' });
+  });
+
+  test('is told of even where it is back before anybody was told, if somebody was given it meanwhile', async () => {
+    const lab = await labWith({ 'a/1': 'x' });
+    const first = sent(lab);
+    await lab.say('only', serviceEntry, { 'a/1': 'y' });
+    const second = sent(lab);
+    expect(second.version).not.toBe(first.version);
+    await lab.say('only', serviceEntry, { 'a/1': 'x' });
+    expect(lab.flush()).toEqual([[serviceEntry.id]]);
+    expect(sent(lab)).toEqual(first);
+  });
+
+  test('is not told of where it is back, and nobody has seen it', async () => {
+    const lab = await labWith({ 'a/1': 'x' });
+    await lab.say('only', serviceEntry, { 'a/1': 'y' });
+    await lab.say('only', serviceEntry, { 'a/1': 'x' });
+    expect(lab.flush()).toEqual([]);
+  });
+});
+
+test('whenever somebody looks, a version means one content; and who listens ends with what the source says', async () => {
+  const key = fc.integer({ min: 1, max: 5 }).map((n) => `a/${n}`);
+  // Some of the same length, some longer.
+  const contents = fc.dictionary(key, fc.constantFrom('x', 'y', 'z', 'longer', 'larger'), { maxKeys: 5 });
+  const step = fc.oneof(
+    { weight: 4, arbitrary: contents.map((says) => ({ says, full: true })) },
+    { weight: 2, arbitrary: contents.map((says) => ({ says, full: false })) },
+    { weight: 2, arbitrary: fc.constant('look' as const) },
+    { weight: 2, arbitrary: fc.constant('time passes' as const) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
+      const lab = await labWith({ 'a/1': 'x', 'a/2': 'longer' });
+      const meaning = new Map<string, string>();
+      const look = () => {
+        const { version, resources } = sent(lab);
+        expect(meaning.get(version) ?? resources).toBe(resources);
+        meaning.set(version, resources);
+        return version;
+      };
+      let has = look();
+      let source: Record<string, string> = { 'a/1': 'x', 'a/2': 'longer' };
+      lab.store.onChange(() => {
+        has = look();
+      });
+      for (const one of steps) {
+        if (one === 'look') has = look();
+        else if (one === 'time passes') lab.flush();
+        else {
+          const resources = Object.entries(one.says).map(([name, content]) => legacyResource(name, content));
+          await lab.deliver('only', serviceEntry, resources, { full: one.full });
+          source = one.full ? one.says : { ...source, ...one.says };
+        }
+      }
+      lab.flush();
+      expect(has).toBe(look());
+      expect(lab.published(serviceEntry)).toEqual({ ...source });
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('a look in the middle of a message sees what its version says', async () => {
+  const names = Array.from({ length: 5000 }, (_, i) => `a/${String(i).padStart(4, '0')}`);
+  const lab = new StoreLab();
+  lab.addOrigin('only', serviceEntry);
+  const tell = (content: string) =>
+    lab.deliver(
+      'only',
+      serviceEntry,
+      names.map((name) => legacyResource(name, content)),
+    );
+  await tell('x');
+  lab.flush();
+  const before = sent(lab);
+  const done = tell('y');
+  // The intake gives others their turn after 2,000 resources.
+  const middle = sent(lab);
+  expect(middle.version).not.toBe(before.version);
+  expect(middle.resources).not.toBe(before.resources);
+  await done;
+  lab.flush();
+  const after = sent(lab);
+  expect(new Set([before.version, middle.version, after.version]).size).toBe(3);
+  expect(lab.published(serviceEntry)?.['a/4999']).toBe('y');
+});
