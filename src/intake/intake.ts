@@ -2,7 +2,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change, Quarantined, QuarantineReason } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
 import type { Resource } from '../model/resource.ts';
-import { hashKeyBytes, isKey, type ResourceTable } from '../model/resource-table.ts';
 import type { ListedSum } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
@@ -13,12 +12,14 @@ import {
   encodeResource,
   hashResource,
   invalidText,
+  isNamed,
   newResourceParts,
   orderMaps,
   overwriteResource,
   type ResourceParts,
   scanResource,
 } from '../wire/resource-frame.ts';
+import { hashKey, type ResourceTable } from '../wire/resource-table.ts';
 import { MalformedError } from '../wire/scan.ts';
 import { shapes } from '../wire/shapes.ts';
 import { acceptedBodies } from './body-type.ts';
@@ -56,7 +57,7 @@ type Fault = { readonly reason: QuarantineReason; readonly message: string };
 
 /** The resource that is being looked at; one object serves for all. */
 type Reading = {
-  /** Undefined where it has no usable name. */
+  /** Undefined where it has no usable name, or that of `old`: most are never asked for. */
   key: string | undefined;
   /** What is held of this key. */
   old: Resource | undefined;
@@ -134,31 +135,32 @@ export class Intake {
         if (!message.full) confirmed.add(old.key);
         continue;
       }
-      const key = reading.key ?? `#${i / 2}`;
-      const isAgain = old === undefined ? upserts.hasFresh(key) : old.seen === seen;
+      const { key } = reading;
+      const isAgain = old === undefined ? key !== undefined && upserts.hasFresh(key) : old.seen === seen;
       if (old !== undefined && !isAgain) {
         old.seen = seen;
         known++;
       }
-      if ((quarantined.size > 0 && quarantined.delete(key)) || isAgain) repairs.duplicates++;
+      if ((quarantined.size > 0 && quarantined.delete(this.#keyAt(i))) || isAgain) repairs.duplicates++;
       if (fault !== undefined) {
-        quarantined.set(key, { key, named: reading.key !== undefined, ...fault });
+        const name = this.#keyAt(i);
+        quarantined.set(name, { key: name, named: key !== undefined || old !== undefined, ...fault });
         continue;
       }
       if (isAgain) {
-        const dropped = upserts.drop(key);
+        const dropped = upserts.drop(this.#keyAt(i));
         if (dropped !== undefined) held.arena.release(dropped);
       }
       if (reading.isSame || this.#overwrite(bytes, held)) {
         if (!reading.isSame) overwritten++;
-        if (!message.full) confirmed.add(key);
+        if (!message.full) confirmed.add(this.#keyAt(i));
         if (old !== undefined && !isAgain) {
           old.rank = named;
           order[named++] = old;
         }
         continue;
       }
-      const resource = encodeResource(bytes, this.#parts, key, reading.name, this.#bodyType, held.arena);
+      const resource = encodeResource(bytes, this.#parts, reading.name, this.#bodyType, held.arena);
       resource.seen = seen;
       resource.rank = named;
       order[named++] = resource;
@@ -182,6 +184,11 @@ export class Intake {
       received: spans.length / 2,
       repairs,
     };
+  }
+
+  /** The key of what was read, or a stand-in that says where its span begins in the list of them. */
+  #keyAt(span: number): string {
+    return this.#reading.key ?? this.#reading.old?.key ?? `#${span / 2}`;
   }
 
   /**
@@ -211,17 +218,14 @@ export class Intake {
     if (fault === undefined && nameStart >= 0) {
       hashResource(bytes, parts, undefined, this.#bodyType);
       reading.isSame = isGuess && isHashOf(guess);
-      if (reading.isSame || (isGuess && isKey(guess.key, bytes, nameStart, nameEnd))) {
-        this.#found(guess as Resource);
+      if (reading.isSame || (isGuess && isNamed(guess, bytes, nameStart, nameEnd))) {
+        reading.old = guess;
         return undefined;
       }
-      const hash = hashKeyBytes(bytes.view, nameStart, nameEnd);
-      const same = held.resources.findSame(hash, hashed.h1, hashed.h2, hashed.h3);
-      if (same !== undefined) {
-        this.#found(same);
-        reading.isSame = true;
-        return undefined;
-      }
+      const hash = hashKey(bytes.view, nameStart, nameEnd);
+      reading.old = held.resources.findSame(hash, hashed.h1, hashed.h2, hashed.h3);
+      reading.isSame = reading.old !== undefined;
+      if (reading.isSame) return undefined;
     }
     const misnamed = this.#readName(bytes, held);
     if (misnamed !== undefined) reading.timeIsInvalid = false;
@@ -240,11 +244,6 @@ export class Intake {
     const isDone = overwriteResource(bytes, this.#parts, name, this.#bodyType, old, listed.remove);
     if (isDone) listed.add(old);
     return isDone;
-  }
-
-  #found(old: Resource): void {
-    this.#reading.old = old;
-    this.#reading.key = old.key;
   }
 
   /** Checks everything but the name of what was scanned, and brings its maps into order. */
@@ -275,9 +274,10 @@ export class Intake {
     const reading = this.#reading;
     const start = Math.max(this.#parts.nameStart, 0);
     const end = Math.max(this.#parts.nameEnd, 0);
-    reading.old = held.resources.find(bytes, start, end, hashKeyBytes(bytes.view, start, end));
-    if (reading.old !== undefined || isPlainName(bytes, start, end)) {
-      reading.key = reading.old?.key ?? bytes.toString('latin1', start, end);
+    reading.old = held.resources.find(bytes, start, end, hashKey(bytes.view, start, end));
+    if (reading.old !== undefined) return undefined;
+    if (isPlainName(bytes, start, end)) {
+      reading.key = bytes.toString('latin1', start, end);
       return undefined;
     }
     const parsed = parseName(bytes.subarray(start, end), this.#kind, this.#rules);

@@ -1,7 +1,7 @@
 import type { Change, Quarantined } from '../model/change.ts';
 import type { Resource } from '../model/resource.ts';
 import { sizeOf } from '../model/resource.ts';
-import { ResourceTable } from '../model/resource-table.ts';
+import { ResourceTable } from '../wire/resource-table.ts';
 import type { ListedSum } from '../model/snapshot.ts';
 import { Arena, relocate } from '../wire/arena.ts';
 import { Guard } from './guard.ts';

@@ -4,6 +4,7 @@ import { kinds } from '../model/kinds.ts';
 import type { Reporter } from '../model/reporter.ts';
 import type { Resource } from '../model/resource.ts';
 import type { ListedSum, Snapshot } from '../model/snapshot.ts';
+import { isSameName } from '../wire/resource-frame.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
 import { Holding, type SyncState } from './holding.ts';
 import { update } from './merge.ts';
@@ -59,7 +60,7 @@ class Merged {
     const list = this.#snapshot.resources.slice();
     for (const resource of replaced) {
       const old = list[resource.at];
-      if (old?.key !== resource.key) {
+      if (old === undefined || !isSameName(old, resource)) {
         if (!changed.has(resource.key)) changed.set(resource.key, resource);
         continue;
       }

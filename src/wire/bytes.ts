@@ -33,11 +33,16 @@ export function copyBytes(from: Viewed, start: number, end: number, to: Viewed, 
 
 /** True where `bytes[start, end)` are exactly `expected`. */
 export function isSame(bytes: Viewed, start: number, end: number, expected: Viewed): boolean {
-  if (end - start !== expected.length) return false;
+  return end - start === expected.length && isSameAt(bytes, start, end, expected, 0);
+}
+
+/** True where `bytes[start, end)` stand in `other` at `at` too. */
+export function isSameAt(bytes: Viewed, start: number, end: number, other: Viewed, at: number): boolean {
   const a = bytes.view;
-  const b = expected.view;
-  let i = 0;
-  for (const last = expected.length - 4; i <= last; i += 4) if (a.getInt32(start + i) !== b.getInt32(i)) return false;
-  for (; i < expected.length; i++) if (a.getUint8(start + i) !== b.getUint8(i)) return false;
+  const b = other.view;
+  const shift = at - start;
+  let i = start;
+  for (const last = end - 4; i <= last; i += 4) if (a.getInt32(i) !== b.getInt32(i + shift)) return false;
+  for (; i < end; i++) if (a.getUint8(i) !== b.getUint8(i + shift)) return false;
   return true;
 }

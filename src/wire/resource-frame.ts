@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { Chunk, Resource } from '../model/resource.ts';
 import type { Arena } from './arena.ts';
-import { copyBytes, type Viewed, viewed } from './bytes.ts';
+import { copyBytes, isSameAt, type Viewed, viewed } from './bytes.ts';
 import { canonicalise, type Shape } from './canonical.ts';
 import { hash128, hashed, resetHash } from './hash.ts';
 import { cursor, MalformedError, readLength, readVarint, skip, varintSize, writeVarint } from './scan.ts';
@@ -288,7 +288,6 @@ const fieldSize = (length: number): number => 1 + varintSize(length) + length;
 export function encodeResource(
   bytes: Viewed,
   parts: ResourceParts,
-  key: string,
   name: Viewed | undefined,
   bodyType: Viewed,
   arena: Arena,
@@ -299,7 +298,7 @@ export function encodeResource(
   const { chunk, offset } = arena;
   writeResource(bytes, parts, name, bodyType, lengths, chunk, offset);
   arena.commit(size);
-  return new EncodedResource(key, chunk, offset, offset + size);
+  return new EncodedResource(chunk, offset, offset + size);
 }
 
 /**
@@ -434,7 +433,26 @@ export function contentStart({ chunk, start, end }: Resource): number {
   return cursor + timeLength + 2 + versionLength;
 }
 
-/** Has {@link hashed} for its version, and reads the text of it from its bytes: texts would be work for the collector. */
+/** Where the name of an encoded resource stands in its chunk. */
+export function nameRange(resource: Resource): [start: number, end: number] {
+  const length = readVarint(resource.chunk, contentStart(resource) + 1, resource.end);
+  return [cursor, cursor + length];
+}
+
+/** True where `bytes[start, end)` are the key of `resource`. */
+export function isNamed(resource: Resource, bytes: Viewed, start: number, end: number): boolean {
+  const { chunk } = resource;
+  const length = readVarint(chunk, contentStart(resource) + 1, resource.end);
+  return length === end - start && isSameAt(bytes, start, end, chunk, cursor);
+}
+
+/** True where both have the same key. */
+export function isSameName(a: Resource, b: Resource): boolean {
+  const [start, end] = nameRange(b);
+  return isNamed(a, b.chunk, start, end);
+}
+
+/** Has {@link hashed} for its version. Reads its texts from its bytes: they would be work for the garbage collector. */
 class EncodedResource implements Resource {
   // What a search reads comes first, in one line of the cache.
   v1 = hashed.h1;
@@ -442,7 +460,6 @@ class EncodedResource implements Resource {
   v3 = hashed.h3;
   seen = 0;
   rank = 0;
-  readonly key: string;
   chunk: Chunk;
   start: number;
   end: number;
@@ -450,11 +467,15 @@ class EncodedResource implements Resource {
   slot = -1;
   isListed = false;
 
-  constructor(key: string, chunk: Chunk, start: number, end: number) {
-    this.key = key;
+  constructor(chunk: Chunk, start: number, end: number) {
     this.chunk = chunk;
     this.start = start;
     this.end = end;
+  }
+
+  get key(): string {
+    const [start, end] = nameRange(this);
+    return this.chunk.toString('utf8', start, end);
   }
 
   get version(): string {

@@ -68,7 +68,7 @@ export function newResource(key: string, content = 'a', arena = new Arena()): Re
   scanResource(bytes, 0, bytes.length, parts);
   orderMaps(bytes, parts, {});
   hashResource(bytes, parts, undefined, bodyType);
-  return encodeResource(bytes, parts, key, undefined, bodyType, arena);
+  return encodeResource(bytes, parts, undefined, bodyType, arena);
 }
 
 /** A change that says nothing but what is given. */

@@ -1,7 +1,7 @@
 import { Intake } from '../../src/intake/intake.ts';
 import type { Change } from '../../src/model/change.ts';
 import type { Resource } from '../../src/model/resource.ts';
-import { ResourceTable } from '../../src/model/resource-table.ts';
+import { ResourceTable } from '../../src/wire/resource-table.ts';
 import { Arena } from '../../src/wire/arena.ts';
 import { contentOf, messageOf, serviceEntry } from './resources.ts';
 

@@ -3,7 +3,7 @@ import { Intake } from '../../../src/intake/intake.ts';
 import type { NameRules } from '../../../src/intake/name.ts';
 import type { Change, Quarantined } from '../../../src/model/change.ts';
 import type { Resource } from '../../../src/model/resource.ts';
-import { ResourceTable } from '../../../src/model/resource-table.ts';
+import { ResourceTable } from '../../../src/wire/resource-table.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { encodeResourceMessage, viewResource } from '../../../src/wire/resource-view.ts';
 import {

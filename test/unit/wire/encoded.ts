@@ -23,13 +23,12 @@ export function encoded(
   const bytes = viewed(Buffer.from(message));
   const parts = newResourceParts();
   scanResource(bytes, 0, bytes.length, parts);
-  const key = name ?? bytes.toString('utf8', parts.nameStart, parts.nameEnd);
   const nameBytes = name === undefined ? undefined : viewed(Buffer.from(name));
   const type = viewed(Buffer.from(`type.googleapis.com/${body}`));
   orderMaps(bytes, parts, shapes[body] ?? {});
   dropInvalidTime(bytes, parts);
   hashResource(bytes, parts, nameBytes, type);
-  return encodeResource(bytes, parts, key, nameBytes, type, arena);
+  return encodeResource(bytes, parts, nameBytes, type, arena);
 }
 
 /** The bytes of a resource as they stand in a response. */

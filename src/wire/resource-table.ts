@@ -1,28 +1,18 @@
-import type { Resource } from './resource.ts';
+import type { Resource } from '../model/resource.ts';
+import { type Viewed, viewed } from './bytes.ts';
+import { isNamed, isSameName, nameRange } from './resource-frame.ts';
 
 /** Another one in each process, so that nobody outside can choose names that collide. */
 const seed = Math.floor(Math.random() * 2 ** 32) | 0;
 
 const leastSlots = 16;
 
-/** Hash of a key in ASCII, as bytes; 0 ≤ hash < 2^31. */
-export function hashKeyBytes(view: DataView, start: number, end: number): number {
+/** Hash of a key as it stands on the wire; 0 ≤ hash < 2^31. */
+export function hashKey(view: DataView, start: number, end: number): number {
   let hash = seed;
   let i = start;
   for (; i + 4 <= end; i += 4) hash = step(hash, view.getInt32(i, true));
   for (; i < end; i++) hash = step(hash, view.getUint8(i));
-  return finish(hash);
-}
-
-/** Hash of a key, as text. Of text in ASCII it is that of its bytes. */
-export function hashKey(key: string): number {
-  let hash = seed;
-  let i = 0;
-  for (; i + 4 <= key.length; i += 4) {
-    const [a, b, c, d] = [key.charCodeAt(i), key.charCodeAt(i + 1), key.charCodeAt(i + 2), key.charCodeAt(i + 3)];
-    hash = step(hash, a | (b << 8) | (c << 16) | (d << 24));
-  }
-  for (; i < key.length; i++) hash = step(hash, key.charCodeAt(i));
   return finish(hash);
 }
 
@@ -39,8 +29,8 @@ function finish(hash: number): number {
 }
 
 /**
- * Resources by key. Like a Map, but a key can be looked up by the bytes that it has on the wire: a hundred thousand
- * unchanged names need not become a hundred thousand strings. Open addressing, at most half full.
+ * Resources by key. Like a Map, but keys are the bytes that they are on the wire: a hundred thousand names need not
+ * become a hundred thousand strings. Open addressing, at most half full.
  */
 export class ResourceTable {
   #slots: (Resource | undefined)[] = newSlots(leastSlots);
@@ -67,19 +57,14 @@ export class ResourceTable {
     }
   }
 
-  /** @param hash {@link hashKeyBytes} of the bytes. */
-  find(bytes: Uint8Array, start: number, end: number, hash: number): Resource | undefined {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const resource = slots[at];
-      if (resource === undefined) return undefined;
-      if (this.#hashes[at] === hash && isKey(resource.key, bytes, start, end)) return resource;
-    }
+  /** @param hash {@link hashKey} of the bytes. */
+  find(bytes: Viewed, start: number, end: number, hash: number): Resource | undefined {
+    return this.#slots[this.#slotOf(bytes, start, end, hash)];
   }
 
   get(key: string): Resource | undefined {
-    return this.#slots[this.#slotOf(key, hashKey(key))];
+    const bytes = viewed(Buffer.from(key));
+    return this.find(bytes, 0, bytes.length, hashKey(bytes.view, 0, bytes.length));
   }
 
   has(key: string): boolean {
@@ -92,14 +77,16 @@ export class ResourceTable {
    * @param known what probably has its key: saves the search.
    */
   put(resource: Resource, known?: Resource): Resource | undefined {
-    if (known !== undefined && known.key === resource.key && this.#slots[known.slot] === known) {
+    if (known !== undefined && this.#slots[known.slot] === known && isSameName(known, resource)) {
       this.#slots[known.slot] = resource;
       resource.slot = known.slot;
       known.slot = -1;
       return known;
     }
-    const hash = hashKey(resource.key);
-    const at = this.#slotOf(resource.key, hash);
+    const { chunk } = resource;
+    const [start, end] = nameRange(resource);
+    const hash = hashKey(chunk.view, start, end);
+    const at = this.#slotOf(chunk, start, end, hash);
     const old = this.#slots[at];
     this.#slots[at] = resource;
     this.#hashes[at] = hash;
@@ -118,9 +105,9 @@ export class ResourceTable {
     const slots = this.#slots;
     const hashes = this.#hashes;
     const mask = slots.length - 1;
-    let hole = this.#slotOf(key, hashKey(key));
-    const old = slots[hole];
+    const old = this.get(key);
     if (old === undefined) return undefined;
+    let hole = old.slot;
     old.slot = -1;
     // What follows without a gap moves up, unless that would put it before the slot where its search begins.
     for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
@@ -150,12 +137,12 @@ export class ResourceTable {
   }
 
   /** The slot that holds the key, or the free one where it belongs. */
-  #slotOf(key: string, hash: number): number {
+  #slotOf(bytes: Viewed, start: number, end: number, hash: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let at = hash & mask; ; at = (at + 1) & mask) {
       const resource = slots[at];
-      if (resource === undefined || (this.#hashes[at] === hash && resource.key === key)) return at;
+      if (resource === undefined || (this.#hashes[at] === hash && isNamed(resource, bytes, start, end))) return at;
     }
   }
 
@@ -182,14 +169,4 @@ export class ResourceTable {
 
 function newSlots(size: number): (Resource | undefined)[] {
   return Array.from<Resource | undefined>({ length: size });
-}
-
-/** True where the bytes are the key, in ASCII. Bytes of other text are never taken for a key. */
-export function isKey(key: string, bytes: Uint8Array, start: number, end: number): boolean {
-  if (key.length !== end - start) return false;
-  for (let i = 0; i < key.length; i++) {
-    const code = key.charCodeAt(i);
-    if (code !== bytes[start + i] || code >= 0x80) return false;
-  }
-  return true;
 }
