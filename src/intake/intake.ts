@@ -6,7 +6,7 @@ import type { ListedSum } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
-import { hashed } from '../wire/hash.ts';
+import { hashed, type HashSeed } from '../wire/hash.ts';
 import {
   dropInvalidTime,
   encodeResource,
@@ -18,6 +18,7 @@ import {
   overwriteResource,
   type ResourceParts,
   scanResource,
+  seedOf,
 } from '../wire/resource-frame.ts';
 import { hashKey, type ResourceTable } from '../wire/resource-table.ts';
 import { MalformedError } from '../wire/scan.ts';
@@ -48,7 +49,7 @@ export type IntakeMessage = {
 };
 
 /** Resources that are looked at before other work gets its turn: about 10 ms. */
-const turnSize = 2000;
+const turnSize = 5000;
 
 type ViewedBuffer = Buffer & Viewed;
 
@@ -78,6 +79,7 @@ export class Intake {
   readonly #rules: NameRules;
   readonly #bodies: ReadonlySet<string>;
   readonly #bodyType: ViewedBuffer;
+  readonly #seed: HashSeed;
   readonly #shape: Shape;
   readonly #parts: ResourceParts = newResourceParts();
   readonly #reading: Reading = {
@@ -97,6 +99,7 @@ export class Intake {
     this.#rules = rules;
     this.#bodies = acceptedBodies(kind);
     this.#bodyType = viewed(Buffer.from(`type.googleapis.com/${kind.body}`));
+    this.#seed = seedOf(this.#bodyType);
     this.#shape = shapes[kind.body] ?? {};
   }
 
@@ -216,7 +219,7 @@ export class Intake {
     const { nameStart, nameEnd } = parts;
     const isGuess = guess !== undefined && guess.slot >= 0;
     if (fault === undefined && nameStart >= 0) {
-      hashResource(bytes, parts, undefined, this.#bodyType);
+      hashResource(bytes, parts, undefined, this.#seed);
       reading.isSame = isGuess && isHashOf(guess);
       if (reading.isSame || (isGuess && isNamed(guess, bytes, nameStart, nameEnd))) {
         reading.old = guess;
@@ -231,7 +234,7 @@ export class Intake {
     if (misnamed !== undefined) reading.timeIsInvalid = false;
     if (misnamed !== undefined || fault !== undefined) return misnamed ?? fault;
     if (reading.name !== undefined) {
-      hashResource(bytes, parts, reading.name, this.#bodyType);
+      hashResource(bytes, parts, reading.name, this.#seed);
       reading.isSame = isHashOf(reading.old);
     }
     return undefined;

@@ -12,9 +12,17 @@ const c2 = 0xab0e9789 | 0;
 const c3 = 0x38b34ae5;
 const c4 = 0xa1e38b93 | 0;
 
+/** Where a hash begins. */
+export type HashSeed = { readonly h1: number; readonly h2: number; readonly h3: number; readonly h4: number };
+
+const zero: HashSeed = { h1: 0, h2: 0, h3: 0, h4: 0 };
+
 /** Begins a new hash. */
-export function resetHash(): void {
-  hashed.h1 = hashed.h2 = hashed.h3 = hashed.h4 = 0;
+export function resetHash(seed = zero): void {
+  hashed.h1 = seed.h1;
+  hashed.h2 = seed.h2;
+  hashed.h3 = seed.h3;
+  hashed.h4 = seed.h4;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Chunk, Resource } from '../model/resource.ts';
 import type { Arena } from './arena.ts';
 import { copyBytes, isSameAt, type Viewed, viewed } from './bytes.ts';
 import { canonicalise, type Shape } from './canonical.ts';
-import { hash128, hashed, resetHash } from './hash.ts';
+import { hash128, hashed, type HashSeed, resetHash } from './hash.ts';
 import { cursor, MalformedError, readLength, readVarint, skip, varintSize, writeVarint } from './scan.ts';
 
 /** What MCP-over-xDS puts into every Any of a DiscoveryResponse (istio pkg/adsc, 1.9 to 1.30). */
@@ -251,19 +251,28 @@ export function gatherMaps(bytes: Buffer, parts: ResourceParts): boolean {
   return true;
 }
 
+/** What every hash of a resource of one kind begins with. */
+export function seedOf(bodyType: Viewed): HashSeed {
+  resetHash();
+  hash128(bodyType.view, 0, bodyType.length);
+  return { ...hashed };
+}
+
 /**
  * Hashes the content of a resource whose maps are in order into {@link hashed}: body type, name, labels, annotations
  * and body, each as a range of its own.
  *
  * @param name `namespace/name` as bytes; undefined = as it stands in the scanned bytes.
+ * @param seed {@link seedOf} the body type.
  */
-export function hashResource({ view }: Viewed, parts: ResourceParts, name: Viewed | undefined, bodyType: Viewed): void {
-  resetHash();
-  hash128(bodyType.view, 0, bodyType.length);
+export function hashResource({ view }: Viewed, parts: ResourceParts, name: Viewed | undefined, seed: HashSeed): void {
+  resetHash(seed);
   if (name === undefined) hash128(view, parts.nameStart, parts.nameEnd);
   else hash128(name.view, 0, name.length);
-  hashMaps(view, parts, parts.labels, 0);
-  hashMaps(view, parts, parts.annotations, spanBytes(parts.labels));
+  if (parts.labels.length + parts.annotations.length > 0) {
+    hashMaps(view, parts, parts.labels, 0);
+    hashMaps(view, parts, parts.annotations, spanBytes(parts.labels));
+  }
   hash128(view, Math.max(parts.valueStart, 0), Math.max(parts.valueEnd, 0));
 }
 

@@ -10,6 +10,7 @@ import {
   newResourceParts,
   orderMaps,
   scanResource,
+  seedOf,
 } from '../../src/wire/resource-frame.ts';
 import { encodeResourceMessage, viewResource } from '../../src/wire/resource-view.ts';
 import { root } from '../../src/wire/root.ts';
@@ -67,7 +68,7 @@ export function newResource(key: string, content = 'a', arena = new Arena()): Re
   const parts = newResourceParts();
   scanResource(bytes, 0, bytes.length, parts);
   orderMaps(bytes, parts, {});
-  hashResource(bytes, parts, undefined, bodyType);
+  hashResource(bytes, parts, undefined, seedOf(bodyType));
   return encodeResource(bytes, parts, undefined, bodyType, arena);
 }
 

@@ -63,7 +63,7 @@ describe('a full message', () => {
       if (!over) setImmediate(count);
     };
     setImmediate(count);
-    const names = Array.from({ length: 5000 }, (_, i) => `a/${i}`);
+    const names = Array.from({ length: 12_000 }, (_, i) => `a/${i}`);
     const change = await source.take(names.map((name) => good(name)));
     over = true;
     expect(turns).toBeGreaterThanOrEqual(2);

@@ -116,7 +116,7 @@ test('whenever somebody looks, a version means one content; and who listens ends
 });
 
 test('a look in the middle of a message sees what its version says', async () => {
-  const names = Array.from({ length: 5000 }, (_, i) => `a/${String(i).padStart(4, '0')}`);
+  const names = Array.from({ length: 12_000 }, (_, i) => `a/${String(i).padStart(5, '0')}`);
   const lab = new StoreLab();
   lab.addOrigin('only', serviceEntry);
   const tell = (content: string) =>
@@ -129,7 +129,7 @@ test('a look in the middle of a message sees what its version says', async () =>
   lab.flush();
   const before = sent(lab);
   const done = tell('y');
-  // The intake gives others their turn after 2,000 resources.
+  // The intake gives others their turn after 5,000 resources.
   const middle = sent(lab);
   expect(middle.version).not.toBe(before.version);
   expect(middle.resources).not.toBe(before.resources);
@@ -137,5 +137,5 @@ test('a look in the middle of a message sees what its version says', async () =>
   lab.flush();
   const after = sent(lab);
   expect(new Set([before.version, middle.version, after.version]).size).toBe(3);
-  expect(lab.published(serviceEntry)?.['a/4999']).toBe('y');
+  expect(lab.published(serviceEntry)?.['a/09999']).toBe('y');
 });

@@ -9,6 +9,7 @@ import {
   newResourceParts,
   orderMaps,
   scanResource,
+  seedOf,
 } from '../../../src/wire/resource-frame.ts';
 import { shapes } from '../../../src/wire/shapes.ts';
 
@@ -27,7 +28,7 @@ export function encoded(
   const type = viewed(Buffer.from(`type.googleapis.com/${body}`));
   orderMaps(bytes, parts, shapes[body] ?? {});
   dropInvalidTime(bytes, parts);
-  hashResource(bytes, parts, nameBytes, type);
+  hashResource(bytes, parts, nameBytes, seedOf(type));
   return encodeResource(bytes, parts, nameBytes, type, arena);
 }
 
