@@ -7,19 +7,17 @@ import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
 import { hashed, type HashSeed } from '../wire/hash.ts';
+import { encodeResource, isNamed, overwriteResource } from '../wire/resource-frame.ts';
 import {
   dropInvalidTime,
-  encodeResource,
   hashResource,
   invalidText,
-  isNamed,
   newResourceParts,
   orderMaps,
-  overwriteResource,
   type ResourceParts,
   scanResource,
   seedOf,
-} from '../wire/resource-frame.ts';
+} from '../wire/resource-parts.ts';
 import { hashKey, type ResourceTable } from '../wire/resource-table.ts';
 import { MalformedError } from '../wire/scan.ts';
 import { shapes } from '../wire/shapes.ts';

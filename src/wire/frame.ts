@@ -100,7 +100,7 @@ export function spliceResources(resources: Iterable<Resource>): Rope {
  * resource that carries a version (memory/store.go), 1.9 and 1.10 ignore it.
  */
 export function spliceUnversioned(resources: Iterable<Resource>): Rope {
-  return Rope.of(...Array.from(resources, withoutVersion));
+  return Rope.of(Buffer.concat(Array.from(resources, withoutVersion)));
 }
 
 /** Tag, length and text of the version field. */

@@ -4,14 +4,8 @@ import { type Kind, kindOf } from '../../src/model/kinds.ts';
 import type { Resource } from '../../src/model/resource.ts';
 import { Arena } from '../../src/wire/arena.ts';
 import { viewed } from '../../src/wire/bytes.ts';
-import {
-  encodeResource,
-  hashResource,
-  newResourceParts,
-  orderMaps,
-  scanResource,
-  seedOf,
-} from '../../src/wire/resource-frame.ts';
+import { encodeResource } from '../../src/wire/resource-frame.ts';
+import { hashResource, newResourceParts, orderMaps, scanResource, seedOf } from '../../src/wire/resource-parts.ts';
 import { encodeResourceMessage, viewResource } from '../../src/wire/resource-view.ts';
 import { root } from '../../src/wire/root.ts';
 

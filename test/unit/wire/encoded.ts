@@ -1,16 +1,15 @@
 import type { Resource } from '../../../src/model/resource.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { viewed } from '../../../src/wire/bytes.ts';
+import { contentStart, encodeResource } from '../../../src/wire/resource-frame.ts';
 import {
-  contentStart,
   dropInvalidTime,
-  encodeResource,
   hashResource,
   newResourceParts,
   orderMaps,
   scanResource,
   seedOf,
-} from '../../../src/wire/resource-frame.ts';
+} from '../../../src/wire/resource-parts.ts';
 import { shapes } from '../../../src/wire/shapes.ts';
 
 export const serviceEntry = 'istio.networking.v1alpha3.ServiceEntry';

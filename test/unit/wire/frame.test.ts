@@ -184,6 +184,12 @@ describe('resources without a version', () => {
     expect(shorter).toEqual(new Set([18, 19, 20]));
   });
 
+  test('may be very many', () => {
+    const one = resource('a/b', new Arena());
+    const many = Array.from({ length: 200_000 }, () => one);
+    expect(spliceUnversioned(many).length).toBe(many.length * spliceUnversioned([one]).length);
+  });
+
   test('with a create_time of any length', () => {
     for (const createTime of [new Date(0), new Date(1), new Date(-62_135_596_800_000), new Date(253_402_300_799_999)]) {
       const body = Buffer.alloc(0);

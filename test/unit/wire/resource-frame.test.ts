@@ -8,7 +8,7 @@ import {
   orderMaps,
   scanResource,
   validTimestamp,
-} from '../../../src/wire/resource-frame.ts';
+} from '../../../src/wire/resource-parts.ts';
 import {
   encodeResourceMessage,
   resourceBytes,

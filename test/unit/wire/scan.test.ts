@@ -9,7 +9,7 @@ import {
   varintSize,
   writeVarint,
 } from '../../../src/wire/scan.ts';
-import { newResourceParts, scanResource } from '../../../src/wire/resource-frame.ts';
+import { newResourceParts, scanResource } from '../../../src/wire/resource-parts.ts';
 import { field, number, tag, varint } from './fields.ts';
 
 /** The same bytes, but looking at an index outside of them is an error instead of undefined. */
