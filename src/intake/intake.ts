@@ -28,6 +28,7 @@ import { Upserts } from './upserts.ts';
 /** What is held of one origin and kind: what a message is compared with, and where new bytes go. */
 export type Held = {
   readonly resources: ResourceTable;
+  /** May be another one after each turn of somebody else. */
   readonly arena: Arena;
   /**
    * Where resources that are in the merged list may be overwritten: counts what is there. Undefined where that is not
@@ -90,7 +91,9 @@ export class Intake {
   };
   #message = 0;
   /** What the last message named, in its order, where it was a full one: many sources keep it. Only guesses. */
-  readonly #order: Resource[] = [];
+  #order: (Resource | undefined)[] = [];
+  /** Empty between two messages; the next order is made in it. */
+  #nextOrder: (Resource | undefined)[] = [];
 
   constructor(kind: Kind, rules: NameRules) {
     this.#kind = kind;
@@ -102,8 +105,9 @@ export class Intake {
   }
 
   /**
-   * Compares `message` with `held`. Gives other work its turn now and then; `held` must stay as it is until
-   * the promise is settled. Sorts the maps in `message.bytes` in place. Never throws for anything that a source sends.
+   * Compares `message` with `held`, and overwrites there what it may. Gives other work its turn now and then; nothing
+   * else may put resources into `held.resources`, or take some away, until the promise is settled. Sorts the maps in
+   * `message.bytes` in place. Never throws for anything that a source sends.
    */
   async take(message: IntakeMessage, held: Held): Promise<Change> {
     const seen = ++this.#message;
@@ -114,15 +118,15 @@ export class Intake {
     const { spans } = message;
     const bytes = viewed(message.bytes);
     const reading = this.#reading;
-    const order = this.#order;
-    let named = 0;
+    const guesses = this.#order;
+    const order = this.#nextOrder;
     let guess = 0;
     let known = 0;
     let overwritten = 0;
 
     for (let i = 0; i < spans.length; i += 2) {
       if (i > 0 && i % (2 * turnSize) === 0) await nextTurn();
-      const fault = this.#read(bytes, spans[i] as number, spans[i + 1] as number, held, order[guess]);
+      const fault = this.#read(bytes, spans[i] as number, spans[i + 1] as number, held, guesses[guess]);
       const { old } = reading;
       if (old !== undefined) guess = old.rank + 1;
       if (reading.isBare) repairs.bareNames++;
@@ -130,8 +134,7 @@ export class Intake {
       // What nearly every resource of nearly every message is: as it was before, and named for the first time.
       if (old !== undefined && reading.isSame && old.seen !== seen && quarantined.size === 0) {
         old.seen = seen;
-        old.rank = named;
-        order[named++] = old;
+        old.rank = order.push(old) - 1;
         known++;
         if (!message.full) confirmed.add(old.key);
         continue;
@@ -150,24 +153,25 @@ export class Intake {
       }
       if (isAgain) {
         const dropped = upserts.drop(this.#keyAt(i));
-        if (dropped !== undefined) held.arena.release(dropped);
+        if (dropped !== undefined) {
+          held.arena.release(dropped);
+          order[dropped.rank] = undefined;
+        }
       }
       if (reading.isSame || this.#overwrite(bytes, held)) {
         if (!reading.isSame) overwritten++;
         if (!message.full) confirmed.add(this.#keyAt(i));
         if (old !== undefined && !isAgain) {
-          old.rank = named;
-          order[named++] = old;
+          old.rank = order.push(old) - 1;
         }
         continue;
       }
       const resource = encodeResource(bytes, this.#parts, reading.name, this.#bodyType, held.arena);
       resource.seen = seen;
-      resource.rank = named;
-      order[named++] = resource;
+      resource.rank = order.push(resource) - 1;
       upserts.add(resource, old);
     }
-    order.length = message.full ? named : 0;
+    this.#remember(message.full ? order : []);
     reading.old = reading.name = this.#parts.gathered = undefined;
 
     return {
@@ -185,6 +189,13 @@ export class Intake {
       received: spans.length / 2,
       repairs,
     };
+  }
+
+  #remember(order: (Resource | undefined)[]): void {
+    this.#nextOrder = this.#order;
+    // What is not held any more must not keep its memory.
+    this.#nextOrder.length = 0;
+    this.#order = order;
   }
 
   /** The key of what was read, or a stand-in that says where its span begins in the list of them. */

@@ -117,12 +117,15 @@ export class Holding {
 
   /**
    * Puts what is scattered in memory into the order of the merged list, so that a response is a few large pieces.
+   * Returns true where it did.
    *
    * @param changed resources that are new in that list. While most of what is scattered is, the next change may be as
    * large, and the work for nothing.
    */
-  settle(changed: number): void {
-    if (this.#scattered > Math.max(maxScattered, 2 * changed)) this.#layOut();
+  settle(changed: number): boolean {
+    if (this.#scattered <= Math.max(maxScattered, 2 * changed)) return false;
+    this.#layOut();
+    return true;
   }
 
   /** Moves everything to a new arena. Frames that were made before keep the old bytes alive until dropped. */

@@ -55,16 +55,18 @@ export class Merged {
     const changes = changed.size + replaced.length;
     if (changes === 0) return 0;
     const list = this.#snapshot.resources.slice();
+    const misplaced = new Map<string, Resource>();
     for (const resource of replaced) {
       const old = list[resource.at];
       if (old === undefined || !isSameName(old, resource)) {
-        if (!changed.has(resource.key)) changed.set(resource.key, resource);
+        misplaced.set(resource.key, resource);
         continue;
       }
       this.#leaves(old);
       this.#comes(resource);
       list[resource.at] = resource;
     }
+    for (const [key, resource] of misplaced) if (!changed.has(key)) changed.set(key, resource);
     const resources = update(list, changed, (resource) => this.#leaves(resource));
     for (const resource of changed.values()) if (resource !== undefined) this.#comes(resource);
     replaced.length = 0;
@@ -82,6 +84,11 @@ export class Merged {
     this.#isGiven = false;
     this.announced = true;
     return isNews;
+  }
+
+  /** Resources lie somewhere else now: what was made of the snapshot so far would keep their old memory. */
+  moved(): void {
+    this.#snapshot = { ...this.snapshot };
   }
 
   #comes(resource: Resource): void {

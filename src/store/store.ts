@@ -64,14 +64,15 @@ export class Store {
     const wasComplete = this.complete(kindId);
     const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
     this.#report(origin, kindId, change, upserts.length + change.overwritten, removals.length, withheld);
-    const { changed, replaced } = this.#mergedOf(kindId);
+    const merged = this.#mergedOf(kindId);
+    const { changed, replaced } = merged;
     const isOnly = this.#isOnly(kindId);
     for (const resource of upserts) {
       if (isOnly && resource.at >= 0) replaced.push(resource);
       else changed.set(resource.key, isOnly ? resource : this.#winner(kindId, resource.key));
     }
     for (const key of removals) changed.set(key, isOnly ? undefined : this.#winner(kindId, key));
-    holding.compact();
+    if (holding.compact()) merged.moved();
     const isOther = changed.size + replaced.length + change.overwritten > 0;
     if (isOther || !wasComplete) this.#debouncer.call();
   }
@@ -144,7 +145,9 @@ export class Store {
     for (const [kindId, merged] of this.#merged) {
       if (!this.complete(kindId)) continue;
       const changes = merged.fold();
-      for (const holdings of this.#origins.values()) holdings.get(kindId)?.settle(changes);
+      for (const holdings of this.#origins.values()) {
+        if (holdings.get(kindId)?.settle(changes) === true) merged.moved();
+      }
       if (merged.tell()) news.add(kindId);
     }
     if (news.size === 0) return;

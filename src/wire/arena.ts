@@ -5,8 +5,8 @@ import { copyBytes, viewed } from './bytes.ts';
 const chunkBytes = 1 << 20;
 
 /**
- * Append-only memory for encoded resources. Chunks are small enough that one long-lived resource
- * keeps at most a megabyte of its former neighbours alive.
+ * Memory for encoded resources; what was committed stays where it is. Chunks are small enough that one long-lived
+ * resource keeps at most a megabyte of its former neighbours alive.
  */
 export class Arena {
   #chunk: Chunk = newChunk(0);

@@ -85,7 +85,7 @@ function tail(view: DataView, at: number, end: number): number {
 }
 
 /** Spreads every bit over all of them (MurmurHash3's fmix32). */
-export function avalanche(value: number): number {
+function avalanche(value: number): number {
   let h = value;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

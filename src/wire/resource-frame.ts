@@ -18,7 +18,7 @@ export const versionLength = 16;
  * create_time of a resource whose source sent none (or none that is valid): one second after 1970.
  * Fixed, so that replicas and restarts agree; istiod up to 1.13 drops a resource without it.
  */
-export const defaultCreateTime = viewed(Buffer.from([0x08, 0x01]));
+const defaultCreateTime = viewed(Buffer.from([0x08, 0x01]));
 
 const fieldSize = (length: number): number => 1 + varintSize(length) + length;
 

@@ -224,7 +224,7 @@ export function orderMaps(bytes: Buffer, parts: ResourceParts, shape: Shape): vo
  * Makes one range of labels and annotations, in order, where they are more than one span each; no encoder writes
  * them so. Returns false where there is nothing to do.
  */
-export function gatherMaps(bytes: Buffer, parts: ResourceParts): boolean {
+function gatherMaps(bytes: Buffer, parts: ResourceParts): boolean {
   if (parts.labels.length <= 2 && parts.annotations.length <= 2) return false;
   const pieces: Buffer[] = [];
   for (const spans of [parts.labels, parts.annotations]) {

@@ -2,8 +2,12 @@ import type { Resource } from '../model/resource.ts';
 import { type Viewed, viewed } from './bytes.ts';
 import { isNamed, isSameName, nameRange } from './resource-frame.ts';
 
-/** Another one in each process, so that nobody outside can choose names that collide. */
+/**
+ * Others in each process, so that nobody outside can choose names that collide. A secret start alone would not do:
+ * with a known factor, differences of two neighbouring words cancel each other whatever it is.
+ */
 const seed = Math.floor(Math.random() * 2 ** 32) | 0;
+const factor = Math.floor(Math.random() * 2 ** 32) | 1;
 
 const leastSlots = 16;
 
@@ -18,7 +22,7 @@ export function hashKey(view: DataView, start: number, end: number): number {
 
 function step(hash: number, value: number): number {
   const h = Math.imul(hash ^ value, 0x9e3779b1);
-  return h ^ (h >>> 15);
+  return Math.imul(h ^ (h >>> 15), factor);
 }
 
 function finish(hash: number): number {

@@ -1,9 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Snapshot } from '../../../src/model/snapshot.ts';
 import { frameOf } from '../../../src/push/frames.ts';
 import { viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
-import { legacyResource, serviceEntry } from '../../support/resources.ts';
+import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';
 import { StoreLab } from '../../support/store-lab.ts';
 
 /** One origin only: there, another form of the same length takes the place of the old one in memory. */
@@ -138,4 +139,22 @@ test('a look in the middle of a message sees what its version says', async () =>
   const after = sent(lab);
   expect(new Set([before.version, middle.version, after.version]).size).toBe(3);
   expect(lab.published(serviceEntry)?.['a/09999']).toBe('y');
+});
+
+test('memory that was laid out anew is not kept by what was made for the streams before', async () => {
+  const lab = new StoreLab();
+  lab.addOrigin('only', serviceEntry, workloadEntry);
+  await lab.say('only', workloadEntry, {});
+  const names = Array.from({ length: 1500 }, (_, i) => `a/${1500 - i}`);
+  await lab.say('only', serviceEntry, Object.fromEntries(names.map((name) => [name, 'x'])));
+  lab.flush();
+  const frame = () => frameOf(lab.store.snapshot(serviceEntry.id) as Snapshot, { versioned: true });
+  const before = frame();
+  expect(before.pieces).toBeGreaterThan(1000);
+  // A publication of something else is when there is time for it.
+  await lab.say('only', workloadEntry, { 'a/1': 'x' });
+  expect(lab.flush()).toEqual([[workloadEntry.id]]);
+  const after = frame();
+  expect(after.pieces).toBeLessThan(10);
+  expect(after.toBuffer().equals(before.toBuffer())).toBe(true);
 });
