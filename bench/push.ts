@@ -26,7 +26,7 @@ const parser = yargs(hideBin(process.argv))
     default: defaultSizes.join(','),
     coerce: parseSizes,
   })
-  .option('rounds', { type: 'number', requiresArg: true, default: 3, describe: 'Fresh starts of each middle per size' })
+  .option('rounds', { type: 'number', requiresArg: true, default: 5, describe: 'Fresh starts of each middle per size' })
   .option('only', {
     type: 'string',
     requiresArg: true,
