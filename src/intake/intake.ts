@@ -120,6 +120,7 @@ export class Intake {
     const reading = this.#reading;
     const guesses = this.#order;
     const order = this.#nextOrder;
+    let named = 0;
     let guess = 0;
     let known = 0;
     let overwritten = 0;
@@ -134,7 +135,8 @@ export class Intake {
       // What nearly every resource of nearly every message is: as it was before, and named for the first time.
       if (old !== undefined && reading.isSame && old.seen !== seen && quarantined.size === 0) {
         old.seen = seen;
-        old.rank = order.push(old) - 1;
+        old.rank = named;
+        order[named++] = old;
         known++;
         if (!message.full) confirmed.add(old.key);
         continue;
@@ -162,16 +164,18 @@ export class Intake {
         if (!reading.isSame) overwritten++;
         if (!message.full) confirmed.add(this.#keyAt(i));
         if (old !== undefined && !isAgain) {
-          old.rank = order.push(old) - 1;
+          old.rank = named;
+          order[named++] = old;
         }
         continue;
       }
       const resource = encodeResource(bytes, this.#parts, reading.name, this.#bodyType, held.arena);
       resource.seen = seen;
-      resource.rank = order.push(resource) - 1;
+      resource.rank = named;
+      order[named++] = resource;
       upserts.add(resource, old);
     }
-    this.#remember(message.full ? order : []);
+    this.#remember(message.full ? named : 0);
     reading.old = reading.name = this.#parts.gathered = undefined;
 
     return {
@@ -191,11 +195,11 @@ export class Intake {
     };
   }
 
-  #remember(order: (Resource | undefined)[]): void {
-    this.#nextOrder = this.#order;
-    // What is not held any more must not keep its memory.
-    this.#nextOrder.length = 0;
-    this.#order = order;
+  /** Makes the next order the guesses, of which only so many count. What is not held any more must not keep its memory. */
+  #remember(named: number): void {
+    const guesses = this.#nextOrder.fill(undefined, named);
+    this.#nextOrder = this.#order.fill(undefined);
+    this.#order = guesses;
   }
 
   /** The key of what was read, or a stand-in that says where its span begins in the list of them. */

@@ -10,7 +10,7 @@ export type Snapshot = {
   readonly kind: string;
   /** A sum over the versions of the resources; does not depend on their order or their sources' order. */
   readonly version: string;
-  /** Sorted by key, each key once. */
+  /** Sorted by key, each key once. Another list where any of them lies somewhere else in memory. */
   readonly resources: readonly Resource[];
 };
 

@@ -1,10 +1,14 @@
+import type { Resource } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
 
-type Frame = { rope: Rope; isShared: boolean };
-type Forms = { versioned?: Frame; unversioned?: Frame };
+/** Where resources lie. Good for as long as the list is: one that is overwritten stays where it is. */
+const ropes = new WeakMap<readonly Resource[], Rope>();
 
-const frames = new WeakMap<Snapshot, Forms>();
+/** What was copied for a snapshot: good for it alone. */
+type Copies = { isAskedFor: boolean; joined: Rope | undefined; unversioned: Rope | undefined };
+
+const copies = new WeakMap<Snapshot, Copies>();
 
 /** Pieces from which joining them pays as soon as a second stream wants them. */
 const manyPieces = 1000;
@@ -14,19 +18,20 @@ const manyPieces = 1000;
  * `versioned: false` is the form for istiod up to 1.11.
  */
 export function frameOf(snapshot: Snapshot, options: { readonly versioned: boolean }): Rope {
-  let forms = frames.get(snapshot);
-  if (forms === undefined) {
-    forms = {};
-    frames.set(snapshot, forms);
+  const { resources } = snapshot;
+  let made = copies.get(snapshot);
+  if (made === undefined) {
+    made = { isAskedFor: false, joined: undefined, unversioned: undefined };
+    copies.set(snapshot, made);
   }
-  const form = options.versioned ? 'versioned' : 'unversioned';
-  const frame = forms[form];
-  if (frame === undefined) {
-    const rope = options.versioned ? spliceResources(snapshot.resources) : spliceUnversioned(snapshot.resources);
-    forms[form] = { rope, isShared: false };
-    return rope;
+  if (!options.versioned) return (made.unversioned ??= spliceUnversioned(resources));
+  let rope = ropes.get(resources);
+  if (rope === undefined) {
+    rope = spliceResources(resources);
+    ropes.set(resources, rope);
   }
-  if (!frame.isShared && frame.rope.pieces > manyPieces) frame.rope = Rope.of(frame.rope.toBuffer());
-  frame.isShared = true;
-  return frame.rope;
+  const { isAskedFor } = made;
+  made.isAskedFor = true;
+  if (!isAskedFor || rope.pieces <= manyPieces) return rope;
+  return (made.joined ??= Rope.of(rope.toBuffer()));
 }

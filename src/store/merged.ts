@@ -88,7 +88,7 @@ export class Merged {
 
   /** Resources lie somewhere else now: what was made of the snapshot so far would keep their old memory. */
   moved(): void {
-    this.#snapshot = { ...this.snapshot };
+    this.#snapshot = { ...this.snapshot, resources: this.#snapshot.resources.slice() };
   }
 
   #comes(resource: Resource): void {

@@ -107,15 +107,22 @@ function sortableKey(bytes: Buffer, start: number, end: number, rule: Rule, dept
   return sortable;
 }
 
-/** The end of the key of nearly every entry there is, a short text and then a short text or nothing; otherwise -1. */
+/** The end of the key of nearly every entry there is: a short text, and then a short text, a number or nothing. Else -1. */
 function endOfPlainKey(bytes: Buffer, start: number, end: number): number {
   if (end - start < 2 || bytes[start] !== 0x0a) return -1;
   const keyLength = bytes[start + 1] as number;
   const keyEnd = start + 2 + keyLength;
   if (keyLength >= 0x80 || keyEnd > end) return -1;
   if (keyEnd === end) return keyEnd;
-  const valueLength = bytes[keyEnd + 1] as number;
-  return bytes[keyEnd] === 0x12 && valueLength < 0x80 && keyEnd + 2 + valueLength === end ? keyEnd : -1;
+  const valueStart = keyEnd + 1;
+  if (bytes[keyEnd] === 0x12) {
+    const valueLength = bytes[valueStart] as number;
+    return valueLength < 0x80 && valueStart + 1 + valueLength === end ? keyEnd : -1;
+  }
+  if (bytes[keyEnd] !== 0x10 || end - valueStart > 5) return -1;
+  let last = valueStart;
+  while (last < end && (bytes[last] as number) >= 0x80) last++;
+  return last === end - 1 ? keyEnd : -1;
 }
 
 /** Order of the bytes, and of two that begin the same the shorter first. */
