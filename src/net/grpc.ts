@@ -1,3 +1,4 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream';
 import {
   type ChannelOptions,
@@ -47,6 +48,12 @@ export function guarded(handle: (call: RawServerStream) => void): (call: RawServ
 /** Ends a call with a status. `call.emit('error')` is grpc-js' one way that reaches the peer. */
 export function failCall(call: RawServerStream, code: number, details: string): void {
   call.emit('error', Object.assign(new Error(details), { code, details }));
+}
+
+/** Closes the HTTP/2 stream at once and lets go of what was not sent. grpc-js has no public way to do so. */
+export function resetCall(call: RawServerStream): void {
+  const { stream } = (call as unknown as { call: { stream?: ServerHttp2Stream } }).call;
+  stream?.close(constants.NGHTTP2_CANCEL);
 }
 
 /** A server for peers that hold one long stream each. */

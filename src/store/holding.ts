@@ -1,9 +1,8 @@
 import type { Change, Quarantined } from '../model/change.ts';
-import type { Resource } from '../model/resource.ts';
-import { sizeOf } from '../model/resource.ts';
-import { ResourceTable } from '../wire/resource-table.ts';
+import { type Resource, sizeOf } from '../model/resource.ts';
 import type { ListedSum } from '../model/snapshot.ts';
 import { Arena, relocate } from '../wire/arena.ts';
+import { ResourceTable } from '../wire/resource-table.ts';
 import { Guard } from './guard.ts';
 
 /**

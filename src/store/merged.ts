@@ -67,7 +67,7 @@ export class Merged {
       list[resource.at] = resource;
     }
     for (const [key, resource] of misplaced) if (!changed.has(key)) changed.set(key, resource);
-    const resources = update(list, changed, (resource) => this.#leaves(resource));
+    const resources = changed.size === 0 ? list : update(list, changed, (resource) => this.#leaves(resource));
     for (const resource of changed.values()) if (resource !== undefined) this.#comes(resource);
     replaced.length = 0;
     changed.clear();

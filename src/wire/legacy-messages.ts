@@ -1,4 +1,4 @@
-import { cursor, MalformedError, readLength, readVarint, skip } from './scan.ts';
+import { cursor, MalformedError, readLength, readVarint, skip, varintSize, writeVarint } from './scan.ts';
 import { decodeMessage, root } from './root.ts';
 
 /** A `Resources` message whose resources are still bytes. */
@@ -105,12 +105,8 @@ export function encodeResources(message: {
 }
 
 function lengthHeader(tag: number, length: number): Buffer {
-  const header = [tag];
-  let rest = length;
-  while (rest >= 128) {
-    header.push((rest % 128) | 0x80);
-    rest = Math.floor(rest / 128);
-  }
-  header.push(rest);
-  return Buffer.from(header);
+  const header = Buffer.allocUnsafe(1 + varintSize(length));
+  header[0] = tag;
+  writeVarint(header, 1, length);
+  return header;
 }

@@ -1,4 +1,3 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
 import { HealthImplementation } from 'grpc-health-check';
 import type { HostPort } from '../net/address.ts';
 import {
@@ -8,6 +7,7 @@ import {
   nameOf,
   newServer,
   type RawServerStream,
+  resetCall,
   serviceOf,
   stopServer,
 } from '../net/grpc.ts';
@@ -135,15 +135,9 @@ function transportOf(call: RawServerStream): AdsTransport {
       if (code === 0) call.end();
       else failCall(call, code, details);
       // A status waits behind what the peer does not read, and with it all that was to be sent.
-      if (unsent > 0) reset(call);
+      if (unsent > 0) resetCall(call);
     },
   };
-}
-
-/** Closes the HTTP/2 stream at once and lets go of what was not sent. grpc-js has no public way to do so. */
-function reset(call: RawServerStream): void {
-  const { stream } = (call as unknown as { call: { stream?: ServerHttp2Stream } }).call;
-  stream?.close(constants.NGHTTP2_CANCEL);
 }
 
 /** The callback of `write` fires once flow control has let the bytes out; after a cancel it fires without an error. */

@@ -1,28 +1,40 @@
-/** How long a condition may take before a test gives up. Generous: it only bounds a failure. */
-const patienceMs = 45_000;
+import { messageOf } from '../../src/model/errors.ts';
 
-/** Time between two looks, in milliseconds. */
-const everyMs = 15;
+/** Thrown by a probe when waiting on is of no use. */
+export class Hopeless extends Error {}
+
+export type Patience = {
+  /** How long the condition may take before a test gives up. Generous: it only bounds a failure. @default 45_000 */
+  readonly timeoutMs?: number;
+  /** Time between two looks. @default 15 */
+  readonly everyMs?: number;
+};
 
 /**
  * Asks `probe` again and again until it returns something other than `undefined` or `false`, and returns that.
- * What a probe throws counts as "not yet"; the last error is in the message when time is up.
+ * A probe that throws counts as "not yet", unless it throws {@link Hopeless}; the last error is in the message when
+ * time is up.
  */
 export async function until<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
+  { timeoutMs = 45_000, everyMs = 15 }: Patience = {},
 ): Promise<T> {
-  const giveUpAt = performance.now() + patienceMs;
-  let last = '';
+  const giveUpAt = performance.now() + timeoutMs;
+  let last: unknown;
   for (;;) {
     try {
       const found = await probe();
       if (found !== undefined && found !== false) return found;
-      last = '';
+      last = undefined;
     } catch (error) {
-      last = `: ${error instanceof Error ? error.message : String(error)}`;
+      if (error instanceof Hopeless) throw error;
+      last = error;
     }
-    if (performance.now() > giveUpAt) throw new Error(`not within ${patienceMs} ms: ${what}${last}`);
+    if (performance.now() > giveUpAt) {
+      const reason = last === undefined ? '' : `: ${messageOf(last)}`;
+      throw new Error(`not within ${timeoutMs} ms: ${what}${reason}`, { cause: last });
+    }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

@@ -1,35 +1,15 @@
+import { type Patience, until as untilWithin } from '../../support/until.ts';
+
+export { Hopeless } from '../../support/until.ts';
+
 /** How long a condition may take before a test gives up. Generous: it only bounds a failure. */
 export const patienceMs = 60_000;
 
-/** Thrown by a probe when waiting on is of no use. */
-export class Hopeless extends Error {}
-
-/**
- * Asks `probe` again and again until it returns something other than `undefined` or `false`, and returns that.
- * A probe that throws counts as "not yet", unless it throws {@link Hopeless}; the last error is in the message when
- * time is up.
- */
-export async function until<T>(
+/** The same as in the other tests, with the patience that real servers need. */
+export function until<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  options: { readonly timeoutMs?: number; readonly everyMs?: number } = {},
+  patience: Patience = {},
 ): Promise<T> {
-  const { timeoutMs = patienceMs, everyMs = 25 } = options;
-  const giveUpAt = performance.now() + timeoutMs;
-  let last: unknown;
-  for (;;) {
-    try {
-      const found = await probe();
-      if (found !== undefined && found !== false) return found;
-      last = undefined;
-    } catch (error) {
-      if (error instanceof Hopeless) throw error;
-      last = error;
-    }
-    if (performance.now() > giveUpAt) {
-      const reason = last instanceof Error ? `: ${last.message}` : '';
-      throw new Error(`not within ${timeoutMs} ms: ${what}${reason}`, { cause: last });
-    }
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
+  return untilWithin(what, probe, { timeoutMs: patienceMs, everyMs: 25, ...patience });
 }

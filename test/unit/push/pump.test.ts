@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { defaultPump, type Outgoing, Pump, type PumpOptions } from '../../../src/push/pump.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { gate } from '../../support/gate.ts';
 import { settle } from '../../support/settle.ts';
 
 const options: PumpOptions = { minGapMs: 250, sendTimeoutMs: 60_000, ackWarnMs: 30_000, ackTimeoutMs: 300_000 };
@@ -69,17 +70,6 @@ let peer: Peer;
 beforeEach(() => {
   peer = new Peer();
 });
-
-/** A `send` that settles when it is told to. */
-function gate() {
-  let open: () => void = () => {};
-  let fail: (error: Error) => void = () => {};
-  const promise = new Promise<void>((resolve, reject) => {
-    open = resolve;
-    fail = reject;
-  });
-  return { promise, open, fail };
-}
 
 describe('a burst', () => {
   test('sends everything that is due at once, in its order', async () => {
