@@ -1,7 +1,6 @@
 import type { Config, SourceConfig } from '../config/schema.ts';
 import type { SinkClient } from '../legacy/sink-client.ts';
 import { type Kind, kindOf, kinds } from '../model/kinds.ts';
-import { sizeOf } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatHostPort } from '../net/address.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
@@ -9,6 +8,7 @@ import { resourceToObject } from '../schema/object.ts';
 import type { Holding } from '../store/holding.ts';
 import { lowerBound } from '../store/merge.ts';
 import type { Store } from '../store/store.ts';
+import { keyOf, readRow, readRows } from '../wire/resource-frame.ts';
 import { viewResource } from '../wire/resource-view.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { type BridgeView, type OriginView, type QuarantineView, refusalsView, type SnapshotView } from './views.ts';
@@ -36,21 +36,24 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
       const kind = kindByName(name);
       const snapshot = kind && store.snapshot(kind.id);
       if (snapshot === undefined) return undefined;
-      const { resources } = snapshot;
-      const from = lowerBound(resources, after, 0);
-      const first = resources[from]?.key === after ? from + 1 : from;
-      const rows = resources.slice(first, first + limit).map((resource) => ({
-        key: resource.key,
-        version: resource.version,
-        bytes: sizeOf(resource),
+      const { pool, rows } = snapshot;
+      const from = lowerBound(pool, rows, after, 0);
+      const first = from < rows.length && keyOf(pool, rows[from] as number) === after ? from + 1 : from;
+      const page = Array.from(readRows(pool, rows.subarray(first, first + limit)), ({ key, version, start, end }) => ({
+        key,
+        version,
+        bytes: end - start,
       }));
-      return { rows, more: first + limit < resources.length };
+      return { rows: page, more: first + limit < rows.length };
     },
     resource(name, key) {
       const kind = kindByName(name);
-      const resources = (kind && store.snapshot(kind.id)?.resources) ?? [];
-      const found = resources[lowerBound(resources, key, 0)];
-      return found?.key === key ? resourceToObject(viewResource(found)).object : undefined;
+      const snapshot = kind && store.snapshot(kind.id);
+      if (snapshot === undefined) return undefined;
+      const { pool, rows } = snapshot;
+      const row = rows[lowerBound(pool, rows, key, 0)];
+      if (row === undefined || keyOf(pool, row) !== key) return undefined;
+      return resourceToObject(viewResource(readRow(pool, row))).object;
     },
     streams: parts.streams,
     quarantine: () => [...quarantine(store)],
@@ -79,7 +82,7 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
     },
     *kinds() {
       for (const { id, kind } of expectedKinds(store)) {
-        const resources = store.snapshot(id)?.resources.length ?? 0;
+        const resources = store.snapshot(id)?.rows.length ?? 0;
         yield { kind, complete: store.complete(id), resources };
       }
     },
@@ -143,7 +146,7 @@ function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
   );
   let bytes = 0;
   if (snapshot !== undefined) {
-    bytes = bytesOf.get(snapshot) ?? snapshot.resources.reduce((sum, resource) => sum + sizeOf(resource), 0);
+    bytes = bytesOf.get(snapshot) ?? snapshot.rows.reduce((sum, row) => sum + snapshot.pool.bytes(row), 0);
     bytesOf.set(snapshot, bytes);
   }
   return {
@@ -151,7 +154,7 @@ function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
     complete: snapshot !== undefined,
     waitingFor,
     version: snapshot?.version ?? null,
-    resources: snapshot?.resources.length ?? 0,
+    resources: snapshot?.rows.length ?? 0,
     bytes,
   };
 }

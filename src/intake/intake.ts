@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change, Quarantined, QuarantineReason } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
-import type { Resource } from '../model/resource.ts';
+import { noRow } from '../model/resource.ts';
 import type { ListedSum } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
-import { hashed, type HashSeed } from '../wire/hash.ts';
-import { encodeResource, isNamed, overwriteResource } from '../wire/resource-frame.ts';
+import { hash128, hashed, type HashSeed, resetHash } from '../wire/hash.ts';
+import { encodeResource, isNamed, keyOf, overwriteResource } from '../wire/resource-frame.ts';
 import {
   dropInvalidTime,
   hashResource,
@@ -59,8 +59,8 @@ type Fault = { readonly reason: QuarantineReason; readonly message: string };
 type Reading = {
   /** Undefined where it has no usable name, or that of `old`: most are never asked for. */
   key: string | undefined;
-  /** What is held of this key. */
-  old: Resource | undefined;
+  /** The row that is held of this key. */
+  old: number;
   /** True where its content is that of `old`. */
   isSame: boolean;
   /** The name to send, where it is not the one that came. */
@@ -83,17 +83,17 @@ export class Intake {
   readonly #parts: ResourceParts = newResourceParts();
   readonly #reading: Reading = {
     key: undefined,
-    old: undefined,
+    old: noRow,
     isSame: false,
     name: undefined,
     isBare: false,
     timeIsInvalid: false,
   };
   #message = 0;
-  /** What the last message named, in its order, where it was a full one: many sources keep it. Only guesses. */
-  #order: (Resource | undefined)[] = [];
-  /** Empty between two messages; the next order is made in it. */
-  #nextOrder: (Resource | undefined)[] = [];
+  /** Rows that the last message named, in its order, where it was a full one: many sources keep it. Only guesses. */
+  #guesses = new Int32Array();
+  /** True while most resources come with the very bytes of the last message: then nothing else is looked at. */
+  #comparesRaw = true;
 
   constructor(kind: Kind, rules: NameRules) {
     this.#kind = kind;
@@ -111,82 +111,103 @@ export class Intake {
    */
   async take(message: IntakeMessage, held: Held): Promise<Change> {
     const seen = ++this.#message;
-    const upserts = new Upserts();
+    const { pool } = held.resources;
+    const upserts = new Upserts(pool);
     const quarantined = new Map<string, Quarantined>();
     const confirmed = new Set<string>();
     const repairs = { bareNames: 0, createTimes: 0, duplicates: 0 };
     const { spans } = message;
     const bytes = viewed(message.bytes);
     const reading = this.#reading;
-    const guesses = this.#order;
-    const order = this.#nextOrder;
+    const guesses = this.#guesses;
+    const order = new Int32Array(message.full ? spans.length / 2 : 0).fill(noRow);
+    const raw = { h1: 0, h2: 0, h3: 0 };
+    const comparesRaw = message.full && this.#comparesRaw;
     let named = 0;
-    let guess = 0;
+    let guessed = 0;
     let known = 0;
+    let same = 0;
     let overwritten = 0;
 
     for (let i = 0; i < spans.length; i += 2) {
       if (i > 0 && i % (2 * turnSize) === 0) await nextTurn();
-      const fault = this.#read(bytes, spans[i] as number, spans[i + 1] as number, held, guesses[guess]);
+      const start = spans[i] as number;
+      const end = spans[i + 1] as number;
+      let guess = guesses[guessed] ?? noRow;
+      if (!held.resources.holds(guess)) guess = noRow;
+      if (comparesRaw) hashRaw(bytes, start, end, raw);
+      const isRaw = comparesRaw && guess !== noRow && pool.hasRaw(guess, raw);
+      const fault = isRaw ? this.#recognise(guess) : this.#read(bytes, start, end, held, guess);
       const { old } = reading;
-      if (old !== undefined) guess = old.rank + 1;
+      if (old !== noRow) guessed = pool.rank(old) + 1;
       if (reading.isBare) repairs.bareNames++;
       if (reading.timeIsInvalid) repairs.createTimes++;
+      const isPlain = comparesRaw && !isRaw && !reading.isBare && !reading.timeIsInvalid;
       // What nearly every resource of nearly every message is: as it was before, and named for the first time.
-      if (old !== undefined && reading.isSame && old.seen !== seen && quarantined.size === 0) {
-        old.seen = seen;
-        old.rank = named;
-        order[named++] = old;
+      if (old !== noRow && reading.isSame && pool.seen(old) !== seen && quarantined.size === 0) {
+        pool.setSeen(old, seen);
+        pool.setRank(old, named);
+        if (message.full) order[named] = old;
+        else confirmed.add(keyOf(pool, old));
+        if (isPlain) pool.setRaw(old, raw);
+        named++;
         known++;
-        if (!message.full) confirmed.add(old.key);
+        same++;
         continue;
       }
       const { key } = reading;
-      const isAgain = old === undefined ? key !== undefined && upserts.hasFresh(key) : old.seen === seen;
-      if (old !== undefined && !isAgain) {
-        old.seen = seen;
+      const isAgain = old === noRow ? key !== undefined && upserts.hasFresh(key) : pool.seen(old) === seen;
+      if (old !== noRow && !isAgain) {
+        pool.setSeen(old, seen);
         known++;
       }
-      if ((quarantined.size > 0 && quarantined.delete(this.#keyAt(i))) || isAgain) repairs.duplicates++;
+      if ((quarantined.size > 0 && quarantined.delete(this.#keyAt(i, held))) || isAgain) repairs.duplicates++;
       if (fault !== undefined) {
-        const name = this.#keyAt(i);
-        quarantined.set(name, { key: name, named: key !== undefined || old !== undefined, ...fault });
+        const name = this.#keyAt(i, held);
+        quarantined.set(name, { key: name, named: key !== undefined || old !== noRow, ...fault });
         continue;
       }
       if (isAgain) {
-        const dropped = upserts.drop(this.#keyAt(i));
-        if (dropped !== undefined) {
-          held.arena.release(dropped);
-          order[dropped.rank] = undefined;
+        const dropped = upserts.drop(this.#keyAt(i, held));
+        if (dropped !== noRow) {
+          if (message.full) order[pool.rank(dropped)] = noRow;
+          held.arena.release(pool.chunk(dropped), pool.bytes(dropped));
+          pool.retire(dropped);
         }
       }
       if (reading.isSame || this.#overwrite(bytes, held)) {
         if (!reading.isSame) overwritten++;
-        if (!message.full) confirmed.add(this.#keyAt(i));
-        if (old !== undefined && !isAgain) {
-          old.rank = named;
-          order[named++] = old;
+        if (isPlain) pool.setRaw(old, raw);
+        if (!message.full) confirmed.add(this.#keyAt(i, held));
+        if (!isAgain) {
+          pool.setRank(old, named);
+          if (message.full) order[named] = old;
+          named++;
         }
         continue;
       }
-      const resource = encodeResource(bytes, this.#parts, reading.name, this.#bodyType, held.arena);
-      resource.seen = seen;
-      resource.rank = named;
-      order[named++] = resource;
-      upserts.add(resource, old);
+      const row = encodeResource(bytes, this.#parts, reading.name, this.#bodyType, held.arena, pool);
+      pool.setSeen(row, seen);
+      pool.setRank(row, named);
+      if (isPlain) pool.setRaw(row, raw);
+      if (message.full) order[named] = row;
+      named++;
+      upserts.add(row, old);
     }
-    this.#remember(message.full ? named : 0);
-    reading.old = reading.name = this.#parts.gathered = undefined;
+    this.#guesses = order;
+    if (message.full) this.#comparesRaw = 2 * same >= spans.length / 2;
+    reading.name = this.#parts.gathered = undefined;
 
     return {
       ...upserts.all,
       overwritten,
       missing: message.full
         ? this.#unseen(held, known, seen)
-        : this.#removed(
-            message.removed,
-            (key) => upserts.hasFresh(key) || quarantined.has(key) || held.resources.get(key)?.seen === seen,
-          ),
+        : this.#removed(message.removed, (key) => {
+            if (upserts.hasFresh(key) || quarantined.has(key)) return true;
+            const row = held.resources.get(key);
+            return row !== noRow && pool.seen(row) === seen;
+          }),
       confirmed: [...confirmed],
       quarantined: [...quarantined.values()],
       full: message.full,
@@ -195,27 +216,32 @@ export class Intake {
     };
   }
 
-  /** Makes the next order the guesses, of which only so many count. What is not held any more must not keep its memory. */
-  #remember(named: number): void {
-    const guesses = this.#nextOrder.fill(undefined, named);
-    this.#nextOrder = this.#order.fill(undefined);
-    this.#order = guesses;
+  /** The key of what was read, or a stand-in that says where its span begins in the list of them. */
+  #keyAt(span: number, held: Held): string {
+    const { key, old } = this.#reading;
+    return key ?? (old === noRow ? `#${span / 2}` : keyOf(held.resources.pool, old));
   }
 
-  /** The key of what was read, or a stand-in that says where its span begins in the list of them. */
-  #keyAt(span: number): string {
-    return this.#reading.key ?? this.#reading.old?.key ?? `#${span / 2}`;
+  /** Takes what comes for what it was before. */
+  #recognise(guess: number): undefined {
+    const reading = this.#reading;
+    reading.key = reading.name = undefined;
+    reading.isBare = reading.timeIsInvalid = false;
+    reading.old = guess;
+    reading.isSame = true;
   }
 
   /**
    * Reads one resource into `#parts`, `#reading` and {@link hashed}. Returns what is wrong with it, if anything is.
    *
-   * @param guess what it probably is.
+   * @param guess the row that it probably is another form of, which is held; or none.
    */
-  #read(bytes: ViewedBuffer, start: number, end: number, held: Held, guess: Resource | undefined): Fault | undefined {
+  #read(bytes: ViewedBuffer, start: number, end: number, held: Held, guess: number): Fault | undefined {
     const parts = this.#parts;
     const reading = this.#reading;
-    reading.key = reading.old = reading.name = undefined;
+    const { pool } = held.resources;
+    reading.key = reading.name = undefined;
+    reading.old = noRow;
     reading.isSame = reading.isBare = reading.timeIsInvalid = false;
     try {
       scanResource(bytes, start, end, parts);
@@ -230,17 +256,16 @@ export class Intake {
     }
     const fault = this.#readContent(bytes);
     const { nameStart, nameEnd } = parts;
-    const isGuess = guess !== undefined && guess.slot >= 0;
     if (fault === undefined && nameStart >= 0) {
       hashResource(bytes, parts, undefined, this.#seed);
-      reading.isSame = isGuess && isHashOf(guess);
-      if (reading.isSame || (isGuess && isNamed(guess, bytes, nameStart, nameEnd))) {
+      reading.isSame = guess !== noRow && pool.hasContent(guess, hashed);
+      if (reading.isSame || (guess !== noRow && isNamed(pool, guess, bytes, nameStart, nameEnd))) {
         reading.old = guess;
         return undefined;
       }
       const hash = hashKey(bytes.view, nameStart, nameEnd);
-      reading.old = held.resources.findSame(hash, hashed.h1, hashed.h2, hashed.h3);
-      reading.isSame = reading.old !== undefined;
+      reading.old = held.resources.findSame(hash, hashed);
+      reading.isSame = reading.old !== noRow;
       if (reading.isSame) return undefined;
     }
     const misnamed = this.#readName(bytes, held);
@@ -248,16 +273,16 @@ export class Intake {
     if (misnamed !== undefined || fault !== undefined) return misnamed ?? fault;
     if (reading.name !== undefined) {
       hashResource(bytes, parts, reading.name, this.#seed);
-      reading.isSame = isHashOf(reading.old);
+      reading.isSame = reading.old !== noRow && pool.hasContent(reading.old, hashed);
     }
     return undefined;
   }
 
   /** Puts what was read in the place of what is held, where that may be and has the same length. */
-  #overwrite(bytes: ViewedBuffer, { listed }: Held): boolean {
+  #overwrite(bytes: ViewedBuffer, { listed, resources: { pool } }: Held): boolean {
     const { old, name } = this.#reading;
-    if (listed === undefined || old === undefined || !old.isListed) return false;
-    const isDone = overwriteResource(bytes, this.#parts, name, this.#bodyType, old, listed.remove);
+    if (listed === undefined || old === noRow || !pool.isListed(old)) return false;
+    const isDone = overwriteResource(bytes, this.#parts, name, this.#bodyType, pool, old, listed.remove);
     if (isDone) listed.add(old);
     return isDone;
   }
@@ -291,7 +316,7 @@ export class Intake {
     const start = Math.max(this.#parts.nameStart, 0);
     const end = Math.max(this.#parts.nameEnd, 0);
     reading.old = held.resources.find(bytes, start, end, hashKey(bytes.view, start, end));
-    if (reading.old !== undefined) return undefined;
+    if (reading.old !== noRow) return undefined;
     if (isPlainName(bytes, start, end)) {
       reading.key = bytes.toString('latin1', start, end);
       return undefined;
@@ -316,8 +341,9 @@ export class Intake {
 
   #unseen(held: Held, known: number, seen: number): string[] {
     if (known === held.resources.size) return [];
+    const { pool } = held.resources;
     const missing: string[] = [];
-    for (const resource of held.resources.values()) if (resource.seen !== seen) missing.push(resource.key);
+    for (const row of held.resources.values()) if (pool.seen(row) !== seen) missing.push(keyOf(pool, row));
     return missing.sort();
   }
 
@@ -332,9 +358,18 @@ export class Intake {
   }
 }
 
-/** True where {@link hashed} is the content of `resource`. */
-function isHashOf(resource: Resource | undefined): boolean {
-  return resource?.v1 === hashed.h1 && resource.v2 === hashed.h2 && resource.v3 === hashed.h3;
+/** Hashes a resource as it came. */
+function hashRaw(
+  { view }: ViewedBuffer,
+  start: number,
+  end: number,
+  raw: { h1: number; h2: number; h3: number },
+): void {
+  resetHash();
+  hash128(view, start, end);
+  raw.h1 = hashed.h1;
+  raw.h2 = hashed.h2;
+  raw.h3 = hashed.h3;
 }
 
 function malformed(error: unknown): Fault {

@@ -1,21 +1,27 @@
-import type { Resource } from '../model/resource.ts';
+import { noRow, type ResourcePool } from '../model/resource.ts';
+import { keyOf } from '../wire/resource-frame.ts';
 
 /** The new and changed resources of one message: a list, of which a resource that is named again can be taken back. */
 export class Upserts {
-  readonly #list: (Resource | undefined)[] = [];
-  readonly #replaced: (Resource | undefined)[] = [];
+  readonly #pool: ResourcePool;
+  readonly #rows: number[] = [];
+  readonly #replaced: number[] = [];
   /** Places of keys that are not held yet. */
   readonly #fresh = new Map<string, number>();
   /** Places of all keys; made only for a message that names something twice. */
   #places: Map<string, number> | undefined;
   #dropped = 0;
 
-  /** @param replaced what is held of its key. */
-  add(resource: Resource, replaced: Resource | undefined): void {
-    const place = this.#list.push(resource) - 1;
+  constructor(pool: ResourcePool) {
+    this.#pool = pool;
+  }
+
+  /** @param replaced what is held of its key; {@link noRow} = nothing. */
+  add(row: number, replaced: number): void {
+    const place = this.#rows.push(row) - 1;
     this.#replaced.push(replaced);
-    if (replaced === undefined) this.#fresh.set(resource.key, place);
-    this.#places?.set(resource.key, place);
+    if (replaced === noRow) this.#fresh.set(keyOf(this.#pool, row), place);
+    this.#places?.set(keyOf(this.#pool, row), place);
   }
 
   /** True where the key is one of those that were not held yet. */
@@ -23,25 +29,29 @@ export class Upserts {
     return this.#fresh.has(key);
   }
 
-  /** Takes the resource with this key back, if there is one, and returns it. */
-  drop(key: string): Resource | undefined {
-    this.#places ??= new Map(this.#list.flatMap((resource, place) => (resource ? [[resource.key, place]] : [])));
+  /** Takes the row with this key back, if there is one, and returns it. */
+  drop(key: string): number {
+    this.#places ??= this.#allPlaces();
     const place = this.#places.get(key);
-    if (place === undefined) return undefined;
-    const resource = this.#list[place] as Resource;
+    if (place === undefined) return noRow;
+    const row = this.#rows[place] as number;
     this.#places.delete(key);
     this.#fresh.delete(key);
-    this.#list[place] = undefined;
+    this.#rows[place] = noRow;
     this.#dropped++;
-    return resource;
+    return row;
+  }
+
+  #allPlaces(): Map<string, number> {
+    return new Map(this.#rows.flatMap((row, place) => (row === noRow ? [] : [[keyOf(this.#pool, row), place]])));
   }
 
   /** All that are left, and what each replaces. */
-  get all(): { upserts: Resource[]; replaced: (Resource | undefined)[] } {
-    const upserts = this.#list as Resource[];
+  get all(): { upserts: number[]; replaced: number[] } {
+    const upserts = this.#rows;
     const replaced = this.#replaced;
     if (this.#dropped === 0) return { upserts, replaced };
-    const isLeft = (_: unknown, place: number) => this.#list[place] !== undefined;
+    const isLeft = (_: unknown, place: number) => upserts[place] !== noRow;
     return { upserts: upserts.filter(isLeft), replaced: replaced.filter(isLeft) };
   }
 }

@@ -1,5 +1,3 @@
-import type { Resource } from './resource.ts';
-
 /** Why a resource that a source sent is not sent on. A closed set: it is a metric label. */
 export const quarantineReasons = [
   'malformed',
@@ -35,10 +33,10 @@ export type Repairs = {
 
 /** What one message of one origin says about one kind, compared with what is held of that origin. */
 export type Change = {
-  /** New and changed resources. */
-  readonly upserts: readonly Resource[];
-  /** What is held of the key of each upsert, in the same order. Only a hint; may be empty. */
-  readonly replaced: readonly (Resource | undefined)[];
+  /** New and changed resources: rows of the kind's pool. */
+  readonly upserts: readonly number[];
+  /** What is held of the key of each upsert, in the same order; noRow = nothing. Only a hint; may be empty. */
+  readonly replaced: readonly number[];
   /** Resources that changed and have taken the place of what was held already. */
   readonly overwritten: number;
   /**

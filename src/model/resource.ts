@@ -7,41 +7,238 @@ export type Chunk = Buffer & {
 };
 
 /**
- * One resource, encoded once. `chunk[start, end)` is a complete `resources` entry of a DiscoveryResponse
- * (tag and length included), ready to be copied into every stream's frame.
+ * One resource, encoded once, for whoever looks at a few of them: `chunk[start, end)` is a complete `resources` entry of
+ * a DiscoveryResponse (tag and length included), ready to be copied into every stream's frame.
  *
- * Another form of the same length takes its place in these bytes, and in this object: version and bytes always belong
- * together, but only for as long as one synchronous piece of code looks at them.
- *
- * `chunk`, `start` and `end` may be moved by the owner when it orders its memory, never between two reads of one
- * synchronous piece of code. `slot` belongs to the table, `seen` and `rank` to the intake, `at` and `isListed` to the
- * store's list.
+ * It is a picture of one moment. Another form of the same length takes its place in these bytes, and its owner may move
+ * it when it orders its memory: only one synchronous piece of code may look at it.
  */
 export type Resource = {
   /** `namespace/name`. */
   readonly key: string;
   /** 16 characters: a hash of key, labels, annotations and body in canonical order. */
   readonly version: string;
-  /** The same 96 bits as signed numbers. */
-  v1: number;
-  v2: number;
-  v3: number;
-  chunk: Chunk;
-  start: number;
-  end: number;
-  /** Its place in the table that holds it; -1 where none does. */
-  slot: number;
-  /** Number of the last message of its source that named it. */
-  seen: number;
-  /** Its place among those that this message named. */
-  rank: number;
-  /** Where it, or the form that it replaces, stands in the merged list; a hint: -1 or out of date where it does not. */
-  at: number;
-  /** True while it is in the merged list. */
-  isListed: boolean;
+  readonly chunk: Chunk;
+  readonly start: number;
+  readonly end: number;
 };
 
-/** Bytes that the resource takes in every response. */
-export function sizeOf(resource: Resource): number {
-  return resource.end - resource.start;
+/** In the place of a row where there is none. */
+export const noRow = -1;
+
+/** 96 bits as signed numbers. */
+export type Hash = { readonly h1: number; readonly h2: number; readonly h3: number };
+
+/** Numbers of one row: a line of the processor's cache. */
+const rowShift = 4;
+
+const V1 = 0;
+const V2 = 1;
+const V3 = 2;
+const START = 3;
+const END = 4;
+const SEEN = 5;
+const RANK = 6;
+const AT = 7;
+const SLOT = 8;
+const FLAGS = 9;
+const RAW1 = 10;
+const RAW2 = 11;
+const RAW3 = 12;
+
+const listedFlag = 1;
+const pendingFlag = 2;
+
+/**
+ * The encoded resources of one kind, of all origins, as a table of numbers: a resource is a *row* ≥ 0. A hundred
+ * thousand objects instead would be walked through by the garbage collector at every push of such a size.
+ *
+ * A row belongs to whoever added it until it is retired; its number may then mean another resource.
+ */
+export class ResourcePool {
+  #words = new Int32Array(16 << rowShift);
+  /** Where the bytes of each row are; undefined in rows that are free. */
+  readonly #chunks: (Chunk | undefined)[] = [];
+  readonly #free: number[] = [];
+  /** Rows that nobody holds, and that somebody may still read. */
+  #retired: number[] = [];
+
+  /** Rows that are in use, those that wait to be free among them. */
+  get size(): number {
+    return this.#chunks.length - this.#free.length;
+  }
+
+  /** A new row for what was encoded at `chunk[start, end)` and has this content. */
+  add(chunk: Chunk, start: number, end: number, content: Hash): number {
+    const row = this.#free.pop() ?? this.#newRow();
+    this.#chunks[row] = chunk;
+    const words = this.#words;
+    const first = row << rowShift;
+    words[first + V1] = content.h1;
+    words[first + V2] = content.h2;
+    words[first + V3] = content.h3;
+    words[first + START] = start;
+    words[first + END] = end;
+    words[first + SEEN] = words[first + RANK] = words[first + FLAGS] = words[first + RAW1] = 0;
+    words[first + AT] = words[first + SLOT] = noRow;
+    return row;
+  }
+
+  #newRow(): number {
+    const row = this.#chunks.push(undefined) - 1;
+    if (row << rowShift === this.#words.length) {
+      const words = new Int32Array(2 * this.#words.length);
+      words.set(this.#words);
+      this.#words = words;
+    }
+    return row;
+  }
+
+  /**
+   * Says that its owner does not hold the row any more. It can be read until it has left the merged list, and
+   * {@link sweep} is called.
+   */
+  retire(row: number): void {
+    if (this.#words[(row << rowShift) + FLAGS] === 0) this.#release(row);
+    else this.#retired.push(row);
+  }
+
+  /** Makes retired rows free, but for those that are in the merged list, or on their way there. */
+  sweep(): void {
+    const retired = this.#retired;
+    if (retired.length === 0) return;
+    this.#retired = [];
+    for (const row of retired) this.retire(row);
+  }
+
+  #release(row: number): void {
+    this.#chunks[row] = undefined;
+    this.#words[(row << rowShift) + SLOT] = noRow;
+    this.#free.push(row);
+  }
+
+  chunk(row: number): Chunk {
+    return this.#chunks[row] as Chunk;
+  }
+
+  start(row: number): number {
+    return this.#words[(row << rowShift) + START] as number;
+  }
+
+  end(row: number): number {
+    return this.#words[(row << rowShift) + END] as number;
+  }
+
+  /** Bytes that the resource takes in every response. */
+  bytes(row: number): number {
+    return this.end(row) - this.start(row);
+  }
+
+  /** Says that its bytes are somewhere else now. */
+  move(row: number, chunk: Chunk, start: number, end: number): void {
+    this.#chunks[row] = chunk;
+    this.#words[(row << rowShift) + START] = start;
+    this.#words[(row << rowShift) + END] = end;
+  }
+
+  /** The version as three signed numbers. */
+  v1(row: number): number {
+    return this.#words[(row << rowShift) + V1] as number;
+  }
+
+  v2(row: number): number {
+    return this.#words[(row << rowShift) + V2] as number;
+  }
+
+  v3(row: number): number {
+    return this.#words[(row << rowShift) + V3] as number;
+  }
+
+  hasContent(row: number, { h1, h2, h3 }: Hash): boolean {
+    const words = this.#words;
+    const first = row << rowShift;
+    return words[first + V1] === h1 && words[first + V2] === h2 && words[first + V3] === h3;
+  }
+
+  setContent(row: number, { h1, h2, h3 }: Hash): void {
+    const words = this.#words;
+    const first = row << rowShift;
+    words[first + V1] = h1;
+    words[first + V2] = h2;
+    words[first + V3] = h3;
+    words[first + RAW1] = 0;
+  }
+
+  /** True where this is the hash of the bytes that the source sent, as {@link setRaw} was told. */
+  hasRaw(row: number, { h1, h2, h3 }: Hash): boolean {
+    const words = this.#words;
+    const first = row << rowShift;
+    return words[first + RAW1] === (h1 | 1) && words[first + RAW2] === h2 && words[first + RAW3] === h3;
+  }
+
+  /** Remembers the hash of the bytes from which the present content was made. */
+  setRaw(row: number, { h1, h2, h3 }: Hash): void {
+    const words = this.#words;
+    const first = row << rowShift;
+    // 0 says that there is none.
+    words[first + RAW1] = h1 | 1;
+    words[first + RAW2] = h2;
+    words[first + RAW3] = h3;
+  }
+
+  /** For the intake: number of the last message of its source that named it. */
+  seen(row: number): number {
+    return this.#words[(row << rowShift) + SEEN] as number;
+  }
+
+  setSeen(row: number, message: number): void {
+    this.#words[(row << rowShift) + SEEN] = message;
+  }
+
+  /** For the intake: its place among those that this message named. */
+  rank(row: number): number {
+    return this.#words[(row << rowShift) + RANK] as number;
+  }
+
+  setRank(row: number, rank: number): void {
+    this.#words[(row << rowShift) + RANK] = rank;
+  }
+
+  /** Where it, or the form that it replaces, stands in the merged list; a hint: -1 or out of date where it does not. */
+  at(row: number): number {
+    return this.#words[(row << rowShift) + AT] as number;
+  }
+
+  setAt(row: number, at: number): void {
+    this.#words[(row << rowShift) + AT] = at;
+  }
+
+  /** Its place in the table that holds it; -1 where none does. */
+  slot(row: number): number {
+    return this.#words[(row << rowShift) + SLOT] as number;
+  }
+
+  setSlot(row: number, slot: number): void {
+    this.#words[(row << rowShift) + SLOT] = slot;
+  }
+
+  /** True while it is in the merged list. */
+  isListed(row: number): boolean {
+    return ((this.#words[(row << rowShift) + FLAGS] as number) & listedFlag) !== 0;
+  }
+
+  setListed(row: number, isListed: boolean): void {
+    this.#setFlag(row, listedFlag, isListed);
+  }
+
+  /** For the store: true while it waits for its place in the merged list, by number. */
+  setPending(row: number, isPending: boolean): void {
+    this.#setFlag(row, pendingFlag, isPending);
+  }
+
+  #setFlag(row: number, flag: number, isOn: boolean): void {
+    const place = (row << rowShift) + FLAGS;
+    const flags = this.#words[place] as number;
+    this.#words[place] = isOn ? flags | flag : flags & ~flag;
+  }
 }

@@ -1,4 +1,4 @@
-import type { Resource } from './resource.ts';
+import type { ResourcePool } from './resource.ts';
 
 /**
  * Everything that one kind has to say, at one moment, from all origins. Two snapshots with the same version hold the
@@ -10,12 +10,14 @@ export type Snapshot = {
   readonly kind: string;
   /** A sum over the versions of the resources; does not depend on their order or their sources' order. */
   readonly version: string;
-  /** Sorted by key, each key once. Another list where any of them lies somewhere else in memory. */
-  readonly resources: readonly Resource[];
+  /** Where the rows are. */
+  readonly pool: ResourcePool;
+  /** Sorted by key, each key once. Another array where any of them lies somewhere else in memory. */
+  readonly rows: Int32Array;
 };
 
-/** Counts the versions of what is in the merged list: told of a resource before it is overwritten, and after. */
+/** Counts the versions of what is in the merged list: told of a row before it is overwritten, and after. */
 export type ListedSum = {
-  readonly remove: (resource: Resource) => void;
-  readonly add: (resource: Resource) => void;
+  readonly remove: (row: number) => void;
+  readonly add: (row: number) => void;
 };

@@ -1,9 +1,8 @@
-import type { Resource } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
 
-/** Where resources lie. Good for as long as the list is: one that is overwritten stays where it is. */
-const ropes = new WeakMap<readonly Resource[], Rope>();
+/** Where rows lie. Good for as long as the list is: one that is overwritten stays where it is. */
+const ropes = new WeakMap<Int32Array, Rope>();
 
 /** What was copied for a snapshot: good for it alone. */
 type Copies = { isAskedFor: boolean; joined: Rope | undefined; unversioned: Rope | undefined };
@@ -18,17 +17,17 @@ const manyPieces = 1000;
  * `versioned: false` is the form for istiod up to 1.11.
  */
 export function frameOf(snapshot: Snapshot, options: { readonly versioned: boolean }): Rope {
-  const { resources } = snapshot;
+  const { pool, rows } = snapshot;
   let made = copies.get(snapshot);
   if (made === undefined) {
     made = { isAskedFor: false, joined: undefined, unversioned: undefined };
     copies.set(snapshot, made);
   }
-  if (!options.versioned) return (made.unversioned ??= spliceUnversioned(resources));
-  let rope = ropes.get(resources);
+  if (!options.versioned) return (made.unversioned ??= spliceUnversioned(pool, rows));
+  let rope = ropes.get(rows);
   if (rope === undefined) {
-    rope = spliceResources(resources);
-    ropes.set(resources, rope);
+    rope = spliceResources(pool, rows);
+    ropes.set(rows, rope);
   }
   const { isAskedFor } = made;
   made.isAskedFor = true;

@@ -1,7 +1,8 @@
 import type { Change, Quarantined } from '../model/change.ts';
-import { type Resource, sizeOf } from '../model/resource.ts';
+import { noRow, type ResourcePool } from '../model/resource.ts';
 import type { ListedSum } from '../model/snapshot.ts';
 import { Arena, relocate } from '../wire/arena.ts';
+import { keyOf } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
 import { Guard } from './guard.ts';
 
@@ -31,7 +32,7 @@ const maxScattered = 1000;
  * released = received + withheld.
  */
 export class Holding {
-  readonly resources = new ResourceTable();
+  readonly resources: ResourceTable;
   readonly quarantine = new Map<string, QuarantineEntry>();
   /** Keys that stay although the source does not name them any more. */
   readonly withheld = new Set<string>();
@@ -49,6 +50,11 @@ export class Holding {
   /** Resources that came since the last time that all were laid out, at most. */
   #scattered = 0;
 
+  /** @param pool of the kind. */
+  constructor(pool: ResourcePool) {
+    this.resources = new ResourceTable(pool);
+  }
+
   /** Resources that the source says it has, good and bad. */
   get received(): number {
     let onlyBad = 0;
@@ -61,27 +67,28 @@ export class Holding {
   }
 
   /** Applies `change`; returns the keys whose effective form is another one now. */
-  apply(change: Change, now: Date): { upserts: readonly Resource[]; removals: readonly string[]; withheld: number } {
+  apply(change: Change, now: Date): { upserts: readonly number[]; removals: readonly string[]; withheld: number } {
     const { removals, withheld } = this.#guard.judge(change);
     if (change.full) this.withheld.clear();
-    else for (const key of spokenOf(change)) this.withheld.delete(key);
+    else for (const key of this.#spokenOf(change)) this.withheld.delete(key);
     for (const key of withheld) this.withheld.add(key);
 
     const gone: string[] = [];
     for (const key of removals) {
       const old = this.resources.delete(key);
-      if (old === undefined) continue;
+      if (old === noRow) continue;
       this.#release(old);
       gone.push(key);
     }
     const { upserts, replaced } = change;
+    const { pool } = this.resources;
     for (let i = 0; i < upserts.length; i++) {
-      const resource = upserts[i] as Resource;
-      const old = this.resources.put(resource, replaced[i]);
-      this.#liveBytes += sizeOf(resource);
-      if (old === undefined) continue;
+      const row = upserts[i] as number;
+      const old = this.resources.put(row, replaced[i]);
+      this.#liveBytes += pool.bytes(row);
+      if (old === noRow) continue;
+      pool.setAt(row, pool.at(old));
       this.#release(old);
-      resource.at = old.at;
     }
     this.#updateQuarantine(change, now);
     this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
@@ -94,7 +101,7 @@ export class Holding {
   #updateQuarantine(change: Change, now: Date): void {
     const before = new Map(this.quarantine);
     if (change.full) this.quarantine.clear();
-    else for (const key of spokenOf(change)) this.quarantine.delete(key);
+    else for (const key of this.#spokenOf(change)) this.quarantine.delete(key);
     for (const entry of change.quarantined) {
       const known = before.get(entry.key);
       const since = known !== undefined && known.reason === entry.reason ? known.since : now;
@@ -102,9 +109,12 @@ export class Holding {
     }
   }
 
-  #release(resource: Resource): void {
-    this.#liveBytes -= sizeOf(resource);
-    this.arena.release(resource);
+  #release(row: number): void {
+    const { pool } = this.resources;
+    const bytes = pool.bytes(row);
+    this.#liveBytes -= bytes;
+    this.arena.release(pool.chunk(row), bytes);
+    pool.retire(row);
   }
 
   /** Gives memory back once more than half of it is garbage. Returns true where it did. */
@@ -129,19 +139,21 @@ export class Holding {
 
   /** Moves everything to a new arena. Frames that were made before keep the old bytes alive until dropped. */
   #layOut(): void {
+    const { pool } = this.resources;
     this.arena = new Arena();
     relocate(
-      [...this.resources.values()].sort((a, b) => a.at - b.at),
+      pool,
+      [...this.resources.values()].sort((a, b) => pool.at(a) - pool.at(b)),
       this.arena,
     );
     this.#scattered = 0;
   }
-}
 
-/** Every key that an incremental message says something about. */
-function* spokenOf({ upserts, confirmed, quarantined, missing }: Change): Generator<string> {
-  for (const { key } of upserts) yield key;
-  yield* confirmed;
-  for (const { key } of quarantined) yield key;
-  yield* missing;
+  /** Every key that an incremental message says something about. */
+  *#spokenOf({ upserts, confirmed, quarantined, missing }: Change): Generator<string> {
+    for (const row of upserts) yield keyOf(this.resources.pool, row);
+    yield* confirmed;
+    for (const { key } of quarantined) yield key;
+    yield* missing;
+  }
 }

@@ -1,59 +1,64 @@
-import type { Resource } from '../model/resource.ts';
+import { noRow, type ResourcePool } from '../model/resource.ts';
+import { keyOf } from '../wire/resource-frame.ts';
 
-/** What became of one key: another form, or gone. */
-export type KeyChanges = ReadonlyMap<string, Resource | undefined>;
+/** What became of one key: another row, or {@link noRow} where it is gone. */
+export type KeyChanges = ReadonlyMap<string, number>;
 
 /**
- * Applies `changes` to a list that is sorted by key, each key once; the result is too. `leaves` is called with
- * every resource of the list that is not in the result. A change of what stands where its `at` says is one
+ * Applies `changes` to rows that are sorted by key, each key once; the result is too. `leaves` is called with
+ * every row of the list that is not in the result. A change of what stands where its `at` says is one
  * assignment; the others are merged in.
  */
 export function update(
-  list: readonly Resource[],
+  pool: ResourcePool,
+  rows: Int32Array,
   changes: KeyChanges,
-  leaves: (resource: Resource) => void = () => {},
-): Resource[] {
-  const next = list.slice();
-  const others = new Map<string, Resource | undefined>();
-  for (const [key, resource] of changes) {
-    const old = resource === undefined ? undefined : next[resource.at];
-    if (resource === undefined || old?.key !== key) {
-      others.set(key, resource);
+  leaves: (row: number) => void = () => {},
+): Int32Array {
+  const next = rows.slice();
+  const others = new Map<string, number>();
+  for (const [key, row] of changes) {
+    const old = row === noRow ? noRow : (next[pool.at(row)] ?? noRow);
+    if (old === noRow || keyOf(pool, old) !== key) {
+      others.set(key, row);
       continue;
     }
     leaves(old);
-    next[resource.at] = resource;
+    next[pool.at(row)] = row;
   }
   if (others.size === 0) return next;
-  const merged = mergeSorted(next, others, leaves);
-  for (let i = 0; i < merged.length; i++) (merged[i] as Resource).at = i;
+  const merged = mergeSorted(pool, next, others, leaves);
+  for (let i = 0; i < merged.length; i++) pool.setAt(merged[i] as number, i);
   return merged;
 }
 
 /** The same, by key alone. Costs a copy of the list, and a search for each change that is short where they are near. */
 export function mergeSorted(
-  list: readonly Resource[],
+  pool: ResourcePool,
+  rows: Int32Array,
   changes: KeyChanges,
-  leaves: (resource: Resource) => void,
-): Resource[] {
+  leaves: (row: number) => void,
+): Int32Array {
   const keys = [...changes.keys()];
   if (!isSorted(keys)) keys.sort(compareKeys);
-  const merged: Resource[] = [];
+  const merged = new Int32Array(rows.length + changes.size);
+  let length = 0;
   let from = 0;
   for (const key of keys) {
-    const to = lowerBound(list, key, from);
-    for (let i = from; i < to; i++) merged.push(list[i] as Resource);
+    const to = lowerBound(pool, rows, key, from);
+    merged.set(rows.subarray(from, to), length);
+    length += to - from;
     from = to;
-    const old = list[from];
-    if (old?.key === key) {
+    const old = rows[from];
+    if (old !== undefined && keyOf(pool, old) === key) {
       leaves(old);
       from++;
     }
-    const resource = changes.get(key);
-    if (resource !== undefined) merged.push(resource);
+    const row = changes.get(key) ?? noRow;
+    if (row !== noRow) merged[length++] = row;
   }
-  for (let i = from; i < list.length; i++) merged.push(list[i] as Resource);
-  return merged;
+  merged.set(rows.subarray(from), length);
+  return merged.slice(0, length + rows.length - from);
 }
 
 /** Order of UTF-16 code units, the same on every machine. */
@@ -67,17 +72,17 @@ function isSorted(keys: readonly string[]): boolean {
 }
 
 /** First place at or after `from` whose key is not before `key`: steps that double, then halving. */
-export function lowerBound(list: readonly Resource[], key: string, from: number): number {
+export function lowerBound(pool: ResourcePool, rows: Int32Array, key: string, from: number): number {
   let low = from;
   let step = 1;
-  while (low + step <= list.length && (list[low + step - 1] as Resource).key < key) {
+  while (low + step <= rows.length && keyOf(pool, rows[low + step - 1] as number) < key) {
     low += step;
     step *= 2;
   }
-  let high = Math.min(low + step - 1, list.length);
+  let high = Math.min(low + step - 1, rows.length);
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((list[middle] as Resource).key < key) low = middle + 1;
+    if (keyOf(pool, rows[middle] as number) < key) low = middle + 1;
     else high = middle;
   }
   return low;

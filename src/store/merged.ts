@@ -1,6 +1,6 @@
-import type { Resource } from '../model/resource.ts';
+import { noRow, ResourcePool } from '../model/resource.ts';
 import type { ListedSum, Snapshot } from '../model/snapshot.ts';
-import { isSameName } from '../wire/resource-frame.ts';
+import { isSameName, keyOf } from '../wire/resource-frame.ts';
 import { update } from './merge.ts';
 import { VersionSum } from './version-sum.ts';
 
@@ -9,10 +9,12 @@ import { VersionSum } from './version-sum.ts';
  * content, whenever one looks (docs/adr/0003).
  */
 export class Merged {
+  /** The resources of all origins. */
+  readonly pool = new ResourcePool();
+  /** Everything that is not in {@link replaced}, noRow = gone; of a key that is in both, this counts. */
+  readonly changed = new Map<string, number>();
   /** Other forms of what the list has, each where its `at` says. The last one of a key counts. */
-  readonly replaced: Resource[] = [];
-  /** Everything else; of a key that is in both, this counts. */
-  readonly changed = new Map<string, Resource | undefined>();
+  readonly #replaced: number[] = [];
   /** True from the first moment on at which every origin that may hold the kind was known. */
   announced = false;
   readonly #kind: string;
@@ -27,21 +29,32 @@ export class Merged {
   constructor(kind: string) {
     this.#kind = kind;
     this.#told = this.#sum.toString();
-    this.#snapshot = { kind, version: this.#told, resources: [] };
+    this.#snapshot = { kind, version: this.#told, pool: this.pool, rows: new Int32Array() };
   }
 
   /** For resources that are overwritten where they are. */
   readonly listed: ListedSum = {
-    remove: (resource) => {
+    remove: (row) => {
       this.#isOverwritten = true;
-      this.#sum.remove(resource);
+      this.#sum.remove(this.pool, row);
     },
-    add: (resource) => this.#sum.add(resource),
+    add: (row) => this.#sum.add(this.pool, row),
   };
+
+  /** Takes note of another form of what stands in the list where its `at` says. */
+  replace(row: number): void {
+    this.pool.setPending(row, true);
+    this.#replaced.push(row);
+  }
+
+  /** Changes that wait to be folded in, but for what was overwritten. */
+  get pending(): number {
+    return this.changed.size + this.#replaced.length;
+  }
 
   get snapshot(): Snapshot {
     if (this.#isOverwritten) {
-      this.#renew(this.#snapshot.resources);
+      this.#renew(this.#snapshot.rows);
       this.#isGiven = true;
     }
     return this.#snapshot;
@@ -51,34 +64,36 @@ export class Merged {
    * Folds the pending changes into the list; returns how many there were, but for what was overwritten.
    */
   fold(): number {
-    const { changed, replaced } = this;
-    const changes = changed.size + replaced.length;
-    if (changes === 0) return 0;
-    const list = this.#snapshot.resources.slice();
-    const misplaced = new Map<string, Resource>();
-    for (const resource of replaced) {
-      const old = list[resource.at];
-      if (old === undefined || !isSameName(old, resource)) {
-        misplaced.set(resource.key, resource);
+    const { pool, changed, pending } = this;
+    if (pending === 0) return 0;
+    const list = this.#snapshot.rows.slice();
+    const misplaced = new Map<string, number>();
+    for (const row of this.#replaced) {
+      pool.setPending(row, false);
+      const at = pool.at(row);
+      const old = list[at];
+      if (old === undefined || !isSameName(pool, old, row)) {
+        misplaced.set(keyOf(pool, row), row);
         continue;
       }
       this.#leaves(old);
-      this.#comes(resource);
-      list[resource.at] = resource;
+      this.#comes(row);
+      list[at] = row;
     }
-    for (const [key, resource] of misplaced) if (!changed.has(key)) changed.set(key, resource);
-    const resources = changed.size === 0 ? list : update(list, changed, (resource) => this.#leaves(resource));
-    for (const resource of changed.values()) if (resource !== undefined) this.#comes(resource);
-    replaced.length = 0;
+    for (const [key, row] of misplaced) if (!changed.has(key)) changed.set(key, row);
+    const rows = changed.size === 0 ? list : update(pool, list, changed, (row) => this.#leaves(row));
+    for (const row of changed.values()) if (row !== noRow) this.#comes(row);
+    this.#replaced.length = 0;
     changed.clear();
-    // Even with an equal version the objects are others: the old ones may hold memory that was given back.
-    this.#renew(resources);
-    return changes;
+    pool.sweep();
+    // Even with an equal version the rows are others: the old ones may hold memory that was given back.
+    this.#renew(rows);
+    return pending;
   }
 
   /** True where listeners have to hear of it: there is something else than what they, or somebody, was given. */
   tell(): boolean {
-    const { version } = this.#isOverwritten ? this.#renew(this.#snapshot.resources) : this.#snapshot;
+    const { version } = this.#isOverwritten ? this.#renew(this.#snapshot.rows) : this.#snapshot;
     const isNews = version !== this.#told || this.#isGiven || !this.announced;
     this.#told = version;
     this.#isGiven = false;
@@ -88,22 +103,22 @@ export class Merged {
 
   /** Resources lie somewhere else now: what was made of the snapshot so far would keep their old memory. */
   moved(): void {
-    this.#snapshot = { ...this.snapshot, resources: this.#snapshot.resources.slice() };
+    this.#snapshot = { ...this.snapshot, rows: this.#snapshot.rows.slice() };
   }
 
-  #comes(resource: Resource): void {
-    resource.isListed = true;
-    this.#sum.add(resource);
+  #comes(row: number): void {
+    this.pool.setListed(row, true);
+    this.#sum.add(this.pool, row);
   }
 
-  #leaves(resource: Resource): void {
-    resource.isListed = false;
-    this.#sum.remove(resource);
+  #leaves(row: number): void {
+    this.pool.setListed(row, false);
+    this.#sum.remove(this.pool, row);
   }
 
-  #renew(resources: readonly Resource[]): Snapshot {
+  #renew(rows: Int32Array): Snapshot {
     this.#isOverwritten = false;
-    this.#snapshot = { kind: this.#kind, version: this.#sum.toString(), resources };
+    this.#snapshot = { kind: this.#kind, version: this.#sum.toString(), pool: this.pool, rows };
     return this.#snapshot;
   }
 }

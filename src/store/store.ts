@@ -2,8 +2,9 @@ import type { Change } from '../model/change.ts';
 import type { Clock } from '../model/clock.ts';
 import { kinds } from '../model/kinds.ts';
 import type { Reporter } from '../model/reporter.ts';
-import type { Resource } from '../model/resource.ts';
+import { noRow } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { keyOf } from '../wire/resource-frame.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
 import { Holding, type SyncState } from './holding.ts';
 import { Merged } from './merged.ts';
@@ -35,7 +36,7 @@ export class Store {
   /** Makes an origin known that may hold `kindIds`. None of them is complete until it has spoken of it. */
   addOrigin(origin: string, kindIds: Iterable<string>): void {
     const holdings = new Map<string, Holding>();
-    for (const id of kindIds) holdings.set(id, new Holding());
+    for (const id of kindIds) holdings.set(id, new Holding(this.#mergedOf(id).pool));
     this.#origins.set(origin, holdings);
     for (const [id, merged] of this.#merged) {
       const listed = this.#isOnly(id) ? merged.listed : undefined;
@@ -65,15 +66,19 @@ export class Store {
     const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
     this.#report(origin, kindId, change, upserts.length + change.overwritten, removals.length, withheld);
     const merged = this.#mergedOf(kindId);
-    const { changed, replaced } = merged;
+    const { pool, changed } = merged;
     const isOnly = this.#isOnly(kindId);
-    for (const resource of upserts) {
-      if (isOnly && resource.at >= 0) replaced.push(resource);
-      else changed.set(resource.key, isOnly ? resource : this.#winner(kindId, resource.key));
+    for (const row of upserts) {
+      if (isOnly && pool.at(row) >= 0) {
+        merged.replace(row);
+        continue;
+      }
+      const key = keyOf(pool, row);
+      changed.set(key, isOnly ? row : this.#winner(kindId, key));
     }
-    for (const key of removals) changed.set(key, isOnly ? undefined : this.#winner(kindId, key));
+    for (const key of removals) changed.set(key, isOnly ? noRow : this.#winner(kindId, key));
     if (holding.compact()) merged.moved();
-    const isOther = changed.size + replaced.length + change.overwritten > 0;
+    const isOther = merged.pending + change.overwritten > 0;
     if (isOther || !wasComplete) this.#debouncer.call();
   }
 
@@ -125,12 +130,12 @@ export class Store {
     return this.#merged.get(kindId) as Merged;
   }
 
-  #winner(kindId: string, key: string): Resource | undefined {
+  #winner(kindId: string, key: string): number {
     for (const holdings of this.#origins.values()) {
-      const resource = holdings.get(kindId)?.resources.get(key);
-      if (resource !== undefined) return resource;
+      const row = holdings.get(kindId)?.resources.get(key) ?? noRow;
+      if (row !== noRow) return row;
     }
-    return undefined;
+    return noRow;
   }
 
   /** True where no other origin can have a word in what is sent of this kind. */

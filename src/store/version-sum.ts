@@ -1,4 +1,4 @@
-import type { Resource } from '../model/resource.ts';
+import type { ResourcePool } from '../model/resource.ts';
 
 /**
  * The version of a set of resources: the sum of their content versions, in three lanes of 32 bits. It depends on
@@ -10,16 +10,16 @@ export class VersionSum {
   #v2 = 0;
   #v3 = 0;
 
-  add({ v1, v2, v3 }: Resource): void {
-    this.#v1 = (this.#v1 + v1) | 0;
-    this.#v2 = (this.#v2 + v2) | 0;
-    this.#v3 = (this.#v3 + v3) | 0;
+  add(pool: ResourcePool, row: number): void {
+    this.#v1 = (this.#v1 + pool.v1(row)) | 0;
+    this.#v2 = (this.#v2 + pool.v2(row)) | 0;
+    this.#v3 = (this.#v3 + pool.v3(row)) | 0;
   }
 
-  remove({ v1, v2, v3 }: Resource): void {
-    this.#v1 = (this.#v1 - v1) | 0;
-    this.#v2 = (this.#v2 - v2) | 0;
-    this.#v3 = (this.#v3 - v3) | 0;
+  remove(pool: ResourcePool, row: number): void {
+    this.#v1 = (this.#v1 - pool.v1(row)) | 0;
+    this.#v2 = (this.#v2 - pool.v2(row)) | 0;
+    this.#v3 = (this.#v3 - pool.v3(row)) | 0;
   }
 
   /** 24 hexadecimal digits. */

@@ -1,4 +1,4 @@
-import { type Chunk, type Resource, sizeOf } from '../model/resource.ts';
+import type { Chunk, ResourcePool } from '../model/resource.ts';
 import { copyBytes, viewed } from './bytes.ts';
 
 /** Bytes of one allocation. Larger resources get a chunk of their own. */
@@ -44,9 +44,9 @@ export class Arena {
     this.#chunk.liveBytes += size;
   }
 
-  /** Says that a resource is not in use any more. It may lie in a chunk of another arena. */
-  release({ chunk, start, end }: Resource): void {
-    chunk.liveBytes -= end - start;
+  /** Says that so many bytes of `chunk` are not in use any more. It may be one of another arena. */
+  release(chunk: Chunk, size: number): void {
+    chunk.liveBytes -= size;
     if (chunk !== this.#chunk) this.#forget(chunk);
   }
 
@@ -60,15 +60,13 @@ function newChunk(size: number): Chunk {
 }
 
 /** Moves resources, in this order, to the end of `arena`. Frames that were made before keep the old bytes alive. */
-export function relocate(resources: Iterable<Resource>, arena: Arena): void {
-  for (const resource of resources) {
-    const size = sizeOf(resource);
+export function relocate(pool: ResourcePool, rows: Iterable<number>, arena: Arena): void {
+  for (const row of rows) {
+    const size = pool.bytes(row);
     arena.reserve(size);
     const { chunk, offset } = arena;
-    copyBytes(resource.chunk, resource.start, resource.end, chunk, offset);
-    resource.chunk = chunk;
-    resource.start = offset;
-    resource.end = offset + size;
+    copyBytes(pool.chunk(row), pool.start(row), pool.end(row), chunk, offset);
+    pool.move(row, chunk, offset, offset + size);
     arena.commit(size);
   }
 }

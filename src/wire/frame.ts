@@ -1,4 +1,4 @@
-import type { Resource } from '../model/resource.ts';
+import type { Chunk, ResourcePool } from '../model/resource.ts';
 import { copyBytes, type Viewed, viewed } from './bytes.ts';
 import { cursor, readLength, varintSize, writeVarint } from './scan.ts';
 import { contentStart, versionLength } from './resource-frame.ts';
@@ -76,13 +76,17 @@ export class Rope {
  * The resources of one response, ready to send. Neighbours in memory become one piece, so a type that lies in order
  * is a few large copies.
  */
-export function spliceResources(resources: Iterable<Resource>): Rope {
+export function spliceResources(pool: ResourcePool, rows: Int32Array): Rope {
   const chunks: Viewed[] = [];
   const bounds: number[] = [];
   let length = 0;
   let last: Viewed | undefined;
   let lastEnd = 0;
-  for (const { chunk, start, end } of resources) {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as number;
+    const chunk = pool.chunk(row);
+    const start = pool.start(row);
+    const end = pool.end(row);
     length += end - start;
     if (chunk === last && start === lastEnd) bounds[bounds.length - 1] = end;
     else {
@@ -99,17 +103,17 @@ export function spliceResources(resources: Iterable<Resource>): Rope {
  * The same resources with an empty metadata.version, for istiod up to 1.11: 1.11 refuses every update of a
  * resource that carries a version (memory/store.go), 1.9 and 1.10 ignore it.
  */
-export function spliceUnversioned(resources: Iterable<Resource>): Rope {
-  return Rope.of(Buffer.concat(Array.from(resources, withoutVersion)));
+export function spliceUnversioned(pool: ResourcePool, rows: Int32Array): Rope {
+  const pieces = Array.from(rows, (row) => withoutVersion(pool.chunk(row), pool.start(row), pool.end(row)));
+  return Rope.of(Buffer.concat(pieces));
 }
 
 /** Tag, length and text of the version field. */
 const versionFieldBytes = 2 + versionLength;
 
 /** Rewrites the four lengths around the version field. The layout is that of encodeResource. */
-function withoutVersion(resource: Resource): Buffer {
-  const { chunk, start, end } = resource;
-  const content = contentStart(resource);
+function withoutVersion(chunk: Chunk, start: number, end: number): Buffer {
+  const content = contentStart(chunk, start, end);
   const anyLength = readLength(chunk, start + 1, end);
   const typeTag = cursor;
   const typeEnd = typeTag + 2 + (chunk[typeTag + 1] as number) + 1;

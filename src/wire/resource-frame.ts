@@ -1,4 +1,4 @@
-import type { Chunk, Resource } from '../model/resource.ts';
+import type { Chunk, Resource, ResourcePool } from '../model/resource.ts';
 import type { Arena } from './arena.ts';
 import { copyBytes, isSameAt, type Viewed, viewed } from './bytes.ts';
 import { hashed } from './hash.ts';
@@ -23,7 +23,7 @@ const defaultCreateTime = viewed(Buffer.from([0x08, 0x01]));
 const fieldSize = (length: number): number => 1 + varintSize(length) + length;
 
 /**
- * Encodes a resource for MCP-over-xDS at the end of `arena`, after {@link orderMaps}, {@link dropInvalidTime} and
+ * Encodes a resource for MCP-over-xDS at the end of `arena`, as a new row of `pool`, after {@link orderMaps}, {@link dropInvalidTime} and
  * {@link hashResource}, whose result is its version.
  *
  * Layout of the Resource: metadata { create_time, version, name, labels, annotations }, body. Everything
@@ -38,18 +38,19 @@ export function encodeResource(
   name: Viewed | undefined,
   bodyType: Viewed,
   arena: Arena,
-): Resource {
+  pool: ResourcePool,
+): number {
   const lengths = lengthsOf(parts, name, bodyType);
   const size = fieldSize(lengths.any);
   arena.reserve(size);
   const { chunk, offset } = arena;
   writeResource(bytes, parts, name, bodyType, lengths, chunk, offset);
   arena.commit(size);
-  return new EncodedResource(chunk, offset, offset + size);
+  return pool.add(chunk, offset, offset + size, hashed);
 }
 
 /**
- * Does the same in the place of `resource`, which has the same key, if both have the same length. Returns false, and
+ * Does the same in the place of `row`, which has the same key, if both have the same length. Returns false, and
  * does nothing, where they have not.
  *
  * @param before called before anything is changed.
@@ -59,18 +60,20 @@ export function overwriteResource(
   parts: ResourceParts,
   name: Viewed | undefined,
   bodyType: Viewed,
-  resource: Resource,
-  before: (resource: Resource) => void,
+  pool: ResourcePool,
+  row: number,
+  before: (row: number) => void,
 ): boolean {
   const lengths = lengthsOf(parts, name, bodyType);
-  if (fieldSize(lengths.any) !== resource.end - resource.start) return false;
-  before(resource);
-  if (!overwriteParts(bytes, parts, bodyType, lengths, resource)) {
-    writeResource(bytes, parts, name, bodyType, lengths, resource.chunk, resource.start);
+  const start = pool.start(row);
+  const end = pool.end(row);
+  if (fieldSize(lengths.any) !== end - start) return false;
+  before(row);
+  const chunk = pool.chunk(row);
+  if (!overwriteParts(bytes, parts, bodyType, lengths, chunk, start, end)) {
+    writeResource(bytes, parts, name, bodyType, lengths, chunk, start);
   }
-  resource.v1 = hashed.h1;
-  resource.v2 = hashed.h2;
-  resource.v3 = hashed.h3;
+  pool.setContent(row, hashed);
   return true;
 }
 
@@ -142,7 +145,9 @@ function overwriteParts(
   parts: ResourceParts,
   bodyType: Viewed,
   length: typeof lengths,
-  { chunk, start, end }: Resource,
+  chunk: Chunk,
+  start: number,
+  end: number,
 ): boolean {
   readVarint(chunk, start + 1, end);
   if (readVarint(chunk, cursor + anyHeader.length, end) !== length.resource) return false;
@@ -172,7 +177,7 @@ function writeMaps(chunk: Viewed, to: number, bytes: Viewed, { gathered, labels,
  * Where the content of an encoded resource begins, which is name, labels, annotations and body: behind the version,
  * for which create_time is the only thing before it that has no fixed length.
  */
-export function contentStart({ chunk, start, end }: Resource): number {
+export function contentStart(chunk: Chunk, start: number, end: number): number {
   readVarint(chunk, start + 1, end);
   readVarint(chunk, cursor + anyHeader.length, end);
   readVarint(chunk, cursor + 1, end);
@@ -180,55 +185,49 @@ export function contentStart({ chunk, start, end }: Resource): number {
   return cursor + timeLength + 2 + versionLength;
 }
 
-/** Where the name of an encoded resource stands in its chunk. */
-export function nameRange(resource: Resource): [start: number, end: number] {
-  const length = readVarint(resource.chunk, contentStart(resource) + 1, resource.end);
+/** Where the name of a row stands in its chunk. */
+export function nameRange(pool: ResourcePool, row: number): [start: number, end: number] {
+  const length = nameLength(pool, row);
   return [cursor, cursor + length];
 }
 
-/** True where `bytes[start, end)` are the key of `resource`. */
-export function isNamed(resource: Resource, bytes: Viewed, start: number, end: number): boolean {
-  const { chunk } = resource;
-  const length = readVarint(chunk, contentStart(resource) + 1, resource.end);
-  return length === end - start && isSameAt(bytes, start, end, chunk, cursor);
+/** Length of the name of a row; moves {@link cursor} to its first byte. */
+function nameLength(pool: ResourcePool, row: number): number {
+  const chunk = pool.chunk(row);
+  const end = pool.end(row);
+  return readVarint(chunk, contentStart(chunk, pool.start(row), end) + 1, end);
 }
 
-/** True where both have the same key. */
-export function isSameName(a: Resource, b: Resource): boolean {
-  const [start, end] = nameRange(b);
-  return isNamed(a, b.chunk, start, end);
+/** True where `bytes[start, end)` are the key of a row. */
+export function isNamed(pool: ResourcePool, row: number, bytes: Viewed, start: number, end: number): boolean {
+  return nameLength(pool, row) === end - start && isSameAt(bytes, start, end, pool.chunk(row), cursor);
 }
 
-/** Has {@link hashed} for its version. Reads its texts from its bytes: they would be work for the garbage collector. */
-class EncodedResource implements Resource {
-  // What a search reads comes first, in one line of the cache.
-  v1 = hashed.h1;
-  v2 = hashed.h2;
-  v3 = hashed.h3;
-  seen = 0;
-  rank = 0;
-  chunk: Chunk;
-  start: number;
-  end: number;
-  at = -1;
-  slot = -1;
-  isListed = false;
+/** True where both rows have the same key. */
+export function isSameName(pool: ResourcePool, a: number, b: number): boolean {
+  const [start, end] = nameRange(pool, b);
+  return isNamed(pool, a, pool.chunk(b), start, end);
+}
 
-  constructor(chunk: Chunk, start: number, end: number) {
-    this.chunk = chunk;
-    this.start = start;
-    this.end = end;
-  }
+/** `namespace/name` of a row. */
+export function keyOf(pool: ResourcePool, row: number): string {
+  const [start, end] = nameRange(pool, row);
+  return pool.chunk(row).toString('utf8', start, end);
+}
 
-  get key(): string {
-    const [start, end] = nameRange(this);
-    return this.chunk.toString('utf8', start, end);
-  }
+/** A row as an object, for whoever looks at a few of them. */
+export function readRow(pool: ResourcePool, row: number): Resource {
+  const chunk = pool.chunk(row);
+  const start = pool.start(row);
+  const end = pool.end(row);
+  const content = contentStart(chunk, start, end);
+  const version = chunk.toString('latin1', content - versionLength, content);
+  return { key: keyOf(pool, row), version, chunk, start, end };
+}
 
-  get version(): string {
-    const end = contentStart(this);
-    return this.chunk.toString('latin1', end - versionLength, end);
-  }
+/** All of them, each read when it is its turn. */
+export function* readRows(pool: ResourcePool, rows: Iterable<number>): Generator<Resource> {
+  for (const row of rows) yield readRow(pool, row);
 }
 
 const base64url = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');

@@ -1,6 +1,6 @@
-import type { Resource } from '../model/resource.ts';
+import { type Hash, noRow, type ResourcePool } from '../model/resource.ts';
 import { type Viewed, viewed } from './bytes.ts';
-import { isNamed, isSameName, nameRange } from './resource-frame.ts';
+import { isNamed, isSameName, keyOf, nameRange } from './resource-frame.ts';
 
 /**
  * Others in each process, so that nobody outside can choose names that collide. A secret start alone would not do:
@@ -33,111 +33,126 @@ function finish(hash: number): number {
 }
 
 /**
- * Resources by key. Like a Map, but keys are the bytes that they are on the wire: a hundred thousand names need not
- * become a hundred thousand strings. Open addressing, at most half full.
+ * Rows of a pool by key. Like a Map, but keys are the bytes that they are on the wire: a hundred thousand names need not
+ * become a hundred thousand strings. Open addressing, at most half full. {@link noRow} stands for what is not there.
  */
 export class ResourceTable {
-  #slots: (Resource | undefined)[] = newSlots(leastSlots);
-  /** Of the key in each slot; kept here, so that a search looks at few resources that it is not about. */
+  readonly pool: ResourcePool;
+  /** The row in each slot. */
+  #slots = newSlots(leastSlots);
+  /** Hash of the key in each slot; kept here, so that a search looks at few rows that it is not about. */
   #hashes = new Int32Array(leastSlots);
   #size = 0;
+
+  constructor(pool: ResourcePool) {
+    this.pool = pool;
+  }
 
   get size(): number {
     return this.#size;
   }
 
+  /** True where the row is one of this table. */
+  holds(row: number): boolean {
+    if (row === noRow) return false;
+    const slot = this.pool.slot(row);
+    return slot >= 0 && this.#slots[slot] === row;
+  }
+
   /**
-   * The resource with this key, if its content is this one too.
+   * The row with this key, if its content is this one too.
    *
    * @param hash {@link hashKey} of the key, which is part of the content.
    */
-  findSame(hash: number, v1: number, v2: number, v3: number): Resource | undefined {
+  findSame(hash: number, content: Hash): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const resource = slots[at];
-      if (resource === undefined) return undefined;
-      if (this.#hashes[at] === hash && resource.v1 === v1 && resource.v2 === v2 && resource.v3 === v3) return resource;
+      const row = slots[at] as number;
+      if (row === noRow || (this.#hashes[at] === hash && this.pool.hasContent(row, content))) return row;
     }
   }
 
   /** @param hash {@link hashKey} of the bytes. */
-  find(bytes: Viewed, start: number, end: number, hash: number): Resource | undefined {
-    return this.#slots[this.#slotOf(bytes, start, end, hash)];
+  find(bytes: Viewed, start: number, end: number, hash: number): number {
+    return this.#slots[this.#slotOf(bytes, start, end, hash)] as number;
   }
 
-  get(key: string): Resource | undefined {
+  get(key: string): number {
     const bytes = viewed(Buffer.from(key));
     return this.find(bytes, 0, bytes.length, hashKey(bytes.view, 0, bytes.length));
   }
 
   has(key: string): boolean {
-    return this.get(key) !== undefined;
+    return this.get(key) !== noRow;
   }
 
   /**
-   * Adds a resource, or puts it in the place of the one with its key; returns that one.
+   * Adds a row, or puts it in the place of the one with its key; returns that one.
    *
    * @param known what probably has its key: saves the search.
    */
-  put(resource: Resource, known?: Resource): Resource | undefined {
-    if (known !== undefined && this.#slots[known.slot] === known && isSameName(known, resource)) {
-      this.#slots[known.slot] = resource;
-      resource.slot = known.slot;
-      known.slot = -1;
+  put(row: number, known = noRow): number {
+    const { pool } = this;
+    if (this.holds(known) && isSameName(pool, known, row)) {
+      this.#fill(pool.slot(known), row);
+      pool.setSlot(known, noRow);
       return known;
     }
-    const { chunk } = resource;
-    const [start, end] = nameRange(resource);
+    const chunk = pool.chunk(row);
+    const [start, end] = nameRange(pool, row);
     const hash = hashKey(chunk.view, start, end);
     const at = this.#slotOf(chunk, start, end, hash);
-    const old = this.#slots[at];
-    this.#slots[at] = resource;
+    const old = this.#slots[at] as number;
+    this.#fill(at, row);
     this.#hashes[at] = hash;
-    resource.slot = at;
-    if (old !== undefined) {
-      old.slot = -1;
+    if (old !== noRow) {
+      pool.setSlot(old, noRow);
       return old;
     }
     this.#size++;
     if (this.#size * 2 > this.#slots.length) this.#resize(this.#slots.length * 2);
-    return undefined;
+    return noRow;
   }
 
-  /** Takes a resource away; returns it, or undefined where there is none. */
-  delete(key: string): Resource | undefined {
+  /** Takes a row away; returns it. */
+  delete(key: string): number {
     const slots = this.#slots;
     const hashes = this.#hashes;
     const mask = slots.length - 1;
     const old = this.get(key);
-    if (old === undefined) return undefined;
-    let hole = old.slot;
-    old.slot = -1;
+    if (old === noRow) return noRow;
+    let hole = this.pool.slot(old);
+    this.pool.setSlot(old, noRow);
     // What follows without a gap moves up, unless that would put it before the slot where its search begins.
     for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
-      const resource = slots[at];
-      if (resource === undefined) break;
+      const row = slots[at] as number;
+      if (row === noRow) break;
       const hash = hashes[at] as number;
       if (((at - hash) & mask) < ((at - hole) & mask)) continue;
-      slots[hole] = resource;
+      this.#fill(hole, row);
       hashes[hole] = hash;
-      resource.slot = hole;
       hole = at;
     }
-    slots[hole] = undefined;
+    slots[hole] = noRow;
     this.#size--;
     if (slots.length > leastSlots && this.#size * 8 < slots.length) this.#resize(slots.length / 2);
     return old;
   }
 
-  /** All resources, in no order. The table must not change meanwhile. */
-  *values(): Generator<Resource> {
-    for (const resource of this.#slots) if (resource !== undefined) yield resource;
+  /** All rows, in no order. The table must not change meanwhile. */
+  *values(): Generator<number> {
+    for (const row of this.#slots) if (row !== noRow) yield row;
   }
 
   /** All keys, in no order. The table must not change meanwhile. */
   *keys(): Generator<string> {
-    for (const { key } of this.values()) yield key;
+    for (const row of this.values()) yield keyOf(this.pool, row);
+  }
+
+  #fill(slot: number, row: number): void {
+    this.#slots[slot] = row;
+    this.pool.setSlot(row, slot);
   }
 
   /** The slot that holds the key, or the free one where it belongs. */
@@ -145,8 +160,8 @@ export class ResourceTable {
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const resource = slots[at];
-      if (resource === undefined || (this.#hashes[at] === hash && isNamed(resource, bytes, start, end))) return at;
+      const row = slots[at] as number;
+      if (row === noRow || (this.#hashes[at] === hash && isNamed(this.pool, row, bytes, start, end))) return at;
     }
   }
 
@@ -156,21 +171,20 @@ export class ResourceTable {
     const slots = newSlots(size);
     const hashes = new Int32Array(size);
     const mask = size - 1;
-    for (let i = 0; i < before.length; i++) {
-      const resource = before[i];
-      if (resource === undefined) continue;
-      const hash = hashesBefore[i] as number;
-      let at = hash & mask;
-      while (slots[at] !== undefined) at = (at + 1) & mask;
-      slots[at] = resource;
-      hashes[at] = hash;
-      resource.slot = at;
-    }
     this.#slots = slots;
     this.#hashes = hashes;
+    for (let i = 0; i < before.length; i++) {
+      const row = before[i] as number;
+      if (row === noRow) continue;
+      const hash = hashesBefore[i] as number;
+      let at = hash & mask;
+      while (slots[at] !== noRow) at = (at + 1) & mask;
+      this.#fill(at, row);
+      hashes[at] = hash;
+    }
   }
 }
 
-function newSlots(size: number): (Resource | undefined)[] {
-  return Array.from<Resource | undefined>({ length: size });
+function newSlots(size: number): Int32Array {
+  return new Int32Array(size).fill(noRow);
 }

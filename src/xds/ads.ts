@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../model/clock.ts';
 import { kindOfTypeUrl, meshConfigTypeUrl } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
+import { ResourcePool } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { decide } from '../push/decide.ts';
 import { frameOf } from '../push/frames.ts';
@@ -24,7 +25,7 @@ const gatherMs = 10;
 const otherKind = 'other';
 
 /** Of a type that no source can hold. */
-const nothing: Snapshot = { kind: '', version: '', resources: [] };
+const nothing: Snapshot = { kind: '', version: '', pool: new ResourcePool(), rows: new Int32Array() };
 
 /** What the exchange reads of the store. */
 export type SnapshotView = {

@@ -1,10 +1,10 @@
 import type { IntakeMessage } from '../../src/intake/intake.ts';
 import type { Change } from '../../src/model/change.ts';
 import { type Kind, kindOf } from '../../src/model/kinds.ts';
-import type { Resource } from '../../src/model/resource.ts';
+import { type Resource, ResourcePool } from '../../src/model/resource.ts';
 import { Arena } from '../../src/wire/arena.ts';
 import { viewed } from '../../src/wire/bytes.ts';
-import { encodeResource } from '../../src/wire/resource-frame.ts';
+import { encodeResource, readRow } from '../../src/wire/resource-frame.ts';
 import { hashResource, newResourceParts, orderMaps, scanResource, seedOf } from '../../src/wire/resource-parts.ts';
 import { encodeResourceMessage, viewResource } from '../../src/wire/resource-view.ts';
 import { root } from '../../src/wire/root.ts';
@@ -34,7 +34,7 @@ export function legacyResource(name: string, content = 'a', bodyType = serviceEn
   });
 }
 
-/** The content that {@link legacyResource} or {@link newResource} was given. */
+/** The content that {@link legacyResource} or {@link newRow} was given. */
 export function contentOf(resource: Resource): string {
   const body = root().lookupType(serviceEntry.body).decode(viewResource(resource).body);
   return (body as unknown as { hosts: string[] }).hosts.join();
@@ -56,14 +56,20 @@ export function messageOf(
 
 const bodyType = viewed(Buffer.from(`type.googleapis.com/${serviceEntry.body}`));
 
-/** An encoded resource, as the intake makes it. */
-export function newResource(key: string, content = 'a', arena = new Arena()): Resource {
+/** A row for an encoded resource, as the intake makes it. */
+export function newRow(pool: ResourcePool, key: string, content = 'a', arena = new Arena()): number {
   const bytes = viewed(legacyResource(key, content));
   const parts = newResourceParts();
   scanResource(bytes, 0, bytes.length, parts);
   orderMaps(bytes, parts, {});
   hashResource(bytes, parts, undefined, seedOf(bodyType));
-  return encodeResource(bytes, parts, undefined, bodyType, arena);
+  return encodeResource(bytes, parts, undefined, bodyType, arena, pool);
+}
+
+/** An encoded resource. */
+export function newResource(key: string, content = 'a'): Resource {
+  const pool = new ResourcePool();
+  return readRow(pool, newRow(pool, key, content));
 }
 
 /** A change that says nothing but what is given. */

@@ -10,7 +10,7 @@ import { Store } from '../../src/store/store.ts';
 import { eventually } from './eventually.ts';
 import { FakeClock } from './fake-clock.ts';
 import { MemoryReporter } from './memory-reporter.ts';
-import { contentsOf } from './source-view.ts';
+import { contentsOf, heldBy } from './source-view.ts';
 
 export const se = 'istio/networking/v1alpha3/serviceentries';
 export const we = 'istio/networking/v1alpha3/workloadentries';
@@ -74,7 +74,7 @@ export class SinkLab {
 
   /** Key → content of what is held. */
   held(collection: Collection = se): Record<string, string> {
-    return contentsOf(this.#holding(collection).resources.values());
+    return contentsOf(heldBy(this.#holding(collection).resources));
   }
 
   /** Key → reason of what is quarantined. */

@@ -1,6 +1,7 @@
 import { Intake } from '../../src/intake/intake.ts';
 import type { Kind } from '../../src/model/kinds.ts';
 import { Store } from '../../src/store/store.ts';
+import { readRows } from '../../src/wire/resource-frame.ts';
 import { FakeClock } from './fake-clock.ts';
 import { MemoryReporter } from './memory-reporter.ts';
 import { legacyResource, messageOf } from './resources.ts';
@@ -66,6 +67,6 @@ export class StoreLab {
   /** Key → content of what is published; undefined where nothing is. */
   published(kind: Kind): Record<string, string> | undefined {
     const snapshot = this.store.snapshot(kind.id);
-    return snapshot === undefined ? undefined : contentsOf(snapshot.resources);
+    return snapshot === undefined ? undefined : contentsOf(readRows(snapshot.pool, snapshot.rows));
   }
 }

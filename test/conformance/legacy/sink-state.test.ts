@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { noRow } from '../../../src/model/resource.ts';
+import { readRow } from '../../../src/wire/resource-frame.ts';
 import { viewResource } from '../../../src/wire/resource-view.ts';
 import { eventually } from '../../support/eventually.ts';
 import { entry, LegacySource, type SourceStream } from '../../support/legacy-source.ts';
@@ -163,8 +165,9 @@ describe('silent collections', () => {
 
 describe('metadata as legacy servers write it', () => {
   const timeOf = (key: string) => {
-    const resource = lab.store.holding('lab', serviceEntry.id).resources.get(key);
-    return resource === undefined ? 'missing' : viewResource(resource).createTime;
+    const { resources } = lab.store.holding('lab', serviceEntry.id);
+    const row = resources.get(key);
+    return row === noRow ? 'missing' : viewResource(readRow(resources.pool, row)).createTime;
   };
 
   test("Go's zero time is a create_time like any other", async () => {

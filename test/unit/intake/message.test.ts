@@ -67,7 +67,7 @@ describe('a full message', () => {
     const change = await source.take(names.map((name) => good(name)));
     over = true;
     expect(turns).toBeGreaterThanOrEqual(2);
-    expect(change.upserts.map(({ key }) => key)).toEqual(names);
+    expect(source.upserts(change).map(({ key }) => key)).toEqual(names);
   });
 });
 
@@ -105,9 +105,9 @@ describe('an incremental message', () => {
 
   test('confirms what it brings as it is held, so that an earlier doubt about it can end', async () => {
     const source = await holding(good('a/1'), good('a/2'));
-    const { confirmed, upserts } = await source.take([good('a/1'), good('a/3')], { full: false });
-    expect(confirmed).toEqual(['a/1']);
-    expect(upserts.map(({ key }) => key)).toEqual(['a/3']);
+    const first = await source.take([good('a/1'), good('a/3')], { full: false });
+    expect(first.confirmed).toEqual(['a/1']);
+    expect(source.upserts(first).map(({ key }) => key)).toEqual(['a/3']);
     const last = await source.take([good('a/1'), bad('a/1'), bad('a/2'), good('a/2')], { full: false });
     expect(last.confirmed).toEqual(['a/1', 'a/2']);
     expect(last.quarantined.map(({ key }) => key)).toEqual(['a/1']);
@@ -139,15 +139,14 @@ describe('of a name that is in a message more than once', () => {
         `the last wins, and of good ones the last: $forms (full ${full}, held ${isHeld})`,
         async ({ forms, gets }) => {
           const source = isHeld ? await holding(good('a/1', 'old'), good('a/2')) : await holding(good('a/2'));
-          const { quarantined, missing, upserts, repairs } = await source.take([...forms.map(form), good('a/2')], {
-            full,
-          });
+          const change = await source.take([...forms.map(form), good('a/2')], { full });
+          const { quarantined, missing, repairs } = change;
           expect(missing).toEqual([]);
           expect(quarantined.map(({ key }) => key)).toEqual(gets === 'bad' ? ['a/1'] : []);
           const held = isHeld ? 'old' : undefined;
           const lastGood = forms.findLast((text) => text !== 'bad') ?? held;
           expect(source.contents['a/1']).toBe(lastGood);
-          expect(contentsOf(upserts)).toEqual(lastGood === held ? {} : { 'a/1': lastGood });
+          expect(contentsOf(source.upserts(change))).toEqual(lastGood === held ? {} : { 'a/1': lastGood });
           expect(repairs.duplicates).toBe(forms.length - 1);
         },
       );
@@ -189,9 +188,25 @@ describe('unchanged content', () => {
   test('beside one change costs the bytes of that change only', async () => {
     const source = await holding(good('a/1'), good('a/2'), good('a/3'));
     const { offset } = source.arena;
-    const { upserts } = await source.take([good('a/1'), good('a/2', 'b'), good('a/3')]);
+    const upserts = source.upserts(await source.take([good('a/1'), good('a/2', 'b'), good('a/3')]));
     expect(upserts.map(({ key }) => key)).toEqual(['a/2']);
     const [changed] = upserts;
     expect(source.arena.offset - offset).toBe((changed?.end ?? 0) - (changed?.start ?? 0));
+  });
+});
+
+describe('a resource that comes with the very bytes of the last message', () => {
+  test('is counted as repaired each time all the same', async () => {
+    const source = new SourceView();
+    for (let i = 0; i < 3; i++) expect((await source.take([good('orders'), good('a/1')])).repairs.bareNames).toBe(1);
+  });
+
+  test('is found by its place only while the place is right, and taken for what it is where it is not', async () => {
+    const source = await holding(good('a/1'), good('a/2'), good('a/3'));
+    for (const order of [['a/1', 'a/2', 'a/3'], ['a/3', 'a/1', 'a/2'], ['a/2', 'a/2', 'a/3', 'a/1'], ['a/3']]) {
+      const change = await source.take(order.map((name) => good(name)));
+      expect(change.upserts).toEqual([]);
+      expect(source.contents).toEqual(Object.fromEntries([...new Set(order)].map((name) => [name, 'a'])));
+    }
   });
 });

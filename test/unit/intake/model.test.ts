@@ -58,9 +58,12 @@ test('after any sequence of messages exactly the last good form of what the sour
 
         const change = await source.take(bytesOf(list), { full, removed });
         expect(source.contents).toEqual(Object.fromEntries(model));
-        expect(change.upserts.map((r) => r.key).toSorted()).toEqual(
-          [...model].flatMap(([k, content]) => (before.get(k) === content ? [] : [k])).toSorted(),
-        );
+        expect(
+          source
+            .upserts(change)
+            .map((r) => r.key)
+            .toSorted(),
+        ).toEqual([...model].flatMap(([k, content]) => (before.get(k) === content ? [] : [k])).toSorted());
         expect(
           change.quarantined
             .filter((q) => q.named)
@@ -101,7 +104,7 @@ test('a bad resource never takes a good one with it', async () => {
         const expected = await clean.take(bytesOf(second));
         const change = await dirty.take(bytesOf(mixed));
         expect(dirty.contents).toEqual(clean.contents);
-        expect(change.upserts.map((r) => r.version)).toEqual(expected.upserts.map((r) => r.version));
+        expect(dirty.upserts(change).map((r) => r.version)).toEqual(clean.upserts(expected).map((r) => r.version));
         expect(change.missing).toEqual(expected.missing);
       },
     ),

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Intake } from '../../../src/intake/intake.ts';
 import type { NameRules } from '../../../src/intake/name.ts';
 import type { Change, Quarantined } from '../../../src/model/change.ts';
-import type { Resource } from '../../../src/model/resource.ts';
+import { type Resource, ResourcePool } from '../../../src/model/resource.ts';
+import { readRow } from '../../../src/wire/resource-frame.ts';
 import { ResourceTable } from '../../../src/wire/resource-table.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { encodeResourceMessage, viewResource } from '../../../src/wire/resource-view.ts';
@@ -21,13 +22,16 @@ const body = serviceEntryBody({ hosts: ['a'] });
 const typeUrl = `type.googleapis.com/${serviceEntry.body}`;
 const goodBody = fields(field(1, typeUrl), field(2, body));
 
-function take(resource: Uint8Array, kind = serviceEntry, rules = guessed): Promise<Change> {
-  return new Intake(kind, rules).take(messageOf([resource]), {
-    resources: new ResourceTable(),
-    arena: new Arena(),
-    listed: undefined,
-  });
+type Taken = Omit<Change, 'upserts'> & { readonly upserts: readonly Resource[] };
+
+async function takeAll(resources: readonly Uint8Array[], kind = serviceEntry, rules = guessed): Promise<Taken> {
+  const pool = new ResourcePool();
+  const held = { resources: new ResourceTable(pool), arena: new Arena(), listed: undefined };
+  const change = await new Intake(kind, rules).take(messageOf(resources), held);
+  return { ...change, upserts: change.upserts.map((row) => readRow(pool, row)) };
 }
+
+const take = (resource: Uint8Array, kind = serviceEntry, rules = guessed) => takeAll([resource], kind, rules);
 
 async function accepted(resource: Uint8Array, kind = serviceEntry, rules = guessed): Promise<Resource> {
   const { upserts, quarantined } = await take(resource, kind, rules);
@@ -294,11 +298,7 @@ test('the content of a resource survives whatever stands beside it in the messag
     field(2, goodBody),
     legacyResource('a/2', 'two'),
   ];
-  const change = await new Intake(serviceEntry, guessed).take(messageOf(resources), {
-    resources: new ResourceTable(),
-    arena: new Arena(),
-    listed: undefined,
-  });
+  const change = await takeAll(resources);
   expect(change.upserts.map((resource) => [resource.key, contentOf(resource)])).toEqual([
     ['a/1', 'one'],
     ['a/2', 'two'],

@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest';
+import { ResourcePool } from '../../../src/model/resource.ts';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
 import { frameOf } from '../../../src/push/frames.ts';
 import { Arena } from '../../../src/wire/arena.ts';
-import { newResource } from '../../support/resources.ts';
+import { newRow } from '../../support/resources.ts';
 
 const arena = new Arena();
+const pool = new ResourcePool();
 const newSnapshot = (): Snapshot => ({
   kind: 'k',
   version: 'v',
-  resources: ['a/1', 'a/2'].map((key) => newResource(key, 'x', arena)),
+  pool,
+  rows: Int32Array.of(newRow(pool, 'a/1', 'x', arena), newRow(pool, 'a/2', 'x', arena)),
 });
 
 test('each form of a snapshot is built once, and shared', () => {

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Change, Quarantined, QuarantineReason } from '../../../src/model/change.ts';
+import { ResourcePool } from '../../../src/model/resource.ts';
 import { Holding } from '../../../src/store/holding.ts';
-import { newChange, newResource } from '../../support/resources.ts';
-import { contentsOf } from '../../support/source-view.ts';
+import { newChange, newRow } from '../../support/resources.ts';
+import { contentsOf, heldBy } from '../../support/source-view.ts';
 
 const at = (second: number) => new Date(second * 1000);
 const bad = (key: string, reason: QuarantineReason = 'no_body'): Quarantined => ({
@@ -13,13 +14,15 @@ const bad = (key: string, reason: QuarantineReason = 'no_body'): Quarantined => 
 });
 
 let holding: Holding;
+let pool: ResourcePool;
 
 const apply = (parts: Partial<Change>, second = 0) => holding.apply(newChange(parts), at(second));
-const upsert = (...keys: string[]) => keys.map((key) => newResource(key, 'x', holding.arena));
+const upsert = (...keys: string[]) => keys.map((key) => newRow(pool, key, 'x', holding.arena));
 const counts = () => ({ received: holding.received, released: holding.released, effective: holding.resources.size });
 
 beforeEach(() => {
-  holding = new Holding();
+  pool = new ResourcePool();
+  holding = new Holding(pool);
 });
 
 describe('before the first message', () => {
@@ -147,15 +150,14 @@ describe('the quarantine', () => {
   test('keeps the last good form through any number of bad ones', () => {
     apply({ upserts: upsert('a/1') });
     for (let i = 0; i < 5; i++) apply({ full: i % 2 === 0, quarantined: [bad('a/1')] });
-    expect(contentsOf(holding.resources.values())).toEqual({ 'a/1': 'x' });
+    expect(contentsOf(heldBy(holding.resources))).toEqual({ 'a/1': 'x' });
     expect(apply({ missing: ['a/1'] }).removals).toEqual(['a/1']);
   });
 });
 
 test('a changed resource inherits the place of the one that it replaces', () => {
   apply({ upserts: upsert('a/1') });
-  const old = holding.resources.get('a/1');
-  if (old !== undefined) old.at = 17;
+  pool.setAt(holding.resources.get('a/1'), 17);
   apply({ upserts: upsert('a/1') });
-  expect(holding.resources.get('a/1')?.at).toBe(17);
+  expect(pool.at(holding.resources.get('a/1'))).toBe(17);
 });

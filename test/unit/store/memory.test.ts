@@ -1,11 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Intake } from '../../../src/intake/intake.ts';
-import { type Resource, sizeOf } from '../../../src/model/resource.ts';
+import { ResourcePool } from '../../../src/model/resource.ts';
 import { Holding } from '../../../src/store/holding.ts';
+import { keyOf, readRow } from '../../../src/wire/resource-frame.ts';
 import { resourceBytes } from '../../../src/wire/resource-view.ts';
-import { legacyResource, messageOf, newChange, newResource, serviceEntry } from '../../support/resources.ts';
-import { contentsOf } from '../../support/source-view.ts';
+import { legacyResource, messageOf, newChange, newRow, serviceEntry } from '../../support/resources.ts';
+import { contentsOf, heldBy } from '../../support/source-view.ts';
 
 const kib = 1 << 10;
 const mib = 1 << 20;
@@ -13,9 +14,9 @@ const mib = 1 << 20;
 function memoryOf(holding: Holding): { live: number; held: number } {
   const chunks = new Set([holding.arena.chunk]);
   let live = 0;
-  for (const resource of holding.resources.values()) {
-    live += sizeOf(resource);
-    chunks.add(resource.chunk);
+  for (const { chunk, start, end } of heldBy(holding.resources)) {
+    live += end - start;
+    chunks.add(chunk);
   }
   return { live, held: [...chunks].reduce((sum, { length }) => sum + length, 0) };
 }
@@ -30,9 +31,11 @@ const text = (bytes: number, salt: number | string) => `${salt}${'x'.repeat(byte
 
 /** A source that speaks to a holding through a real intake. */
 function newSource() {
-  const holding = new Holding();
+  const pool = new ResourcePool();
+  const holding = new Holding(pool);
   const intake = new Intake(serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false });
   return {
+    pool,
     holding,
     say: async (resources: readonly Buffer[], full = true): Promise<boolean> => {
       const change = await intake.take(messageOf(resources, { full }), holding);
@@ -43,23 +46,26 @@ function newSource() {
 }
 
 describe('compaction', () => {
-  test('moves what is live, keeps every byte of it and the identity of every resource', async () => {
-    const { holding, say } = newSource();
+  test('moves what is live, keeps every byte of it and the row of every resource', async () => {
+    const { pool, holding, say } = newSource();
     const all = Array.from({ length: 800 }, (_, i) => legacyResource(`a/${i}`, text(20 * kib, i)));
     const few = all.filter((_, i) => i % 5 === 0);
     await say(all);
-    const resources = [...holding.resources.values()].filter(({ key }) => Number(key.slice(2)) % 5 === 0);
-    const before = resources.map((resource) => ({
-      chunk: resource.chunk,
-      bytes: Buffer.from(resourceBytes(resource)),
+    const rows = [...holding.resources.values()].filter((row) => Number(keyOf(pool, row).slice(2)) % 5 === 0);
+    const before = rows.map((row) => ({
+      key: keyOf(pool, row),
+      chunk: pool.chunk(row),
+      bytes: Buffer.from(resourceBytes(readRow(pool, row))),
     }));
     expect(await say(few)).toBe(true);
-    expect(holding.resources.size).toBe(resources.length);
-    for (const [i, resource] of resources.entries()) {
+    expect(holding.resources.size).toBe(rows.length);
+    expect(pool.size, 'rows of what left are free').toBe(rows.length);
+    for (const [i, row] of rows.entries()) {
+      const { key, chunk, bytes } = before[i] as (typeof before)[0];
+      expect(holding.resources.get(key)).toBe(row);
       // Plain comparisons: vitest would look at every byte of every chunk.
-      expect(holding.resources.get(resource.key) === resource, resource.key).toBe(true);
-      expect(resource.chunk === before[i]?.chunk, resource.key).toBe(false);
-      expect(resourceBytes(resource).equals(before[i]?.bytes ?? Buffer.alloc(0)), resource.key).toBe(true);
+      expect(pool.chunk(row) === chunk, key).toBe(false);
+      expect(resourceBytes(readRow(pool, row)).equals(bytes), key).toBe(true);
     }
     const { live, held } = memoryOf(holding);
     expect(held).toBeLessThanOrEqual(live + 2 * mib);
@@ -69,8 +75,9 @@ describe('compaction', () => {
   });
 
   test('has nothing to do while little was replaced', () => {
-    const holding = new Holding();
-    holding.apply(newChange({ upserts: [newResource('a/1', 'x', holding.arena)] }), new Date(0));
+    const pool = new ResourcePool();
+    const holding = new Holding(pool);
+    holding.apply(newChange({ upserts: [newRow(pool, 'a/1', 'x', holding.arena)] }), new Date(0));
     const { arena } = holding;
     expect(holding.compact()).toBe(false);
     expect(holding.arena).toBe(arena);
@@ -135,13 +142,12 @@ describe('memory stays within twice of what is live, plus a few MiB', () => {
         expect([...holding.resources.keys()].toSorted()).toEqual([...model.keys()].toSorted());
         const fresh = newSource();
         await fresh.say([...model.values()]);
-        expect(contentsOf(holding.resources.values())).toEqual(contentsOf(fresh.holding.resources.values()));
-        const versions = ({ resources }: Holding) => new Map(Array.from(resources.values(), versionOf));
+        expect(contentsOf(heldBy(holding.resources))).toEqual(contentsOf(heldBy(fresh.holding.resources)));
+        const versions = ({ resources }: Holding) =>
+          new Map(heldBy(resources).map(({ key, version }) => [key, version]));
         expect(versions(holding)).toEqual(versions(fresh.holding));
       }),
       { numRuns: 10 },
     );
   });
 });
-
-const versionOf = ({ key, version }: Resource): [string, string] => [key, version];

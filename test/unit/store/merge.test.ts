@@ -1,18 +1,23 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Resource } from '../../../src/model/resource.ts';
+import { noRow, ResourcePool } from '../../../src/model/resource.ts';
 import { type KeyChanges, mergeSorted, update } from '../../../src/store/merge.ts';
 import { Arena } from '../../../src/wire/arena.ts';
-import { newResource } from '../../support/resources.ts';
+import { keyOf } from '../../../src/wire/resource-frame.ts';
+import { newRow } from '../../support/resources.ts';
 
 const arena = new Arena();
-const make = (key: string) => newResource(key, 'x', arena);
+const pool = new ResourcePool();
+const make = (key: string) => newRow(pool, key, 'x', arena);
+const keysOf = (rows: Int32Array) => Array.from(rows, (row) => keyOf(pool, row));
+const none = new Int32Array();
 const ignore = () => {};
 
 /** The same with a map and a sort. */
-function naive(list: readonly Resource[], changes: KeyChanges): Resource[] {
-  const byKey = new Map<string, Resource | undefined>([...list.map((r) => [r.key, r] as const), ...changes]);
-  return [...byKey.values()].filter((r) => r !== undefined).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+function naive(rows: Int32Array, changes: KeyChanges): number[] {
+  const byKey = new Map<string, number>([...Array.from(rows, (row) => [keyOf(pool, row), row] as const), ...changes]);
+  const byName = (a: number, b: number) => (keyOf(pool, a) < keyOf(pool, b) ? -1 : 1);
+  return [...byKey.values()].filter((row) => row !== noRow).toSorted(byName);
 }
 
 const key = fc.oneof(
@@ -22,11 +27,11 @@ const key = fc.oneof(
 const changes: fc.Arbitrary<KeyChanges> = fc
   .array(fc.tuple(key, fc.boolean(), fc.integer({ min: -1, max: 45 })), { maxLength: 30 })
   .map((list) => {
-    const map = new Map<string, Resource | undefined>();
+    const map = new Map<string, number>();
     for (const [k, isThere, hint] of list) {
-      const resource = isThere ? make(k) : undefined;
-      if (resource !== undefined) resource.at = hint;
-      map.set(k, resource);
+      const row = isThere ? make(k) : noRow;
+      if (row !== noRow) pool.setAt(row, hint);
+      map.set(k, row);
     }
     return map;
   });
@@ -36,16 +41,16 @@ for (const merge of [mergeSorted, update]) {
     test('is what a map and a sort would give, whatever the hints say', () => {
       fc.assert(
         fc.property(fc.array(changes, { maxLength: 5 }), (steps) => {
-          let list: readonly Resource[] = [];
+          let rows: Int32Array = none;
           for (const step of steps) {
-            const left: Resource[] = [];
-            const before = [...list];
-            const next = merge(list, step, (resource) => left.push(resource));
-            expect(next).toEqual(naive(list, step));
-            expect(list, 'the list that was given must not change').toEqual(before);
-            expect(new Set(left)).toEqual(new Set(before.filter((resource) => !next.includes(resource))));
+            const left: number[] = [];
+            const before = [...rows];
+            const next = merge(pool, rows, step, (row) => left.push(row));
+            expect([...next]).toEqual(naive(rows, step));
+            expect([...rows], 'the list that was given must not change').toEqual(before);
+            expect(new Set(left)).toEqual(new Set(before.filter((row) => !next.includes(row))));
             expect(left).toHaveLength(new Set(left).size);
-            list = next;
+            rows = next;
           }
         }),
         { numRuns: 500 },
@@ -53,35 +58,35 @@ for (const merge of [mergeSorted, update]) {
     });
 
     test('is the list where there are no changes', () => {
-      const list = ['a', 'b'].map(make);
-      expect(merge(list, new Map(), ignore)).toEqual(list);
+      const rows = Int32Array.from(['a', 'b'], make);
+      expect(merge(pool, rows, new Map(), ignore)).toEqual(rows);
     });
   });
 }
 
 describe('update', () => {
-  test('leaves every resource of a list whose keys changed with its own place as its hint', () => {
+  test('leaves every row of a list whose keys changed with its own place as its hint', () => {
     fc.assert(
       fc.property(changes, (step) => {
-        const next = update([], step);
-        expect(next.map(({ at }) => at)).toEqual(next.map((_, i) => i));
+        const next = update(pool, none, step);
+        expect(Array.from(next, (row) => pool.at(row))).toEqual(Array.from(next, (_, i) => i));
       }),
     );
   });
 
   test('puts a replacement that knows its place there without a search', () => {
-    const list = update([], new Map(['a', 'b', 'c'].map((k) => [k, make(k)])));
+    const rows = update(pool, none, new Map(['a', 'b', 'c'].map((k) => [k, make(k)])));
     const other = make('b');
-    other.at = (list[1] as Resource).at;
-    const next = update(list, new Map([['b', other]]));
+    pool.setAt(other, pool.at(rows[1] as number));
+    const next = update(pool, rows, new Map([['b', other]]));
     expect(next[1]).toBe(other);
-    expect(next.map((r) => r.key)).toEqual(['a', 'b', 'c']);
+    expect(keysOf(next)).toEqual(['a', 'b', 'c']);
   });
 
   test('does not take the place of another key for its own', () => {
-    const list = update([], new Map(['a', 'b'].map((k) => [k, make(k)])));
+    const rows = update(pool, none, new Map(['a', 'b'].map((k) => [k, make(k)])));
     const other = make('c');
-    other.at = 0;
-    expect(update(list, new Map([['c', other]])).map((r) => r.key)).toEqual(['a', 'b', 'c']);
+    pool.setAt(other, 0);
+    expect(keysOf(update(pool, rows, new Map([['c', other]])))).toEqual(['a', 'b', 'c']);
   });
 });

@@ -158,3 +158,13 @@ test('memory that was laid out anew is not kept by what was made for the streams
   expect(after.pieces).toBeLessThan(10);
   expect(after.toBuffer().equals(before.toBuffer())).toBe(true);
 });
+
+test('the bytes of an earlier message are no proof that nothing changed since', async () => {
+  const before = { 'a/1': 'x', 'a/2': 'x', 'a/3': 'x' };
+  const lab = await labWith(before);
+  for (const contents of [{ ...before, 'a/1': 'y' }, before, { ...before, 'a/1': 'y' }]) {
+    await lab.say('only', serviceEntry, contents);
+    lab.flush();
+    expect(lab.published(serviceEntry)).toEqual(contents);
+  }
+});

@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import type { Kind } from '../../../src/model/kinds.ts';
 import type { SyncState } from '../../../src/store/holding.ts';
 import { readResources } from '../../../src/wire/legacy-messages.ts';
+import { keyOf } from '../../../src/wire/resource-frame.ts';
 import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';
-import { contentsOf } from '../../support/source-view.ts';
+import { contentsOf, heldBy } from '../../support/source-view.ts';
 import { StoreLab } from '../../support/store-lab.ts';
 import { field } from '../../support/wire-bytes.ts';
 
@@ -185,7 +186,8 @@ test('a key leaves effective only on positive evidence that its source removed i
         const isComplete = first.sync !== 'waiting' && second.sync !== 'waiting';
         const merged = Object.fromEntries([...second.effective, ...first.effective]);
         expect(lab.published(kind)).toEqual(isComplete ? merged : undefined);
-        const keys = lab.store.snapshot(kind.id)?.resources.map((resource) => resource.key);
+        const snapshot = lab.store.snapshot(kind.id);
+        const keys = snapshot && Array.from(snapshot.rows, (row) => keyOf(snapshot.pool, row));
         expect(keys).toEqual(isComplete ? Object.keys(merged).toSorted() : undefined);
       }
     }),
@@ -196,7 +198,7 @@ test('a key leaves effective only on positive evidence that its source removed i
 function compare(lab: StoreLab, origin: Origin, kind: Kind, model: Model): void {
   const holding = lab.store.holding(origin, kind.id);
   expect(holding.sync).toBe(model.sync);
-  expect(contentsOf(holding.resources.values())).toEqual(Object.fromEntries(model.effective));
+  expect(contentsOf(heldBy(holding.resources))).toEqual(Object.fromEntries(model.effective));
   expect([...holding.quarantine.keys()].toSorted()).toEqual(model.quarantined);
   expect([...holding.withheld].toSorted()).toEqual([...model.withheld].toSorted());
   expect(holding.received).toBe(model.received.size + model.strangers.size);

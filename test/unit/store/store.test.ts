@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { kinds } from '../../../src/model/kinds.ts';
+import type { Snapshot } from '../../../src/model/snapshot.ts';
+import { keyOf } from '../../../src/wire/resource-frame.ts';
 import { legacyResource, requireKind, serviceEntry as se, workloadEntry as we } from '../../support/resources.ts';
 import { StoreLab } from '../../support/store-lab.ts';
 import { field } from '../../support/wire-bytes.ts';
@@ -141,7 +143,8 @@ describe('a snapshot', () => {
     await lab.say('a', se, { 'x/10': '', 'x/9': '', 'b/1': '' });
     await lab.say('b', se, { 'x/9': '', 'a/1': '' });
     lab.flush();
-    const keys = lab.store.snapshot(se.id)?.resources.map(({ key }) => key);
+    const { pool, rows } = lab.store.snapshot(se.id) as Snapshot;
+    const keys = Array.from(rows, (row) => keyOf(pool, row));
     expect(keys).toEqual(['a/1', 'b/1', 'x/10', 'x/9']);
   });
 
@@ -149,11 +152,13 @@ describe('a snapshot', () => {
     lab.addOrigin('a', se);
     await lab.say('a', se, { 'x/1': 'one', 'x/2': 'two' });
     lab.flush();
-    const first = lab.store.snapshot(se.id);
-    const before = structuredClone(first?.resources.map(({ key, version }) => ({ key, version })));
+    const first = lab.store.snapshot(se.id) as Snapshot;
+    const { version, rows } = first;
+    const before = rows.slice();
     await lab.say('a', se, { 'x/1': 'other', 'x/3': 'three' });
     lab.flush();
-    expect(first?.resources.map(({ key, version }) => ({ key, version }))).toEqual(before);
+    expect(rows).toEqual(before);
+    expect(first.version).toBe(version);
     expect(lab.store.snapshot(se.id)).not.toBe(first);
   });
 

@@ -1,18 +1,20 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Resource } from '../../../src/model/resource.ts';
+import { ResourcePool } from '../../../src/model/resource.ts';
 import { VersionSum } from '../../../src/store/version-sum.ts';
 import { Arena } from '../../../src/wire/arena.ts';
-import { newResource } from '../../support/resources.ts';
+import { keyOf } from '../../../src/wire/resource-frame.ts';
+import { newRow } from '../../support/resources.ts';
 
 const arena = new Arena();
-const pool = Array.from({ length: 40 }, (_, i) => newResource(`a/${i}`, `${i}`, arena));
-const resource = fc.constantFrom(...pool);
+const pool = new ResourcePool();
+const rows = Array.from({ length: 40 }, (_, i) => newRow(pool, `a/${i}`, `${i}`, arena));
+const resource = fc.constantFrom(...rows);
 const set = fc.uniqueArray(resource, { maxLength: 12 });
 
-function sumOf(resources: readonly Resource[]): string {
+function sumOf(list: readonly number[]): string {
   const sum = new VersionSum();
-  for (const r of resources) sum.add(r);
+  for (const r of list) sum.add(pool, r);
   return sum.toString();
 }
 
@@ -31,24 +33,24 @@ test('forgets whatever left, whenever it left', () => {
   fc.assert(
     fc.property(set, set, fc.infiniteStream(fc.boolean()), (stay, leave, turns) => {
       const sum = new VersionSum();
-      for (const r of leave) sum.add(r);
+      for (const r of leave) sum.add(pool, r);
       for (const r of stay) {
-        sum.add(r);
+        sum.add(pool, r);
         const next = turns.next().value === true ? leave.pop() : undefined;
-        if (next !== undefined) sum.remove(next);
+        if (next !== undefined) sum.remove(pool, next);
       }
-      for (const r of leave) sum.remove(r);
+      for (const r of leave) sum.remove(pool, r);
       expect(sum.toString()).toBe(sumOf(stay));
     }),
   );
 });
 
 test('may take a resource away before it came', () => {
-  const [a, b] = pool as [Resource, Resource];
+  const [a, b] = rows as [number, number];
   const sum = new VersionSum();
-  sum.remove(a);
-  sum.add(b);
-  sum.add(a);
+  sum.remove(pool, a);
+  sum.add(pool, b);
+  sum.add(pool, a);
   expect(sum.toString()).toBe(sumOf([b]));
 });
 
@@ -57,7 +59,7 @@ test('differs for different sets', () => {
   fc.assert(
     fc.property(set, (list) => {
       const name = list
-        .map(({ key }) => key)
+        .map((row) => keyOf(pool, row))
         .toSorted()
         .join();
       const sum = sumOf(list);
@@ -73,8 +75,10 @@ test('takes every bit of a version for what it is', () => {
   const versions = Array.from({ length: 96 }, (_, bit) => {
     const lanes = [0, 0, 0];
     lanes[bit >>> 5] = 1 << (bit & 31);
-    const [v1 = 0, v2 = 0, v3 = 0] = lanes;
-    return { ...newResource('a/1'), v1, v2, v3 };
+    const [h1 = 0, h2 = 0, h3 = 0] = lanes;
+    const row = newRow(pool, 'a/1');
+    pool.setContent(row, { h1, h2, h3 });
+    return row;
   });
   expect(new Set(versions.map((version) => sumOf([version]))).size).toBe(96);
 });

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { kindOfCollection, kindOfTypeUrl, kinds, meshConfigTypeUrl } from '../../../src/model/kinds.ts';
-import { spliceResources, spliceUnversioned } from '../../../src/wire/frame.ts';
 import { readResources, type ResourcesView } from '../../../src/wire/legacy-messages.ts';
 import { viewResource, viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { root } from '../../../src/wire/root.ts';
@@ -11,7 +10,7 @@ import {
   decodeDiscoveryResponse,
   encodeDiscoveryRequest,
 } from '../../../src/wire/xds-messages.ts';
-import { encoded, sameContent, serviceEntry } from './encoded.ts';
+import { encoded, sameContent, serviceEntry, splice, spliceWithoutVersions } from './encoded.ts';
 
 type Captured = { readonly when: string; readonly base64: string };
 
@@ -130,8 +129,8 @@ describe('Galley 1.5.10', () => {
   test('becomes a response that holds it all, with versions and without', () => {
     const resources = onConnecting.flatMap(encodedOf);
     expect(resources).toHaveLength(atFirst.length);
-    const versioned = decodeDiscoveryResponse(spliceResources(resources).toBuffer()).resources;
-    const without = decodeDiscoveryResponse(spliceUnversioned(resources).toBuffer()).resources;
+    const versioned = decodeDiscoveryResponse(splice(resources).toBuffer()).resources;
+    const without = decodeDiscoveryResponse(spliceWithoutVersions(resources).toBuffer()).resources;
     expect(versioned.map((r) => viewResourceBytes(r.value))).toEqual(resources.map(viewResource));
     expect(without.map((r) => viewResourceBytes(r.value))).toEqual(
       resources.map((resource) => ({ ...viewResource(resource), version: '' })),

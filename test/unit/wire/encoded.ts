@@ -1,7 +1,8 @@
-import type { Resource } from '../../../src/model/resource.ts';
+import { type Resource, ResourcePool } from '../../../src/model/resource.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { viewed } from '../../../src/wire/bytes.ts';
-import { contentStart, encodeResource } from '../../../src/wire/resource-frame.ts';
+import { type Rope, spliceResources, spliceUnversioned } from '../../../src/wire/frame.ts';
+import { contentStart, encodeResource, readRow } from '../../../src/wire/resource-frame.ts';
 import {
   dropInvalidTime,
   hashResource,
@@ -14,11 +15,16 @@ import { shapes } from '../../../src/wire/shapes.ts';
 
 export const serviceEntry = 'istio.networking.v1alpha3.ServiceEntry';
 
+/** Of everything that {@link encoded} makes. */
+const pool = new ResourcePool();
+
+export type Encoded = Resource & { readonly row: number };
+
 /** A copy of the bytes of one `istio.mcp.v1alpha1.Resource` on its whole way: scanned, ordered, hashed, encoded. */
 export function encoded(
   message: Buffer,
   options: { readonly arena?: Arena; readonly body?: string; readonly name?: string } = {},
-): Resource {
+): Encoded {
   const { arena = new Arena(), body = serviceEntry, name } = options;
   const bytes = viewed(Buffer.from(message));
   const parts = newResourceParts();
@@ -28,7 +34,8 @@ export function encoded(
   orderMaps(bytes, parts, shapes[body] ?? {});
   dropInvalidTime(bytes, parts);
   hashResource(bytes, parts, nameBytes, seedOf(type));
-  return encodeResource(bytes, parts, nameBytes, type, arena);
+  const row = encodeResource(bytes, parts, nameBytes, type, arena, pool);
+  return { ...readRow(pool, row), row };
 }
 
 /** The bytes of a resource as they stand in a response. */
@@ -38,8 +45,14 @@ export function bytesOf(resource: Resource): Buffer {
 
 /** True where both have the same version, and the same name, labels, annotations and body, byte for byte. */
 export function sameContent(a: Resource, b: Resource): boolean {
-  const contentOf = (resource: Resource) => resource.chunk.subarray(contentStart(resource), resource.end);
+  const contentOf = (resource: Resource) =>
+    resource.chunk.subarray(contentStart(resource.chunk, resource.start, resource.end), resource.end);
   const sameBytes = contentOf(a).equals(contentOf(b));
   if (sameBytes !== (a.version === b.version)) throw new Error(`${a.key}: version and bytes do not agree`);
   return sameBytes;
 }
+
+const rowsOf = (list: readonly Encoded[]): Int32Array => Int32Array.from(list, ({ row }) => row);
+
+export const splice = (list: readonly Encoded[]): Rope => spliceResources(pool, rowsOf(list));
+export const spliceWithoutVersions = (list: readonly Encoded[]): Rope => spliceUnversioned(pool, rowsOf(list));

@@ -1,15 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Resource } from '../../../src/model/resource.ts';
 import { Arena } from '../../../src/wire/arena.ts';
-import { Rope, spliceResources, spliceUnversioned } from '../../../src/wire/frame.ts';
+import { Rope } from '../../../src/wire/frame.ts';
 import { encodeResourceMessage, viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { root } from '../../../src/wire/root.ts';
 import { decodeDiscoveryResponse, encodeResponseTail } from '../../../src/wire/xds-messages.ts';
-import { bytesOf, encoded, serviceEntry } from './encoded.ts';
+import { bytesOf, encoded, type Encoded, serviceEntry, splice, spliceWithoutVersions } from './encoded.ts';
 import { field } from './fields.ts';
 
-function resource(name: string, arena: Arena, hostLength = 20): Resource {
+function resource(name: string, arena: Arena, hostLength = 20): Encoded {
   const body = field(1, 'h'.repeat(hostLength));
   return encoded(encodeResourceMessage({ name, labels: { a: '1' }, bodyType: serviceEntry, body }), { arena });
 }
@@ -65,7 +64,7 @@ describe('a response made of resources', () => {
   test('is a DiscoveryResponse with these resources in this order', () => {
     const arena = new Arena();
     const resources = names.map((name) => resource(name, arena));
-    const response = spliceResources(resources).with(encodeResponseTail(tail)).toBuffer();
+    const response = splice(resources).with(encodeResponseTail(tail)).toBuffer();
     const { resources: received, ...rest } = decodeDiscoveryResponse(response);
     expect(rest).toEqual(tail);
     expect(received.map((r) => r.typeUrl)).toEqual(names.map(() => 'type.googleapis.com/istio.mcp.v1alpha1.Resource'));
@@ -74,24 +73,24 @@ describe('a response made of resources', () => {
   });
 
   test('of none is nothing, and its tail alone is a response', () => {
-    expect(spliceResources([]).length).toBe(0);
-    const response = spliceResources([]).with(encodeResponseTail(tail)).toBuffer();
+    expect(splice([]).length).toBe(0);
+    const response = splice([]).with(encodeResponseTail(tail)).toBuffer();
     expect(decodeDiscoveryResponse(response)).toEqual({ ...tail, resources: [] });
   });
 
   test('is one piece where the resources are neighbours in memory', () => {
     const arena = new Arena();
     const resources = names.map((name) => resource(name, arena));
-    expect(spliceResources(resources).pieces).toBe(1);
+    expect(splice(resources).pieces).toBe(1);
   });
 
   test('has a piece for each gap, each step back and each chunk, and the right bytes all the same', () => {
     const [first, second] = [new Arena(), new Arena()];
     const [a, b, c, d] = ['a/a', 'a/b', 'a/c', 'a/d'].map((name) => resource(name, first)) as [
-      Resource,
-      Resource,
-      Resource,
-      Resource,
+      Encoded,
+      Encoded,
+      Encoded,
+      Encoded,
     ];
     const e = resource('a/e', second);
     for (const [list, pieces] of [
@@ -102,7 +101,7 @@ describe('a response made of resources', () => {
       [[a, a], 2],
       [[e], 1],
     ] as const) {
-      const rope = spliceResources(list);
+      const rope = splice(list);
       expect(rope.pieces).toBe(pieces);
       expect(rope.toBuffer()).toEqual(Buffer.concat(list.map(bytesOf)));
     }
@@ -114,16 +113,16 @@ describe('a response made of resources', () => {
     resource('a/x', second);
     const b = resource('a/b', second);
     expect(b.start).toBe(a.end);
-    expect(spliceResources([a, b]).toBuffer()).toEqual(Buffer.concat([bytesOf(a), bytesOf(b)]));
+    expect(splice([a, b]).toBuffer()).toEqual(Buffer.concat([bytesOf(a), bytesOf(b)]));
   });
 
   test('any choice of resources, in any order, is those resources', () => {
     const arenas = [new Arena(), new Arena()];
-    const pool = Array.from({ length: 12 }, (_, i) => resource(`ns/r${i}`, arenas[i % 2] as Arena, i * 30));
+    const all = Array.from({ length: 12 }, (_, i) => resource(`ns/r${i}`, arenas[i % 2] as Arena, i * 30));
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 11 }), { maxLength: 20 }), (choice) => {
-        const list = choice.map((i) => pool[i] as Resource);
-        expect(spliceResources(list).toBuffer()).toEqual(Buffer.concat(list.map(bytesOf)));
+        const list = choice.map((i) => all[i] as Encoded);
+        expect(splice(list).toBuffer()).toEqual(Buffer.concat(list.map(bytesOf)));
       }),
     );
   });
@@ -143,9 +142,9 @@ describe('resources without a version', () => {
   }
 
   /** Bytes that each resource is shorter by. */
-  function check(list: readonly Resource[]): number[] {
-    const versioned = decodeDiscoveryResponse(spliceResources(list).toBuffer()).resources;
-    const without = decodeDiscoveryResponse(spliceUnversioned(list).toBuffer()).resources;
+  function check(list: readonly Encoded[]): number[] {
+    const versioned = decodeDiscoveryResponse(splice(list).toBuffer()).resources;
+    const without = decodeDiscoveryResponse(spliceWithoutVersions(list).toBuffer()).resources;
     expect(without.map((r) => r.typeUrl)).toEqual(versioned.map((r) => r.typeUrl));
     without.forEach((r, i) => {
       const [before, after] = [parts(versioned[i]?.value as Buffer), parts(r.value)];
@@ -155,13 +154,13 @@ describe('resources without a version', () => {
       expect(after.type).toBe(before.type);
       expect(after.body.equals(before.body)).toBe(true);
     });
-    return list.map((one) => bytesOf(one).length - spliceUnversioned([one]).length);
+    return list.map((one) => bytesOf(one).length - spliceWithoutVersions([one]).length);
   }
 
   test('are the same resources otherwise', () => {
     const arena = new Arena();
     check(['a/one', 'a/two', 'b/three'].map((name) => resource(name, arena)));
-    expect(spliceUnversioned([]).length).toBe(0);
+    expect(spliceWithoutVersions([]).length).toBe(0);
   });
 
   test('whatever their size: also where lengths need a byte less without the version', () => {
@@ -187,7 +186,7 @@ describe('resources without a version', () => {
   test('may be very many', () => {
     const one = resource('a/b', new Arena());
     const many = Array.from({ length: 200_000 }, () => one);
-    expect(spliceUnversioned(many).length).toBe(many.length * spliceUnversioned([one]).length);
+    expect(spliceWithoutVersions(many).length).toBe(many.length * spliceWithoutVersions([one]).length);
   });
 
   test('with a create_time of any length', () => {
@@ -200,7 +199,7 @@ describe('resources without a version', () => {
   test('do not change the resources that they are made of', () => {
     const one = resource('a/b', new Arena());
     const before = Buffer.from(bytesOf(one));
-    spliceUnversioned([one]);
+    spliceWithoutVersions([one]);
     expect(bytesOf(one)).toEqual(before);
   });
 });

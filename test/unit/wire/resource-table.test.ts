@@ -1,10 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isNamed } from '../../../src/wire/resource-frame.ts';
+import { isNamed, keyOf } from '../../../src/wire/resource-frame.ts';
 import { hashKey, ResourceTable } from '../../../src/wire/resource-table.ts';
-import type { Resource } from '../../../src/model/resource.ts';
+import { noRow, ResourcePool } from '../../../src/model/resource.ts';
 import { viewed } from '../../../src/wire/bytes.ts';
-import { newResource } from '../../support/resources.ts';
+import { newRow } from '../../support/resources.ts';
+
+const pool = new ResourcePool();
+const make = (key: string, content = 'a') => newRow(pool, key, content);
 
 const find = (table: ResourceTable, key: string) => {
   const bytes = viewed(Buffer.from(key));
@@ -16,7 +19,8 @@ const hashOf = (key: string) => {
   return hashKey(bytes.view, 0, bytes.length);
 };
 
-const same = (table: ResourceTable, { key, v1, v2, v3 }: Resource) => table.findSame(hashOf(key), v1, v2, v3);
+const same = (table: ResourceTable, row: number) =>
+  table.findSame(hashOf(keyOf(pool, row)), { h1: pool.v1(row), h2: pool.v2(row), h3: pool.v3(row) });
 
 describe('a table', () => {
   test('is a map, whatever is put and taken away', () => {
@@ -27,29 +31,30 @@ describe('a table', () => {
     const step = fc.record({ key, content: fc.constantFrom('x', 'y'), gone: fc.boolean() });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
-        const table = new ResourceTable();
-        const model = new Map<string, Resource>();
+        const table = new ResourceTable(pool);
+        const model = new Map<string, number>();
         for (const { key: k, content, gone } of steps) {
-          const before = model.get(k);
+          const before = model.get(k) ?? noRow;
           if (gone) {
             expect(table.delete(k)).toBe(before);
             model.delete(k);
           } else {
-            const resource = newResource(k, content);
+            const resource = make(k, content);
             expect(table.put(resource)).toBe(before);
             model.set(k, resource);
           }
-          if (before !== undefined) expect(before.slot, 'what is not held any more says so').toBe(-1);
+          if (before !== noRow) expect(table.holds(before), 'what is not held any more says so').toBe(false);
           expect(table.size).toBe(model.size);
         }
         expect([...table.keys()].toSorted()).toEqual([...model.keys()].toSorted());
         expect(new Set(table.values())).toEqual(new Set(model.values()));
         for (const k of new Set(steps.map((one) => one.key))) {
-          const resource = model.get(k);
+          const resource = model.get(k) ?? noRow;
           expect(table.get(k)).toBe(resource);
-          expect(table.has(k)).toBe(resource !== undefined);
+          expect(table.has(k)).toBe(resource !== noRow);
+          expect(table.holds(resource)).toBe(resource !== noRow);
           expect(find(table, k)).toBe(resource);
-          if (resource !== undefined) expect(same(table, resource)).toBe(resource);
+          if (resource !== noRow) expect(same(table, resource)).toBe(resource);
         }
       }),
       { numRuns: 150 },
@@ -57,28 +62,24 @@ describe('a table', () => {
   });
 
   test('finds by content only what is held with this content', () => {
-    const table = new ResourceTable();
-    const [old, held] = [newResource('a/1', 'x'), newResource('a/1', 'y')];
+    const table = new ResourceTable(pool);
+    const [old, held] = [make('a/1', 'x'), make('a/1', 'y')];
     table.put(old);
     table.put(held);
     expect(same(table, held)).toBe(held);
-    expect(same(table, old)).toBeUndefined();
-    expect(same(table, newResource('a/2', 'y'))).toBeUndefined();
+    expect(same(table, old)).toBe(noRow);
+    expect(same(table, make('a/2', 'y'))).toBe(noRow);
   });
 
   test('takes a hint only where it is right', () => {
-    const table = new ResourceTable();
-    const [a, b, gone] = ['a/1', 'a/2', 'a/3'].map((key) => newResource(key)) as [Resource, Resource, Resource];
+    const table = new ResourceTable(pool);
+    const [a, b, gone] = ['a/1', 'a/2', 'a/3'].map((key) => make(key)) as [number, number, number];
     for (const resource of [a, b, gone]) table.put(resource);
     table.delete('a/3');
-    const [right, wrong, late] = ['a/1', 'a/2', 'a/3'].map((key) => newResource(key, 'y')) as [
-      Resource,
-      Resource,
-      Resource,
-    ];
+    const [right, wrong, late] = ['a/1', 'a/2', 'a/3'].map((key) => make(key, 'y')) as [number, number, number];
     expect(table.put(right, a)).toBe(a);
     expect(table.put(wrong, a)).toBe(b);
-    expect(table.put(late, gone)).toBeUndefined();
+    expect(table.put(late, gone)).toBe(noRow);
     expect(['a/1', 'a/2', 'a/3'].map((key) => table.get(key))).toEqual([right, wrong, late]);
     expect(table.size).toBe(3);
   });
@@ -116,7 +117,7 @@ describe('the hash of a key', () => {
 });
 
 test('bytes are the name of a resource only where they are exactly that', () => {
-  const named = (key: string, bytes: Buffer) => isNamed(newResource(key), viewed(bytes), 0, bytes.length);
+  const named = (key: string, bytes: Buffer) => isNamed(pool, make(key), viewed(bytes), 0, bytes.length);
   expect(named('é/x', Buffer.from('é/x', 'latin1'))).toBe(false);
   expect(named('é/x', Buffer.from('é/x'))).toBe(true);
   expect(named('e/x', Buffer.from('e/x'))).toBe(true);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { readRow } from '../../../src/wire/resource-frame.ts';
 import { viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { bogusNonce, FakeIstiod, nodeIds, versionsIn } from '../../support/fake-istiod.ts';
 import { requireKind, serviceEntry, workloadEntry } from '../../support/resources.ts';
@@ -54,7 +55,7 @@ describe('the first request of a type', () => {
     const [resource] = resources.map(({ value }) => viewResourceBytes(value));
     expect(resource).toMatchObject({
       name: 'x/1',
-      version: snapshot?.resources[0]?.version,
+      version: snapshot && readRow(snapshot.pool, snapshot.rows[0] as number).version,
       bodyType: 'istio.networking.v1alpha3.ServiceEntry',
     });
   });
