@@ -29,6 +29,15 @@ export const noRow = -1;
 /** 96 bits as signed numbers. */
 export type Hash = { readonly h1: number; readonly h2: number; readonly h3: number };
 
+/** Where the parts of an encoded resource are, in bytes: as much of it as is asked for again and again. */
+export type Layout = {
+  /** Bytes before its content, which begins behind the version. */
+  readonly head: number;
+  /** Lengths of its metadata, and of the create_time in there. */
+  readonly metadata: number;
+  readonly time: number;
+};
+
 /** Numbers of one row: a line of the processor's cache. */
 const rowShift = 4;
 
@@ -45,6 +54,9 @@ const FLAGS = 9;
 const RAW1 = 10;
 const RAW2 = 11;
 const RAW3 = 12;
+const HEAD = 13;
+const METADATA = 14;
+const TIME = 15;
 
 const listedFlag = 1;
 const pendingFlag = 2;
@@ -69,7 +81,7 @@ export class ResourcePool {
   }
 
   /** A new row for what was encoded at `chunk[start, end)` and has this content. */
-  add(chunk: Chunk, start: number, end: number, content: Hash): number {
+  add(chunk: Chunk, start: number, end: number, content: Hash, layout: Layout): number {
     const row = this.#free.pop() ?? this.#newRow();
     this.#chunks[row] = chunk;
     const words = this.#words;
@@ -81,6 +93,7 @@ export class ResourcePool {
     words[first + END] = end;
     words[first + SEEN] = words[first + RANK] = words[first + FLAGS] = words[first + RAW1] = 0;
     words[first + AT] = words[first + SLOT] = noRow;
+    this.setLayout(row, layout);
     return row;
   }
 
@@ -139,6 +152,26 @@ export class ResourcePool {
     this.#chunks[row] = chunk;
     this.#words[(row << rowShift) + START] = start;
     this.#words[(row << rowShift) + END] = end;
+  }
+
+  /** Where its content begins in its chunk: behind the version. */
+  contentStart(row: number): number {
+    const first = row << rowShift;
+    return (this.#words[first + START] as number) + (this.#words[first + HEAD] as number);
+  }
+
+  hasLayout(row: number, { head, metadata, time }: Layout): boolean {
+    const words = this.#words;
+    const first = row << rowShift;
+    return words[first + HEAD] === head && words[first + METADATA] === metadata && words[first + TIME] === time;
+  }
+
+  setLayout(row: number, { head, metadata, time }: Layout): void {
+    const words = this.#words;
+    const first = row << rowShift;
+    words[first + HEAD] = head;
+    words[first + METADATA] = metadata;
+    words[first + TIME] = time;
   }
 
   /** The version as three signed numbers. */

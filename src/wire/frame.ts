@@ -1,7 +1,7 @@
-import type { Chunk, ResourcePool } from '../model/resource.ts';
+import type { ResourcePool } from '../model/resource.ts';
 import { copyBytes, type Viewed, viewed } from './bytes.ts';
 import { cursor, readLength, varintSize, writeVarint } from './scan.ts';
-import { contentStart, versionLength } from './resource-frame.ts';
+import { versionLength } from './resource-frame.ts';
 
 /**
  * A message as pieces that are copied straight into the transport's frame. grpc-js 1.14 uses only
@@ -104,7 +104,7 @@ export function spliceResources(pool: ResourcePool, rows: Int32Array): Rope {
  * resource that carries a version (memory/store.go), 1.9 and 1.10 ignore it.
  */
 export function spliceUnversioned(pool: ResourcePool, rows: Int32Array): Rope {
-  const pieces = Array.from(rows, (row) => withoutVersion(pool.chunk(row), pool.start(row), pool.end(row)));
+  const pieces = Array.from(rows, (row) => withoutVersion(pool, row));
   return Rope.of(Buffer.concat(pieces));
 }
 
@@ -112,8 +112,11 @@ export function spliceUnversioned(pool: ResourcePool, rows: Int32Array): Rope {
 const versionFieldBytes = 2 + versionLength;
 
 /** Rewrites the four lengths around the version field. The layout is that of encodeResource. */
-function withoutVersion(chunk: Chunk, start: number, end: number): Buffer {
-  const content = contentStart(chunk, start, end);
+function withoutVersion(pool: ResourcePool, row: number): Buffer {
+  const chunk = pool.chunk(row);
+  const start = pool.start(row);
+  const end = pool.end(row);
+  const content = pool.contentStart(row);
   const anyLength = readLength(chunk, start + 1, end);
   const typeTag = cursor;
   const typeEnd = typeTag + 2 + (chunk[typeTag + 1] as number) + 1;

@@ -46,7 +46,7 @@ export function encodeResource(
   const { chunk, offset } = arena;
   writeResource(bytes, parts, name, bodyType, lengths, chunk, offset);
   arena.commit(size);
-  return pool.add(chunk, offset, offset + size, hashed);
+  return pool.add(chunk, offset, offset + size, hashed, lengths);
 }
 
 /**
@@ -70,15 +70,18 @@ export function overwriteResource(
   if (fieldSize(lengths.any) !== end - start) return false;
   before(row);
   const chunk = pool.chunk(row);
-  if (!overwriteParts(bytes, parts, bodyType, lengths, chunk, start, end)) {
+  if (pool.hasLayout(row, lengths)) {
+    overwriteParts(bytes, parts, bodyType, lengths, chunk, pool.contentStart(row));
+  } else {
     writeResource(bytes, parts, name, bodyType, lengths, chunk, start);
+    pool.setLayout(row, lengths);
   }
   pool.setContent(row, hashed);
   return true;
 }
 
 /** Lengths of the messages that a resource is made of; one object serves for all. */
-const lengths = { name: 0, time: 0, value: 0, maps: 0, metadata: 0, body: 0, resource: 0, any: 0 };
+const lengths = { name: 0, time: 0, value: 0, maps: 0, metadata: 0, body: 0, resource: 0, any: 0, head: 0 };
 
 function lengthsOf(parts: ResourceParts, name: Viewed | undefined, bodyType: Viewed): typeof lengths {
   lengths.name = name === undefined ? parts.nameEnd - parts.nameStart : name.length;
@@ -89,6 +92,15 @@ function lengthsOf(parts: ResourceParts, name: Viewed | undefined, bodyType: Vie
   lengths.body = fieldSize(bodyType.length) + (lengths.value === 0 ? 0 : fieldSize(lengths.value));
   lengths.resource = fieldSize(lengths.metadata) + fieldSize(lengths.body);
   lengths.any = anyHeader.length + varintSize(lengths.resource) + lengths.resource;
+  lengths.head =
+    1 +
+    varintSize(lengths.any) +
+    anyHeader.length +
+    varintSize(lengths.resource) +
+    1 +
+    varintSize(lengths.metadata) +
+    fieldSize(lengths.time) +
+    fieldSize(versionLength);
   return lengths;
 }
 
@@ -136,33 +148,25 @@ function writeResource(
   }
 }
 
-/**
- * Writes what may be another one where all lengths are as they were: create_time, version, maps and body. Returns false
- * where one is not.
- */
+/** Writes what may be another one where name and layout are as they were: create_time, version, maps and body. */
 function overwriteParts(
   bytes: Viewed,
   parts: ResourceParts,
   bodyType: Viewed,
   length: typeof lengths,
   chunk: Chunk,
-  start: number,
-  end: number,
-): boolean {
-  readVarint(chunk, start + 1, end);
-  if (readVarint(chunk, cursor + anyHeader.length, end) !== length.resource) return false;
-  if (readVarint(chunk, cursor + 1, end) !== length.metadata) return false;
-  if (readVarint(chunk, cursor + 1, end) !== length.time) return false;
-  let at = cursor;
-  if (parts.createStart < 0) copyBytes(defaultCreateTime, 0, length.time, chunk, at);
-  else copyBytes(bytes, parts.createStart, parts.createEnd, chunk, at);
-  at = writeVersion(chunk, at + length.time + 2, hashed.h1, hashed.h2, hashed.h3) + fieldSize(length.name);
+  content: number,
+): void {
+  const version = content - versionLength;
+  const time = version - 2 - length.time;
+  if (parts.createStart < 0) copyBytes(defaultCreateTime, 0, length.time, chunk, time);
+  else copyBytes(bytes, parts.createStart, parts.createEnd, chunk, time);
+  let at = writeVersion(chunk, version, hashed.h1, hashed.h2, hashed.h3) + fieldSize(length.name);
   if (length.maps > 0) at = writeMaps(chunk, at, bytes, parts);
   at += 1 + varintSize(length.body) + fieldSize(bodyType.length);
   if (length.value > 0) {
     copyBytes(bytes, parts.valueStart, parts.valueEnd, chunk, at + 1 + varintSize(length.value));
   }
-  return true;
 }
 
 function writeMaps(chunk: Viewed, to: number, bytes: Viewed, { gathered, labels, annotations }: ResourceParts): number {
@@ -173,18 +177,6 @@ function writeMaps(chunk: Viewed, to: number, bytes: Viewed, { gathered, labels,
   return at;
 }
 
-/**
- * Where the content of an encoded resource begins, which is name, labels, annotations and body: behind the version,
- * for which create_time is the only thing before it that has no fixed length.
- */
-export function contentStart(chunk: Chunk, start: number, end: number): number {
-  readVarint(chunk, start + 1, end);
-  readVarint(chunk, cursor + anyHeader.length, end);
-  readVarint(chunk, cursor + 1, end);
-  const timeLength = readVarint(chunk, cursor + 1, end);
-  return cursor + timeLength + 2 + versionLength;
-}
-
 /** Where the name of a row stands in its chunk. */
 export function nameRange(pool: ResourcePool, row: number): [start: number, end: number] {
   const length = nameLength(pool, row);
@@ -193,9 +185,7 @@ export function nameRange(pool: ResourcePool, row: number): [start: number, end:
 
 /** Length of the name of a row; moves {@link cursor} to its first byte. */
 function nameLength(pool: ResourcePool, row: number): number {
-  const chunk = pool.chunk(row);
-  const end = pool.end(row);
-  return readVarint(chunk, contentStart(chunk, pool.start(row), end) + 1, end);
+  return readVarint(pool.chunk(row), pool.contentStart(row) + 1, pool.end(row));
 }
 
 /** True where `bytes[start, end)` are the key of a row. */
@@ -218,11 +208,9 @@ export function keyOf(pool: ResourcePool, row: number): string {
 /** A row as an object, for whoever looks at a few of them. */
 export function readRow(pool: ResourcePool, row: number): Resource {
   const chunk = pool.chunk(row);
-  const start = pool.start(row);
-  const end = pool.end(row);
-  const content = contentStart(chunk, start, end);
+  const content = pool.contentStart(row);
   const version = chunk.toString('latin1', content - versionLength, content);
-  return { key: keyOf(pool, row), version, chunk, start, end };
+  return { key: keyOf(pool, row), version, chunk, start: pool.start(row), end: pool.end(row) };
 }
 
 /** All of them, each read when it is its turn. */

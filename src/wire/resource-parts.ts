@@ -81,14 +81,21 @@ function scanMetadata(bytes: Uint8Array, start: number, end: number, parts: Reso
   let at = start;
   while (at < end) {
     const fieldStart = at;
-    const tag = readVarint(bytes, at, end);
-    if (tag !== 0x0a && tag !== 0x12 && tag !== 0x22 && tag !== 0x2a) {
-      at = skip(bytes, tag & 7, cursor, end);
-      continue;
+    let tag = bytes[at] as number;
+    let length = at + 1 < end ? (bytes[at + 1] as number) : 0x80;
+    let valueStart = at + 2;
+    // A tag and a length of one byte each, as nearly all are, need no call.
+    if (tag >= 0x80 || length >= 0x80 || (tag & 7) !== 2 || length > end - valueStart) {
+      tag = readVarint(bytes, at, end);
+      if ((tag & 7) !== 2) {
+        at = skip(bytes, tag & 7, cursor, end);
+        continue;
+      }
+      length = readLength(bytes, cursor, end);
+      valueStart = cursor;
     }
-    const length = readLength(bytes, cursor, end);
-    const valueStart = cursor;
     at = valueStart + length;
+    if (tag !== 0x0a && tag !== 0x12 && tag !== 0x22 && tag !== 0x2a) continue;
     if (tag === 0x0a) {
       parts.nameStart = valueStart;
       parts.nameEnd = at;
@@ -107,14 +114,20 @@ function scanMetadata(bytes: Uint8Array, start: number, end: number, parts: Reso
 function scanAny(bytes: Uint8Array, start: number, end: number, parts: ResourceParts): void {
   let at = start;
   while (at < end) {
-    const tag = readVarint(bytes, at, end);
-    if (tag !== 0x0a && tag !== 0x12) {
-      at = skip(bytes, tag & 7, cursor, end);
-      continue;
+    let tag = bytes[at] as number;
+    let length = at + 1 < end ? (bytes[at + 1] as number) : 0x80;
+    let valueStart = at + 2;
+    if (tag >= 0x80 || length >= 0x80 || (tag & 7) !== 2 || length > end - valueStart) {
+      tag = readVarint(bytes, at, end);
+      if ((tag & 7) !== 2) {
+        at = skip(bytes, tag & 7, cursor, end);
+        continue;
+      }
+      length = readLength(bytes, cursor, end);
+      valueStart = cursor;
     }
-    const length = readLength(bytes, cursor, end);
-    const valueStart = cursor;
     at = valueStart + length;
+    if (tag !== 0x0a && tag !== 0x12) continue;
     if (tag === 0x0a) {
       parts.typeStart = valueStart;
       parts.typeEnd = at;
@@ -134,6 +147,18 @@ export function dropInvalidTime(bytes: Uint8Array, parts: ResourceParts): boolea
 
 /** True for a Timestamp that Go accepts: well formed, within years 1 to 9999, nanos within a second. */
 export function validTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
+  // Whole seconds before the year 3058, as nearly all are, need no call.
+  if (end - start === 6 && bytes[start] === 0x08 && (bytes[end - 1] as number) < 0x80) {
+    if (
+      ((bytes[start + 1] as number) &
+        (bytes[start + 2] as number) &
+        (bytes[start + 3] as number) &
+        (bytes[start + 4] as number) &
+        0x80) !==
+      0
+    )
+      return true;
+  }
   let seconds = 0;
   let nanos = 0;
   try {

@@ -5,7 +5,8 @@ import { viewed } from '../../../src/wire/bytes.ts';
 
 const chunk: Chunk = Object.assign(viewed(Buffer.alloc(8)), { liveBytes: 8 });
 const content = (n: number) => ({ h1: n, h2: -n, h3: n * 7 });
-const add = (pool: ResourcePool, n = 0) => pool.add(chunk, n, 2 * n, content(n));
+const layout = (n: number) => ({ head: n, metadata: 2 * n, time: 3 * n });
+const add = (pool: ResourcePool, n = 0) => pool.add(chunk, n, 2 * n, content(n), layout(n));
 
 describe('a new row', () => {
   test('has what it was added with, and nothing of who had its number before', () => {
@@ -24,6 +25,11 @@ describe('a new row', () => {
     expect([pool.hasContent(row, content(3)), pool.hasContent(row, content(1))]).toEqual([true, false]);
     expect(pool.hasRaw(row, content(5))).toBe(false);
     expect(pool.isListed(row)).toBe(false);
+    expect([pool.contentStart(row), pool.hasLayout(row, layout(3)), pool.hasLayout(row, layout(1))]).toEqual([
+      6,
+      true,
+      false,
+    ]);
   });
 
   test('changes no other row, however many there are', () => {

@@ -2,7 +2,7 @@ import { type Resource, ResourcePool } from '../../../src/model/resource.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { viewed } from '../../../src/wire/bytes.ts';
 import { type Rope, spliceResources, spliceUnversioned } from '../../../src/wire/frame.ts';
-import { contentStart, encodeResource, readRow } from '../../../src/wire/resource-frame.ts';
+import { encodeResource, readRow } from '../../../src/wire/resource-frame.ts';
 import {
   dropInvalidTime,
   hashResource,
@@ -44,9 +44,8 @@ export function bytesOf(resource: Resource): Buffer {
 }
 
 /** True where both have the same version, and the same name, labels, annotations and body, byte for byte. */
-export function sameContent(a: Resource, b: Resource): boolean {
-  const contentOf = (resource: Resource) =>
-    resource.chunk.subarray(contentStart(resource.chunk, resource.start, resource.end), resource.end);
+export function sameContent(a: Encoded, b: Encoded): boolean {
+  const contentOf = ({ chunk, row, end }: Encoded) => chunk.subarray(pool.contentStart(row), end);
   const sameBytes = contentOf(a).equals(contentOf(b));
   if (sameBytes !== (a.version === b.version)) throw new Error(`${a.key}: version and bytes do not agree`);
   return sameBytes;
