@@ -199,7 +199,7 @@ export class Intake {
     reading.name = this.#parts.gathered = undefined;
 
     return {
-      ...upserts.all,
+      ...(await upserts.all()),
       overwritten,
       missing: message.full
         ? this.#unseen(held, known, seen)

@@ -1,5 +1,7 @@
+import type { Change } from '../model/change.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
 import { keyOf } from '../wire/resource-frame.ts';
+import { sortInTurns } from './sort.ts';
 
 /** The new and changed resources of one message: a list, of which a resource that is named again can be taken back. */
 export class Upserts {
@@ -46,12 +48,22 @@ export class Upserts {
     return new Map(this.#rows.flatMap((row, place) => (row === noRow ? [] : [[keyOf(this.#pool, row), place]])));
   }
 
-  /** All that are left, and what each replaces. */
-  get all(): { upserts: number[]; replaced: number[] } {
-    const upserts = this.#rows;
-    const replaced = this.#replaced;
-    if (this.#dropped === 0) return { upserts, replaced };
-    const isLeft = (_: unknown, place: number) => upserts[place] !== noRow;
-    return { upserts: upserts.filter(isLeft), replaced: replaced.filter(isLeft) };
+  /** All that are left, and what each replaces: those that replace nothing last, sorted by key. */
+  async all(): Promise<Pick<Change, 'upserts' | 'replaced' | 'fresh'>> {
+    const fresh = await sortInTurns([...this.#fresh.keys()]);
+    if (fresh.length === 0 && this.#dropped === 0) return { upserts: this.#rows, replaced: this.#replaced, fresh };
+    const upserts: number[] = [];
+    const replaced: number[] = [];
+    for (let place = 0; place < this.#rows.length; place++) {
+      const old = this.#replaced[place] as number;
+      if (old === noRow || this.#rows[place] === noRow) continue;
+      upserts.push(this.#rows[place] as number);
+      replaced.push(old);
+    }
+    for (const key of fresh) {
+      upserts.push(this.#rows[this.#fresh.get(key) as number] as number);
+      replaced.push(noRow);
+    }
+    return { upserts, replaced, fresh };
   }
 }

@@ -37,6 +37,8 @@ export type Change = {
   readonly upserts: readonly number[];
   /** What is held of the key of each upsert, in the same order; noRow = nothing. Only a hint; may be empty. */
   readonly replaced: readonly number[];
+  /** Keys of the last of the upserts, sorted: those of which nothing is held. Only a hint; may be empty. */
+  readonly fresh: readonly string[];
   /** Resources that changed and have taken the place of what was held already. */
   readonly overwritten: number;
   /**

@@ -23,6 +23,9 @@ export type QuarantineEntry = Quarantined & {
 /** Garbage that is not worth a look. */
 const smallGarbageBytes = 4 << 20;
 
+/** Resources that are moved without a pause: about 5 ms. */
+const sliceSize = 5000;
+
 /** Resources that may lie out of order in memory before they are laid out anew. */
 const maxScattered = 1000;
 
@@ -117,36 +120,42 @@ export class Holding {
     pool.retire(row);
   }
 
-  /** Gives memory back once more than half of it is garbage. Returns true where it did. */
-  compact(): boolean {
-    if (this.arena.heldBytes <= 2 * this.#liveBytes + smallGarbageBytes) return false;
-    this.#layOut();
-    return true;
+  /** True where more than half of the memory is garbage: then it should be laid out anew. */
+  get isWasteful(): boolean {
+    return this.arena.heldBytes > 2 * this.#liveBytes + smallGarbageBytes;
   }
 
   /**
-   * Puts what is scattered in memory into the order of the merged list, so that a response is a few large pieces.
-   * Returns true where it did.
+   * True where it should be laid out anew so that a response is a few large pieces.
    *
-   * @param changed resources that are new in that list. While most of what is scattered is, the next change may be as
-   * large, and the work for nothing.
+   * @param changed resources that are new in the merged list. While most of what is scattered is, the next change may be
+   * as large, and the work for nothing.
    */
-  settle(changed: number): boolean {
-    if (this.#scattered <= Math.max(maxScattered, 2 * changed)) return false;
-    this.#layOut();
-    return true;
+  isScattered(changed: number): boolean {
+    return this.#scattered > Math.max(maxScattered, 2 * changed);
   }
 
-  /** Moves everything to a new arena. Frames that were made before keep the old bytes alive until dropped. */
-  #layOut(): void {
+  /**
+   * Moves everything to a new arena, in the order of the merged list. Frames that were made before keep the old bytes
+   * alive until dropped. Yields when something else should get its turn: what moved so far lies somewhere else then.
+   *
+   * @param listed the merged list.
+   */
+  *layOut(listed: Int32Array): Generator<void> {
     const { pool } = this.resources;
     this.arena = new Arena();
-    relocate(
-      pool,
-      [...this.resources.values()].sort((a, b) => pool.at(a) - pool.at(b)),
-      this.arena,
-    );
     this.#scattered = 0;
+    const unlisted = [...this.resources.values()].filter((row) => !pool.isListed(row));
+    const rows = [...listed, ...unlisted];
+    for (let i = 0; i < rows.length; i += sliceSize) {
+      if (i > 0) yield;
+      // What is not held any more, or not here, is somebody else's; what has come meanwhile is there already.
+      relocate(
+        pool,
+        rows.slice(i, i + sliceSize).filter((row) => this.resources.holds(row) && !this.arena.has(pool.chunk(row))),
+        this.arena,
+      );
+    }
   }
 
   /** Every key that an incremental message says something about. */

@@ -11,8 +11,10 @@ import { VersionSum } from './version-sum.ts';
 export class Merged {
   /** The resources of all origins. */
   readonly pool = new ResourcePool();
-  /** Everything that is not in {@link replaced}, noRow = gone; of a key that is in both, this counts. */
-  readonly changed = new Map<string, number>();
+  /** Everything else, noRow = gone; of a key that is in both, this counts. */
+  readonly #changed = new Map<string, number>();
+  /** What came first of all, sorted by key, while nothing else has come. */
+  #first: { readonly keys: readonly string[]; readonly rows: readonly number[] } | undefined;
   /** Other forms of what the list has, each where its `at` says. The last one of a key counts. */
   readonly #replaced: number[] = [];
   /** True from the first moment on at which every origin that may hold the kind was known. */
@@ -43,13 +45,33 @@ export class Merged {
 
   /** Takes note of another form of what stands in the list where its `at` says. */
   replace(row: number): void {
+    this.#spreadFirst();
     this.pool.setPending(row, true);
     this.#replaced.push(row);
   }
 
+  /** Takes note of what became of a key: another row, or {@link noRow} where it is gone. */
+  set(key: string, row: number): void {
+    this.#spreadFirst();
+    this.#changed.set(key, row);
+  }
+
+  /** Takes note of rows with new keys, sorted by them. */
+  add(keys: readonly string[], rows: readonly number[]): void {
+    if (this.pending + this.#snapshot.rows.length === 0) this.#first = { keys, rows };
+    else for (let i = 0; i < keys.length; i++) this.set(keys[i] as string, rows[i] as number);
+  }
+
+  #spreadFirst(): void {
+    if (this.#first === undefined) return;
+    const { keys, rows } = this.#first;
+    this.#first = undefined;
+    for (let i = 0; i < keys.length; i++) this.#changed.set(keys[i] as string, rows[i] as number);
+  }
+
   /** Changes that wait to be folded in, but for what was overwritten. */
   get pending(): number {
-    return this.changed.size + this.#replaced.length;
+    return this.#changed.size + this.#replaced.length + (this.#first?.rows.length ?? 0);
   }
 
   get snapshot(): Snapshot {
@@ -64,8 +86,30 @@ export class Merged {
    * Folds the pending changes into the list; returns how many there were, but for what was overwritten.
    */
   fold(): number {
-    const { pool, changed, pending } = this;
+    const { pool, pending } = this;
     if (pending === 0) return 0;
+    const rows = this.#first === undefined ? this.#update() : this.#begin(this.#first.rows);
+    pool.sweep();
+    // Even with an equal version the rows are others: the old ones may hold memory that was given back.
+    this.#renew(rows);
+    return pending;
+  }
+
+  /** The list that was empty. */
+  #begin(sorted: readonly number[]): Int32Array {
+    this.#first = undefined;
+    const rows = Int32Array.from(sorted);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number;
+      this.pool.setAt(row, i);
+      this.#comes(row);
+    }
+    return rows;
+  }
+
+  #update(): Int32Array {
+    const { pool } = this;
+    const changed = this.#changed;
     const list = this.#snapshot.rows.slice();
     const misplaced = new Map<string, number>();
     for (const row of this.#replaced) {
@@ -85,10 +129,7 @@ export class Merged {
     for (const row of changed.values()) if (row !== noRow) this.#comes(row);
     this.#replaced.length = 0;
     changed.clear();
-    pool.sweep();
-    // Even with an equal version the rows are others: the old ones may hold memory that was given back.
-    this.#renew(rows);
-    return pending;
+    return rows;
   }
 
   /** True where listeners have to hear of it: there is something else than what they, or somebody, was given. */

@@ -26,6 +26,7 @@ export class Store {
   readonly #merged = new Map<string, Merged>();
   readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   readonly #debouncer: Debouncer;
+  readonly #layingOut = new Set<Holding>();
 
   constructor(options: StoreOptions) {
     this.#options = options;
@@ -66,18 +67,23 @@ export class Store {
     const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
     this.#report(origin, kindId, change, upserts.length + change.overwritten, removals.length, withheld);
     const merged = this.#mergedOf(kindId);
-    const { pool, changed } = merged;
+    const { pool } = merged;
+    const { fresh } = change;
     const isOnly = this.#isOnly(kindId);
-    for (const row of upserts) {
+    const known = upserts.length - fresh.length;
+    for (let i = 0; i < known; i++) {
+      const row = upserts[i] as number;
       if (isOnly && pool.at(row) >= 0) {
         merged.replace(row);
         continue;
       }
       const key = keyOf(pool, row);
-      changed.set(key, isOnly ? row : this.#winner(kindId, key));
+      merged.set(key, isOnly ? row : this.#winner(kindId, key));
     }
-    for (const key of removals) changed.set(key, isOnly ? noRow : this.#winner(kindId, key));
-    if (holding.compact()) merged.moved();
+    if (isOnly) merged.add(fresh, upserts.slice(known));
+    else for (const key of fresh) merged.set(key, this.#winner(kindId, key));
+    for (const key of removals) merged.set(key, isOnly ? noRow : this.#winner(kindId, key));
+    if (holding.isWasteful) this.#layOut(merged, holding);
     const isOther = merged.pending + change.overwritten > 0;
     if (isOther || !wasComplete) this.#debouncer.call();
   }
@@ -151,12 +157,27 @@ export class Store {
       if (!this.complete(kindId)) continue;
       const changes = merged.fold();
       for (const holdings of this.#origins.values()) {
-        if (holdings.get(kindId)?.settle(changes) === true) merged.moved();
+        const holding = holdings.get(kindId);
+        if (holding?.isScattered(changes) === true) this.#layOut(merged, holding);
       }
       if (merged.tell()) news.add(kindId);
     }
     if (news.size === 0) return;
     for (const listener of this.#listeners) listener(news);
+  }
+
+  /** Orders the memory of a holding. A large one takes several turns; what is read meanwhile is as good as ever. */
+  #layOut(merged: Merged, holding: Holding): void {
+    if (this.#layingOut.has(holding)) return;
+    this.#layingOut.add(holding);
+    const work = holding.layOut(merged.snapshot.rows);
+    const step = () => {
+      const isDone = work.next().done === true;
+      merged.moved();
+      if (isDone) this.#layingOut.delete(holding);
+      else setImmediate(step);
+    };
+    step();
   }
 
   #report(origin: string, kindId: string, change: Change, upserts: number, removals: number, withheld: number): void {

@@ -15,6 +15,11 @@ export class Arena {
   readonly #chunks = new Set<Chunk>();
   #heldBytes = 0;
 
+  /** True for a chunk of this arena that is in use. */
+  has(chunk: Chunk): boolean {
+    return this.#chunks.has(chunk);
+  }
+
   /** Makes room for `size` bytes; write them to {@link chunk} from {@link offset} on, then {@link commit}. */
   reserve(size: number): void {
     if (this.#chunk.length - this.#used >= size) return;

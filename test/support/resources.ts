@@ -77,6 +77,7 @@ export function newChange(parts: Partial<Change>): Change {
   return {
     upserts: [],
     replaced: [],
+    fresh: [],
     overwritten: 0,
     missing: [],
     confirmed: [],

@@ -67,7 +67,8 @@ describe('a full message', () => {
     const change = await source.take(names.map((name) => good(name)));
     over = true;
     expect(turns).toBeGreaterThanOrEqual(2);
-    expect(source.upserts(change).map(({ key }) => key)).toEqual(names);
+    expect(source.upserts(change).map(({ key }) => key)).toEqual(names.toSorted());
+    expect(change.fresh).toEqual(names.toSorted());
   });
 });
 

@@ -29,6 +29,13 @@ function expectBounded(holding: Holding, largestMessage = 0): void {
 
 const text = (bytes: number, salt: number | string) => `${salt}${'x'.repeat(bytes)}`;
 
+/** What the store does where memory is wasted, but at once. */
+function compact(holding: Holding): boolean {
+  if (!holding.isWasteful) return false;
+  for (const _ of holding.layOut(new Int32Array())) continue;
+  return true;
+}
+
 /** A source that speaks to a holding through a real intake. */
 function newSource() {
   const pool = new ResourcePool();
@@ -40,7 +47,7 @@ function newSource() {
     say: async (resources: readonly Buffer[], full = true): Promise<boolean> => {
       const change = await intake.take(messageOf(resources, { full }), holding);
       holding.apply(change, new Date(0));
-      return holding.compact();
+      return compact(holding);
     },
   };
 }
@@ -79,7 +86,7 @@ describe('compaction', () => {
     const holding = new Holding(pool);
     holding.apply(newChange({ upserts: [newRow(pool, 'a/1', 'x', holding.arena)] }), new Date(0));
     const { arena } = holding;
-    expect(holding.compact()).toBe(false);
+    expect(compact(holding)).toBe(false);
     expect(holding.arena).toBe(arena);
   });
 

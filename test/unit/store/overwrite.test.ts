@@ -6,6 +6,7 @@ import { viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
 import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';
 import { StoreLab } from '../../support/store-lab.ts';
+import { until } from '../../support/until.ts';
 
 /** One origin only: there, another form of the same length takes the place of the old one in memory. */
 async function labWith(contents: Readonly<Record<string, string>>): Promise<StoreLab> {
@@ -167,4 +168,33 @@ test('the bytes of an earlier message are no proof that nothing changed since', 
     lab.flush();
     expect(lab.published(serviceEntry)).toEqual(contents);
   }
+});
+
+test('what changes while a large state is laid out anew is as good as ever, and so is what does not', async () => {
+  const names = Array.from({ length: 17_000 }, (_, i) => `a/${String((i * 7919) % 17_000).padStart(5, '0')}`);
+  const lab = new StoreLab();
+  lab.addOrigin('only', serviceEntry);
+  const contents = new Map(names.map((name) => [name, 'x']));
+  const tell = () => lab.say('only', serviceEntry, Object.fromEntries(contents));
+  await tell();
+  lab.flush();
+  const frame = () => frameOf(lab.store.snapshot(serviceEntry.id) as Snapshot, { versioned: true });
+  const scattered = frame().pieces;
+  expect(scattered, 'more than one slice to move').toBeGreaterThan(10_000);
+  // Any publication begins the work; the rest of it takes turns.
+  contents.set('a/00001', 'other');
+  await tell();
+  lab.flush();
+  for (const [i, change] of ['y', 'much longer', undefined, 'z', 'back'].entries()) {
+    for (const name of [`a/0000${i}`, 'a/16999', 'a/08500']) {
+      if (change === undefined) contents.delete(name);
+      else contents.set(name, change);
+    }
+    await tell();
+    lab.flush();
+    expect(lab.published(serviceEntry)).toEqual(Object.fromEntries(contents));
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+  await until('the rest was moved', () => frame().pieces < scattered / 100);
+  expect(lab.published(serviceEntry)).toEqual(Object.fromEntries(contents));
 });
