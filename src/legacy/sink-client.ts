@@ -77,7 +77,7 @@ type Session = {
   readonly timers: Timer[];
   /** Messages of collections that were asked for. */
   messages: number;
-  /** Set where the end is our own doing. */
+  /** Why it is over, or is to be. */
   end: End | 'ask again' | undefined;
 };
 
@@ -170,7 +170,8 @@ export class SinkClient {
       for (const timer of session.timers) timer.cancel();
       client.close();
       if (session.messages > 0 && clock.now() - session.started >= healthyMs) this.#backoff.reset();
-      this.#ended(session.end ?? status);
+      session.end ??= status;
+      this.#ended(session.end);
     });
 
     for (const request of exchange.initialRequests()) stream.write(encodeRequestResources(request));
@@ -214,7 +215,10 @@ export class SinkClient {
       reporter.sourceNacked(name, 'other', received.code);
       log.warn({ source: name, collection: collection.slice(0, 200) }, 'the source sent a collection nobody asked for');
     }
-    if (!this.#isLive(session)) return;
+    if (!this.#isLive(session)) {
+      if (typeof session.end === 'object' && !this.#stopped) reporter.sourceSendFailed(name, session.end.code);
+      return;
+    }
     stream.write(encodeRequestResources(reply));
     if (!received.accepted) return;
     session.messages++;

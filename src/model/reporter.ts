@@ -8,6 +8,7 @@ export type Reporter = {
   /** A stream to a legacy source was opened, the first one included. */
   sourceStreamOpened(origin: string): void;
   sourceStreamEnded(origin: string, code: number): void;
+  /** An answer that could not be sent any more, and the gRPC code with which its stream had ended. */
   sourceSendFailed(origin: string, code: number): void;
   resourcesReceived(origin: string, collection: string, bytes: number): void;
   /** An answer to a source: an ACK, or a NACK with its gRPC code. */

@@ -4,9 +4,13 @@ import type { AddressInfo, Socket } from 'node:net';
 import { codec } from '../peers/support/contract.ts';
 import { eventually } from './eventually.ts';
 import { framed, FrameReader } from './grpc-frames.ts';
+import { field } from './wire-bytes.ts';
 
 const requestCodec = codec('istio.mcp.v1alpha1.RequestResources');
 const messageCodec = codec('istio.mcp.v1alpha1.Resources');
+
+/** What most resources of a test have. */
+const created = { createTime: { seconds: 1 } };
 
 /** What a sink sent; every field is set. */
 type Request = {
@@ -33,11 +37,15 @@ export function encodeMessage(message: Message): Buffer {
   return messageCodec.encode(message);
 }
 
-/** A resource whose ServiceEntry body has this host; as test/support/resources.ts tells contents apart. */
-export function entry(name: string, host = 'a', metadata: object = { createTime: { seconds: 1 } }): object {
-  const body = Buffer.concat([Buffer.from([0x0a, Buffer.byteLength(host)]), Buffer.from(host)]);
-  const typeUrl = 'type.googleapis.com/istio.networking.v1alpha3.ServiceEntry';
+/** A resource with a body of this kind (`istio.networking.v1alpha3`, unless it says which). */
+export function resource(name: string, kind: string, body: Uint8Array, metadata: object = created): object {
+  const typeUrl = `type.googleapis.com/${kind.includes('.') ? kind : `istio.networking.v1alpha3.${kind}`}`;
   return { metadata: { name, ...metadata }, body: { typeUrl, type_url: typeUrl, value: body } };
+}
+
+/** A resource whose body has this host where a ServiceEntry has it; test/support/resources.ts tells contents apart by it. */
+export function entry(name: string, host = 'a', metadata: object = created, kind = 'ServiceEntry'): object {
+  return resource(name, kind, field(1, host), metadata);
 }
 
 /** The source's end of one stream, down to the frames. */

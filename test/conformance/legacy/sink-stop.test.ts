@@ -92,4 +92,5 @@ test('a sink that is stopped while it takes a message does not answer it, and ta
   await new Promise(setImmediate);
   expect([lab.accepted.length, stream.replies, lab.held()]).toEqual([1, [], { 'x/1': 'a' }]);
   expect(lab.client.connection.state).toBe('stopped');
+  expect(lab.reported.of('sourceSendFailed')).toEqual([]);
 });
