@@ -86,6 +86,11 @@ export class SourceStream {
     return this.replies.filter(({ errorDetail }) => errorDetail === null).map(({ responseNonce }) => responseNonce);
   }
 
+  /** Messages that were sent under nonces of this stream's own. */
+  get sentMessages(): number {
+    return this.#nonce;
+  }
+
   /** Sends the headers of the answer. */
   open(): void {
     if (this.#stream.headersSent) return;
