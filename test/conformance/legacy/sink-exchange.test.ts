@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { gate } from '../../support/gate.ts';
 import { encodeMessage, entry, LegacySource, type SourceStream } from '../../support/legacy-source.ts';
-import { gw, se, SinkLab, we } from '../../support/sink-lab.ts';
+import { se, SinkLab, we } from '../../support/sink-lab.ts';
 
 let source: LegacySource;
 let lab: SinkLab;
@@ -26,19 +26,6 @@ async function connect(): Promise<SourceStream> {
 }
 
 describe('subscribing', () => {
-  test('asks for every collection, serviceentries last, as an unnamed sink that wants whole states', async () => {
-    const stream = await connect();
-    expect(stream.asked).toEqual([we, gw, se]);
-    const request = {
-      sinkNode: { id: '', annotations: {} },
-      initialResourceVersions: {},
-      responseNonce: '',
-      errorDetail: null,
-      incremental: false,
-    };
-    expect(stream.requests).toEqual([we, gw, se].map((collection) => ({ ...request, collection })));
-  });
-
   test('all initial requests go out before the first message is read', async () => {
     source.onStream = (stream) => {
       stream.send({ collection: we });
@@ -56,21 +43,6 @@ describe('subscribing', () => {
     await stream.deliver({ collection: se, resources: [entry('x/1')] });
     expect(lab.held()).toEqual({ 'x/1': 'a' });
     expect(lab.client.connection).toMatchObject({ state: 'connected', streams: 1 });
-  });
-
-  test('happens under the name and the flag of the profile, without versions', async () => {
-    const own = new SinkLab(source.port, { profile: { sinkNodeId: 'pilot', incremental: true } });
-    own.client.start();
-    const stream = await source.stream(1);
-    await eventually(() => stream.asked.length === 3);
-    expect(stream.requests[0]).toMatchObject({
-      sinkNode: { id: 'pilot' },
-      incremental: true,
-      initialResourceVersions: {},
-    });
-    await stream.deliver({ collection: se, incremental: true });
-    expect(stream.replies).toMatchObject([{ sinkNode: { id: 'pilot' }, incremental: true }]);
-    await own.stop();
   });
 });
 
@@ -94,37 +66,11 @@ describe('answering', () => {
     expect(lab.held()).toEqual({ 'x/1': 'a' });
   });
 
-  test('acknowledges what is quarantined too', async () => {
-    const stream = await connect();
-    await stream.deliver({ collection: se, resources: [entry('x/1'), entry(''), { metadata: { name: 'x/2' } }] });
-    expect(lab.held()).toEqual({ 'x/1': 'a' });
-    expect(lab.quarantined()).toEqual({ '#1': 'bad_name', 'x/2': 'no_body' });
-  });
-
   test('echoes any nonce, none too', async () => {
     const stream = await connect();
     for (const nonce of ['17_9', 'π/"', '']) stream.sendBytes(encodeMessage({ collection: se, nonce }));
     await eventually(() => stream.requests.length === 6);
     expect(stream.requests.slice(3).map(({ responseNonce }) => responseNonce)).toEqual(['17_9', 'π/"', '']);
-  });
-
-  test('refuses a collection that nobody asked for with code 12, and goes on', async () => {
-    const stream = await connect();
-    const nonce = stream.send({ collection: 'k8s/core/v1/pods', resources: [entry('x/1')] });
-    await eventually(() => stream.replies.length === 1);
-    expect(stream.replies).toEqual([
-      {
-        sinkNode: { id: '', annotations: {} },
-        collection: 'k8s/core/v1/pods',
-        initialResourceVersions: {},
-        responseNonce: nonce,
-        errorDetail: { code: 12, message: 'unsupported collection "k8s/core/v1/pods"', details: [] },
-        incremental: false,
-      },
-    ]);
-    await stream.deliver({ collection: se, resources: [entry('x/1')] });
-    expect(lab.reported.of('sourceNacked')).toEqual([['lab', 'other', 12]]);
-    expect(lab.reported.of('sourceAcked')).toEqual([['lab', se]]);
   });
 });
 

@@ -99,6 +99,11 @@ describe('TestSinkNACK', () => {
     expect([lab.held(), lab.accepted.length]).toEqual([{ 'x/a': 'a0' }, 1]);
     expect(await answerTo(stream, se, 'n5', [entry('x/a', 'a1')])).toEqual(request(se, 'n5'));
     expect(lab.held()).toEqual({ 'x/a': 'a1' });
+    expect(lab.reported.of('sourceNacked')).toEqual([['lab', 'other', 12]]);
+    expect(lab.reported.of('sourceAcked')).toEqual([
+      ['lab', se],
+      ['lab', se],
+    ]);
   });
 
   // Go refuses the whole message with code 2, and applies nothing of it: one bad resource keeps every good one of
@@ -220,13 +225,11 @@ test('TestSink_MetadataID: every request carries the id that is configured, and 
   await named.stop();
 });
 
-test('TestCreateInitialRequests: one for each collection, without nonce, versions or flag', async () => {
+test('TestCreateInitialRequests: one for each collection, serviceentries last, without nonce, versions or flag', async () => {
   lab.client.start();
   const stream = await source.stream(1);
   await eventually(() => stream.requests.length === 3);
-  expect(stream.requests.toSorted((a, b) => a.collection.localeCompare(b.collection))).toEqual(
-    [gw, se, we].map((collection) => request(collection, '')),
-  );
+  expect(stream.requests).toEqual([we, gw, se].map((collection) => request(collection, '')));
 });
 
 // Go's sink says which versions it has acknowledged. No source of any version reads that, and the first message of

@@ -35,16 +35,6 @@ async function reconnect(): Promise<SourceStream> {
 }
 
 describe('whole states', () => {
-  test('replace what was there, down to nothing', async () => {
-    await stream.deliver({ collection: se, resources: [entry('x/1', 'one'), entry('x/2', 'two')] });
-    await stream.deliver({ collection: se, resources: [entry('x/2', 'zwei'), entry('x/3', 'three')] });
-    expect(lab.held()).toEqual({ 'x/2': 'zwei', 'x/3': 'three' });
-    await stream.deliver({ collection: se });
-    expect(lab.held()).toEqual({});
-    await stream.deliver({ collection: se, resources: [entry('x/1', 'one')] });
-    expect(lab.held()).toEqual({ 'x/1': 'one' });
-  });
-
   test('an empty first one says that there is nothing', async () => {
     expect([lab.sync(se), lab.sync(we)]).toEqual(['waiting', 'waiting']);
     await stream.deliver({ collection: se });
