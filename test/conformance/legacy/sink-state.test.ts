@@ -47,6 +47,17 @@ describe('whole states', () => {
     expect(lab.held()).toEqual({ 'x/1': 'a' });
   });
 
+  test('hold of a name that is in them twice the last form, or the last good one', async () => {
+    await stream.deliver({ collection: se, resources: [entry('x/1', 'one'), entry('x/1', 'two')] });
+    expect(lab.held()).toEqual({ 'x/1': 'two' });
+    await stream.deliver({ collection: se, resources: [entry('x/1', 'three'), { metadata: { name: 'x/1' } }] });
+    expect([lab.held(), lab.quarantined()]).toEqual([{ 'x/1': 'three' }, { 'x/1': 'no_body' }]);
+    expect(lab.reported.of('repaired')).toEqual([
+      ['lab', serviceEntry.id, 'duplicate', 1],
+      ['lab', serviceEntry.id, 'duplicate', 1],
+    ]);
+  });
+
   test('of two collections on one stream are told apart', async () => {
     const body = { typeUrl: 'type.googleapis.com/istio.networking.v1alpha3.WorkloadEntry', value: Buffer.alloc(0) };
     const workload = { metadata: { name: 'x/1' }, body: { ...body, type_url: body.typeUrl } };
