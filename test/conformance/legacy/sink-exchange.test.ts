@@ -102,4 +102,13 @@ describe('a message that cannot be decoded', () => {
     expect(lab.held()).toEqual({ 'x/1': 'a' });
     expect(lab.quarantined()).toEqual({ '#1': 'malformed' });
   });
+
+  // It ends the process of Go's sink, which asks each resource for its name.
+  test('is no resource without metadata: only that one is quarantined', async () => {
+    const stream = await connect();
+    const { body } = entry('x/2') as { body: object };
+    await stream.deliver({ collection: se, resources: [{ body }, entry('x/1'), {}] });
+    expect(lab.held()).toEqual({ 'x/1': 'a' });
+    expect(lab.quarantined()).toEqual({ '#0': 'no_metadata', '#2': 'no_metadata' });
+  });
 });
