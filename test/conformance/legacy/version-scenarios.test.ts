@@ -3,6 +3,7 @@ import { eventually } from '../../support/eventually.ts';
 import { entry, LegacySource, type SourceStream } from '../../support/legacy-source.ts';
 import { serviceEntry } from '../../support/resources.ts';
 import { se, SinkLab } from '../../support/sink-lab.ts';
+import { heldBy } from '../../support/source-view.ts';
 
 // Go's sink keeps a map of names and versions of what it has acknowledged (pkg/mcp/internal), and sends it when it asks for
 // changes. Here the resources themselves are that map: what is held must follow the same seven rules, under versions of our
@@ -42,9 +43,7 @@ const held = () => Object.fromEntries(Object.entries(lab.held()).map(([name, con
 
 /** Name → version that is ours. */
 const versions = () =>
-  new Map(
-    Array.from(lab.store.holding('lab', serviceEntry.id).resources.values(), ({ key, version }) => [key, version]),
-  );
+  new Map(heldBy(lab.store.holding('lab', serviceEntry.id).resources).map(({ key, version }) => [key, version]));
 
 const all = { r0: 'v0', r1: 'v0', r2: 'v0' };
 
