@@ -14,6 +14,8 @@ export type Snapshot = {
   readonly pool: ResourcePool;
   /** Sorted by key, each key once. Another array where any of them lies somewhere else in memory. */
   readonly rows: Int32Array;
+  /** The rows of the snapshot before, where they are as many and all that are in both lie where they lay. */
+  readonly before: Int32Array | undefined;
 };
 
 /** Counts the versions of what is in the merged list: told of a row before it is overwritten, and after. */

@@ -1,5 +1,5 @@
 import type { Snapshot } from '../model/snapshot.ts';
-import { Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
+import { respliceResources, Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
 
 /** Where rows lie. Good for as long as the list is: one that is overwritten stays where it is. */
 const ropes = new WeakMap<Int32Array, Rope>();
@@ -17,7 +17,7 @@ const manyPieces = 1000;
  * `versioned: false` is the form for istiod up to 1.11.
  */
 export function frameOf(snapshot: Snapshot, options: { readonly versioned: boolean }): Rope {
-  const { pool, rows } = snapshot;
+  const { pool, rows, before } = snapshot;
   let made = copies.get(snapshot);
   if (made === undefined) {
     made = { isAskedFor: false, joined: undefined, unversioned: undefined };
@@ -26,7 +26,8 @@ export function frameOf(snapshot: Snapshot, options: { readonly versioned: boole
   if (!options.versioned) return (made.unversioned ??= spliceUnversioned(pool, rows));
   let rope = ropes.get(rows);
   if (rope === undefined) {
-    rope = spliceResources(pool, rows);
+    const old = before && ropes.get(before);
+    rope = old ? respliceResources(pool, rows, before, old) : spliceResources(pool, rows);
     ropes.set(rows, rope);
   }
   const { isAskedFor } = made;

@@ -31,7 +31,7 @@ export class Merged {
   constructor(kind: string) {
     this.#kind = kind;
     this.#told = this.#sum.toString();
-    this.#snapshot = { kind, version: this.#told, pool: this.pool, rows: new Int32Array() };
+    this.#snapshot = { kind, version: this.#told, pool: this.pool, rows: new Int32Array(), before: undefined };
   }
 
   /** For resources that are overwritten where they are. */
@@ -144,7 +144,7 @@ export class Merged {
 
   /** Resources lie somewhere else now: what was made of the snapshot so far would keep their old memory. */
   moved(): void {
-    this.#snapshot = { ...this.snapshot, rows: this.#snapshot.rows.slice() };
+    this.#snapshot = { ...this.snapshot, rows: this.#snapshot.rows.slice(), before: undefined };
   }
 
   #comes(row: number): void {
@@ -159,7 +159,9 @@ export class Merged {
 
   #renew(rows: Int32Array): Snapshot {
     this.#isOverwritten = false;
-    this.#snapshot = { kind: this.#kind, version: this.#sum.toString(), pool: this.pool, rows };
+    const old = this.#snapshot;
+    const before = rows === old.rows ? old.before : rows.length === old.rows.length ? old.rows : undefined;
+    this.#snapshot = { kind: this.#kind, version: this.#sum.toString(), pool: this.pool, rows, before };
     return this.#snapshot;
   }
 }

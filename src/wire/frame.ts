@@ -10,50 +10,39 @@ import { versionLength } from './resource-frame.ts';
  * test/conformance has a test that fails should a grpc-js release want more.
  */
 export class Rope {
-  /** Flat lists instead of an object for each piece: there may be a hundred thousand. */
-  readonly #chunks: readonly Viewed[];
-  readonly #bounds: readonly number[];
+  readonly #blocks: readonly Block[];
   readonly #tail: Viewed | undefined;
   /** Total bytes. */
   readonly length: number;
+  /** Pieces that it consists of, but for a tail. */
+  readonly pieces: number;
 
-  /**
-   * @param bounds start and end in each chunk, in pairs.
-   * @param length of all together.
-   */
-  constructor(chunks: readonly Viewed[], bounds: readonly number[], length: number, tail?: Viewed) {
-    this.#chunks = chunks;
-    this.#bounds = bounds;
+  constructor(blocks: readonly Block[], tail?: Viewed) {
+    this.#blocks = blocks;
     this.#tail = tail;
-    this.length = length;
+    this.length = blocks.reduce((sum, block) => sum + block.length, tail?.length ?? 0);
+    this.pieces = blocks.reduce((sum, { chunks }) => sum + chunks.length, 0);
   }
 
   /** A message of whole buffers. */
   static of(...buffers: readonly Uint8Array[]): Rope {
     const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    return new Rope(
-      buffers.map((buffer) => viewed(buffer)),
-      buffers.flatMap((buffer) => [0, buffer.length]),
-      length,
-    );
+    const chunks = buffers.map((buffer) => viewed(buffer));
+    return new Rope([{ chunks, bounds: buffers.flatMap((buffer) => [0, buffer.length]), length }]);
   }
 
   get byteLength(): number {
     return this.length;
   }
 
-  /** Pieces that it consists of, but for a tail. */
-  get pieces(): number {
-    return this.#chunks.length;
-  }
-
   /** Copies everything into `target` from `at` on; returns the number of bytes, like Buffer's copy. */
   copy(target: Uint8Array, at = 0): number {
     const to = viewed(target);
-    const bounds = this.#bounds;
     let next = at;
-    for (let i = 0; i < this.#chunks.length; i++) {
-      next = copyBytes(this.#chunks[i] as Viewed, bounds[2 * i] as number, bounds[2 * i + 1] as number, to, next);
+    for (const { chunks, bounds } of this.#blocks) {
+      for (let i = 0; i < chunks.length; i++) {
+        next = copyBytes(chunks[i] as Viewed, bounds[2 * i] as number, bounds[2 * i + 1] as number, to, next);
+      }
     }
     if (this.#tail !== undefined) next = copyBytes(this.#tail, 0, this.#tail.length, to, next);
     return next - at;
@@ -68,15 +57,57 @@ export class Rope {
 
   /** The pieces of this rope, which has no tail, and `tail` behind them. */
   with(tail: Uint8Array): Rope {
-    return new Rope(this.#chunks, this.#bounds, this.length + tail.length, viewed(tail));
+    return new Rope(this.#blocks, viewed(tail));
+  }
+
+  /** A rope of which each block is the one of this rope, or what `renew` makes for its number. */
+  patched(renew: (block: number) => Block | undefined): Rope {
+    return new Rope(this.#blocks.map((block, i) => renew(i) ?? block));
   }
 }
+
+/** Pieces in a row. Flat lists instead of an object for each piece: there may be a hundred thousand. */
+type Block = {
+  readonly chunks: readonly Viewed[];
+  /** Start and end in each chunk, in pairs. */
+  readonly bounds: readonly number[];
+  /** Bytes of all together. */
+  readonly length: number;
+};
+
+/** Resources of one block: few enough that one more is made quickly, many enough that there are few blocks. */
+const blockRows = 512;
 
 /**
  * The resources of one response, ready to send. Neighbours in memory become one piece, so a type that lies in order
  * is a few large copies.
  */
 export function spliceResources(pool: ResourcePool, rows: Int32Array): Rope {
+  const blocks: Block[] = [];
+  for (let from = 0; from < rows.length; from += blockRows) {
+    blocks.push(spliceBlock(pool, rows.subarray(from, from + blockRows)));
+  }
+  return new Rope(blocks);
+}
+
+/**
+ * The same, where another list of as many rows was spliced before, and nothing lies somewhere else since: what did not
+ * change is taken from that.
+ */
+export function respliceResources(pool: ResourcePool, rows: Int32Array, before: Int32Array, rope: Rope): Rope {
+  return rope.patched((block) => {
+    const from = block * blockRows;
+    const now = rows.subarray(from, from + blockRows);
+    return isSameRows(now, before.subarray(from, from + blockRows)) ? undefined : spliceBlock(pool, now);
+  });
+}
+
+function isSameRows(a: Int32Array, b: Int32Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function spliceBlock(pool: ResourcePool, rows: Int32Array): Block {
   const chunks: Viewed[] = [];
   const bounds: number[] = [];
   let length = 0;
@@ -96,7 +127,7 @@ export function spliceResources(pool: ResourcePool, rows: Int32Array): Rope {
     last = chunk;
     lastEnd = end;
   }
-  return new Rope(chunks, bounds, length);
+  return { chunks, bounds, length };
 }
 
 /**

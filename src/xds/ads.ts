@@ -25,7 +25,13 @@ const gatherMs = 10;
 const otherKind = 'other';
 
 /** Of a type that no source can hold. */
-const nothing: Snapshot = { kind: '', version: '', pool: new ResourcePool(), rows: new Int32Array() };
+const nothing: Snapshot = {
+  kind: '',
+  version: '',
+  pool: new ResourcePool(),
+  rows: new Int32Array(),
+  before: undefined,
+};
 
 /** What the exchange reads of the store. */
 export type SnapshotView = {
