@@ -1,135 +1,126 @@
-/** `npm run bench`: what a push costs in Isthmus, in a byte relay, and in a bridge that decodes and encodes. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import yargs from 'yargs';
-import { hideBin } from 'yargs/helpers';
-import { packageRoot } from '../src/model/package.ts';
-import { type MiddleName, middleNames, whyAbsent } from './support/middles.ts';
-import { goal, machineLine, missed, note, render } from './support/report.ts';
-import { describeMachine, summarise } from './support/results.ts';
-import { runTrial, type Trial } from './support/trial.ts';
+/** The part `push`: what a push costs in Isthmus, in a byte relay, and in a bridge that decodes and encodes. */
+import { cellOf, goals, type Verdict } from './support/goals.ts';
+import { type Measured, measured } from './support/measured.ts';
+import { type MiddleName, middleNames } from './support/middles.ts';
+import { inTurn, type Part } from './support/part.ts';
+import { runTrial, type Trial } from './support/push-trial.ts';
+import { type Change, changes } from './support/service-entries.ts';
+import { count, show, table } from './support/table.ts';
 
-const exitCode = { ok: 0, findings: 1, usage: 2, environment: 3 } as const;
+/** One row of the table: what one middle needs for one kind of push. */
+type Result = {
+  readonly size: number;
+  /** Bytes of the source's message, and of what the client received. */
+  readonly messageBytes: number;
+  readonly responseBytes: number;
+  readonly change: Change;
+  readonly middle: MiddleName;
+  readonly timeMs: Measured;
+  readonly cpuMs: Measured;
+  readonly peakRssMB: Measured;
+};
 
-const defaultSizes = [1000, 10_000, 100_000];
-const defaultOut = join(packageRoot(), 'bench/results/push.json');
+export const push: Part = {
+  note: [
+    "Time: from the start of the source's write to the client's last byte. CPU: user and system time of the middle,",
+    'until 400 ms after the last byte. Peak RSS: of the middle, from its start to the last of these pushes. Medians.',
+    'Isthmus runs with --debounce-after=0ms; with the default, 50 ms are added to its time and nothing to its CPU time.',
+  ].join('\n'),
 
-const say = (text: string) => process.stderr.write(`${text}\n`);
-
-const parser = yargs(hideBin(process.argv))
-  .scriptName('npm run bench --')
-  .usage("$0 [options]\n\nMeasures a push from a legacy source through a bridge to a client in istiod's place.")
-  .option('sizes', {
-    type: 'string',
-    requiresArg: true,
-    describe: 'Numbers of ServiceEntries, with commas between',
-    default: defaultSizes.join(','),
-    coerce: parseSizes,
-  })
-  .option('rounds', { type: 'number', requiresArg: true, default: 5, describe: 'Fresh starts of each middle per size' })
-  .option('only', {
-    type: 'string',
-    requiresArg: true,
-    describe: `Middles to run, with commas between: ${middleNames.join(', ')} [default: all]`,
-    coerce: parseMiddles,
-  })
-  .option('out', {
-    type: 'string',
-    requiresArg: true,
-    describe: 'File for all samples [default: bench/results/push.json, where nothing is left out]',
-  })
-  .option('check', {
-    type: 'boolean',
-    default: false,
-    describe: `Exit 1 where Isthmus needs more than ${goal.limit} × protobufjs at ${goal.size} resources`,
-  })
-  .check(({ rounds }) => {
-    if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds: write a whole number from 1 on');
-    return true;
-  })
-  .example('$0 --sizes 10000 --rounds 1', 'a quick look')
-  .epilogue('Exit codes: 0 ok, 1 --check found something, 2 usage, 3 it could not be measured')
-  .strict()
-  .version(false)
-  .help()
-  .alias('h', 'help')
-  .wrap(110)
-  .exitProcess(false)
-  .fail((message, error) => {
-    throw new UsageError(message ?? error.message);
-  });
-
-class UsageError extends Error {}
-
-function parseSizes(text: string): number[] {
-  const sizes = text.split(',').map(Number);
-  if (sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= 500_000)) return sizes;
-  throw new UsageError(`--sizes: "${text}" should be numbers from 1 to 500000, for example 1000,10000`);
-}
-
-function parseMiddles(text: string): MiddleName[] {
-  const names = text.split(',');
-  const unknown = names.find((name) => !(middleNames as readonly string[]).includes(name));
-  if (unknown === undefined) return middleNames.filter((name) => names.includes(name));
-  throw new UsageError(`--only: "${unknown}" is none of ${middleNames.join(', ')}`);
-}
-
-type Flags = Awaited<ReturnType<typeof parser.parseAsync>>;
-
-/** The middles that are asked for and are there. */
-function available(asked: readonly MiddleName[]): MiddleName[] {
-  return asked.filter((name) => {
-    const why = whyAbsent(name);
-    if (why !== undefined) say(`${name} is left out: ${why}`);
-    return why === undefined;
-  });
-}
-
-/** All middles take turns within a round, and each round begins with another one. */
-async function runAll(middles: readonly MiddleName[], sizes: readonly number[], rounds: number): Promise<Trial[]> {
-  const trials: Trial[] = [];
-  for (const size of sizes) {
-    for (let round = 0; round < rounds; round++) {
-      const first = round % middles.length;
-      for (const middle of [...middles.slice(first), ...middles.slice(0, first)]) {
-        say(`${size} resources, round ${round + 1} of ${rounds}: ${middle}`);
-        trials.push(await runTrial(middle, size));
+  async run({ rounds, sizes, middles, say }) {
+    const trials: Trial[] = [];
+    for (const size of sizes) {
+      for (let round = 0; round < rounds; round++) {
+        for (const middle of inTurn(middles, round)) {
+          say(`push, ${size} resources, round ${round + 1} of ${rounds}: ${middle}`);
+          trials.push(await runTrial(middle, size));
+        }
       }
     }
-  }
-  return trials;
+    const results = summarise(trials);
+    return { results, table: render(results), verdicts: results.flatMap((result) => judge(results, result)) };
+  },
+};
+
+/** Medians of the trials: one result per size, change and middle. */
+function summarise(trials: readonly Trial[]): Result[] {
+  const sizes = [...new Set(trials.map(({ size }) => size))];
+  return sizes.flatMap((size) =>
+    changes.flatMap((change) =>
+      middleNames.flatMap((middle) => {
+        const own = trials.filter((trial) => trial.size === size && trial.middle === middle);
+        return own.length === 0 ? [] : [resultOf(own, change)];
+      }),
+    ),
+  );
 }
 
-async function main({ sizes, rounds, only, out, check }: Flags): Promise<number> {
-  const middles = available(only ?? middleNames);
-  const comparable = middles.includes('isthmus') && middles.includes('protobufjs') && sizes.includes(goal.size);
-  if (check && !comparable) {
-    throw new UsageError(`--check compares isthmus with protobufjs at ${goal.size} resources; one of them is left out`);
-  }
-  const machine = describeMachine();
-  const results = summarise(await runAll(middles, sizes, rounds));
-  process.stdout.write(`${render(results)}\n${note}\n${machineLine(machine)}\n`);
-
-  const whole = middles.length === middleNames.length && defaultSizes.every((size) => sizes.includes(size));
-  const file = out ?? (whole ? defaultOut : undefined);
-  if (file === undefined) {
-    say('Not saved, because something is left out; --out FILE saves it.');
-  } else {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${JSON.stringify({ machine, rounds, note, results }, undefined, 2)}\n`);
-    say(`All samples: ${relative(process.cwd(), file)}`);
-  }
-  if (!check) return exitCode.ok;
-  const misses = missed(results);
-  for (const miss of misses) say(`--check: ${miss}`);
-  return misses.length === 0 ? exitCode.ok : exitCode.findings;
+function resultOf(trials: readonly Trial[], change: Change): Result {
+  const { size, middle, messageBytes } = trials[0] as Trial;
+  const pushes = trials.flatMap((trial) => trial.pushes.filter((each) => each.change === change));
+  return {
+    size,
+    messageBytes,
+    responseBytes: Math.max(...pushes.map((each) => each.responseBytes)),
+    change,
+    middle,
+    timeMs: measured(pushes.map((each) => each.timeMs)),
+    cpuMs: measured(pushes.map((each) => each.cpuMs)),
+    peakRssMB: measured(trials.map((trial) => trial.peakRssBytes[change] / 1e6)),
+  };
 }
 
-try {
-  const flags = await parser.parseAsync();
-  if (!('help' in flags && flags.help)) process.exitCode = await main(flags);
-} catch (error) {
-  say(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  if (error instanceof UsageError) say('  see --help');
-  process.exitCode = error instanceof UsageError ? exitCode.usage : exitCode.environment;
+/** How `of` did where it has a goal, and what it is compared with was measured. */
+function judge(results: readonly Result[], of: Result): Verdict[] {
+  const { size, changes: withGoal, time, cpu, rssResponses, rssBytes } = goals.push;
+  if (of.middle !== 'isthmus' || of.size !== size || !withGoal.some((change) => change === of.change)) return [];
+  const row = `push, ${count(of.size)}, ${of.change}`;
+  const toRelay = ratio(results, of, 'relay', 'timeMs');
+  const toProtobufjs = ratio(results, of, 'protobufjs', 'cpuMs');
+  if (toRelay === undefined || toProtobufjs === undefined) return [];
+  const rssLimit = (rssResponses * of.responseBytes + rssBytes) / 1e6;
+  return [
+    { row, measure: 'time', value: toRelay, limit: time, unit: "times the relay's" },
+    { row, measure: 'CPU', value: toProtobufjs, limit: cpu, unit: 'times that of protobufjs' },
+    { row, measure: 'peak RSS', value: of.peakRssMB.median, limit: rssLimit, unit: 'MB' },
+  ];
+}
+
+/** Undefined where there is nothing to compare with. */
+function ratio(
+  results: readonly Result[],
+  of: Result,
+  middle: MiddleName,
+  measure: 'timeMs' | 'cpuMs',
+): number | undefined {
+  const base = results.find((r) => r.middle === middle && r.size === of.size && r.change === of.change);
+  return base && of[measure].median / base[measure].median;
+}
+
+function render(results: readonly Result[]): string {
+  const columns = [
+    '-resources',
+    'changed',
+    'middle',
+    '-time ms',
+    '-× relay',
+    '-CPU ms',
+    '-× protobufjs',
+    '-peak RSS MB',
+    '-of a push',
+    'goal',
+  ];
+  const rows = results.map((result) => [
+    count(result.size),
+    result.change,
+    result.middle,
+    show(result.timeMs.median),
+    ratio(results, result, 'relay', 'timeMs')?.toFixed(2) ?? '',
+    show(result.cpuMs.median),
+    ratio(results, result, 'protobufjs', 'cpuMs')?.toFixed(2) ?? '',
+    show(result.peakRssMB.median),
+    (result.peakRssMB.median / (result.responseBytes / 1e6)).toFixed(1),
+    cellOf(judge(results, result)),
+  ]);
+  return table(columns, rows);
 }

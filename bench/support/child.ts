@@ -35,6 +35,8 @@ export class Child<C extends Commands> {
     this.#process = fork(script, args, {
       execArgv: ['--import', join(import.meta.dirname, 'probe.js'), ...(exposeGc ? ['--expose-gc'] : [])],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // Takes messages of a source as they are.
+      serialization: 'advanced',
     });
     alive.add(this.#process);
     this.#process.stderr?.on('data', (text: Buffer) => {

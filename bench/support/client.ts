@@ -7,21 +7,24 @@ import { encodeDiscoveryRequest } from '../../src/wire/xds-messages.ts';
 import { answer, sharedNow } from './ipc.ts';
 import type { Expected } from './service-entries.ts';
 
+/** What came, and when, on the clock that processes share. */
+export type Arrival = { readonly at: number; readonly bytes: number };
+
 export type ClientCommands = {
   /** `resourcesField`: number of the field that holds the resources of a response. */
   connect(port: number, resourcesField: number): void;
   /** Says what the next response has to hold; before that, none is welcome. */
   expect(expected: Expected): void;
-  /** Waits for that response; returns the time at which its last byte was there. @throws where it is a wrong one. */
-  arrival(): Promise<number>;
+  /** Waits for that response; returns when its last byte was there. @throws where it is a wrong one. */
+  arrival(): Promise<Arrival>;
 };
 
 const typeUrl = 'networking.istio.io/v1alpha3/ServiceEntry';
 const node = { id: 'sidecar~127.0.0.1~istiod-bench.istio-system~istio-system.svc.cluster.local', cluster: '' };
 const nonceField = 5;
 
-let next: { readonly expected: Expected; arrive(at: number): void; fail(error: Error): void } | undefined;
-let arrived: Promise<number> = Promise.reject(new Error('nothing is expected'));
+let next: { readonly expected: Expected; arrive(arrival: Arrival): void; fail(error: Error): void } | undefined;
+let arrived: Promise<Arrival> = Promise.reject(new Error('nothing is expected'));
 arrived.catch(() => {});
 
 const commands: ClientCommands = {
@@ -35,7 +38,7 @@ const commands: ClientCommands = {
       stream.write(encodeDiscoveryRequest({ node, typeUrl, versionInfo: '', responseNonce: nonce }));
       if (next === undefined) throw new Error('a response came that nobody expected');
       const wrong = whatIsWrong(bytes, spans, next.expected);
-      if (wrong === undefined) next.arrive(at);
+      if (wrong === undefined) next.arrive({ at, bytes: bytes.length });
       else next.fail(new Error(wrong));
       next = undefined;
     });

@@ -27,13 +27,18 @@ export function whyAbsent(name: MiddleName): string | undefined {
   return name !== 'isthmus' || existsSync(isthmusScript) ? undefined : 'dist/src/main.js does not exist';
 }
 
-/** Starts a middle between a source and a client that is still to come. */
+/** Starts a middle between a source and clients that are still to come. */
 export function startMiddle(name: MiddleName, sourcePort: number): Promise<Running> {
   return name === 'isthmus' ? startIsthmus(sourcePort) : startHop(name, sourcePort);
 }
 
-async function startHop(name: MiddleName, sourcePort: number): Promise<Running> {
-  const child = new Child<HopCommands>(name, join(import.meta.dirname, `${name}.js`), []);
+/** Starts a middle that makes every message of the source into `responseBytes` bytes that lie ready. */
+export function startReady(sourcePort: number, responseBytes: number): Promise<Running> {
+  return startHop('ready', sourcePort, [String(responseBytes)]);
+}
+
+async function startHop(name: string, sourcePort: number, args: readonly string[] = []): Promise<Running> {
+  const child = new Child<HopCommands>(name, join(import.meta.dirname, `${name}.js`), args);
   return { child, port: await child.ask('listen', sourcePort) };
 }
 

@@ -16,10 +16,16 @@ const samples = 3;
  * Time between two pushes. Isthmus keeps 250 ms between two pushes to one istiod, which is no part of what is
  * measured; and CPU time that is spent after the last byte counts too.
  */
-const settleMs = 400;
+export const settleMs = 400;
 
 /** One push that counts. */
-export type Push = { readonly change: Change; readonly timeMs: number; readonly cpuMs: number };
+type Push = {
+  readonly change: Change;
+  readonly timeMs: number;
+  readonly cpuMs: number;
+  /** Of the message that the client received. */
+  readonly responseBytes: number;
+};
 
 /** One middle, started afresh, with one size. */
 export type Trial = {
@@ -27,8 +33,8 @@ export type Trial = {
   readonly size: number;
   readonly messageBytes: number;
   readonly pushes: readonly Push[];
-  /** Highest RSS of the middle from its start to its last push. */
-  readonly peakRssBytes: number;
+  /** Highest RSS of the middle from its start to its last push of a change. They come in the order of {@link changes}. */
+  readonly peakRssBytes: Readonly<Record<Change, number>>;
 };
 
 /** Starts source, middle and client, pushes, and ends them. @throws where the client gets something else than was sent. */
@@ -50,18 +56,20 @@ export async function runTrial(middle: MiddleName, size: number): Promise<Trial>
     await sleep(settleMs);
 
     const pushes: Push[] = [];
+    const peakRssBytes = {} as Record<Change, number>;
     for (const change of changes) {
       for (let i = 0; i < warmups + samples; i++) {
         await client.ask('expect', await source.ask('prepare', change));
         const before = await child.ask('usage');
         const began = await source.ask('push');
-        const timeMs = (await client.ask('arrival')) - began;
+        const { at, bytes } = await client.ask('arrival');
         await sleep(settleMs);
         const after = await child.ask('usage');
-        if (i >= warmups) pushes.push({ change, timeMs, cpuMs: after.cpuMs - before.cpuMs });
+        const cpuMs = after.cpuMs - before.cpuMs;
+        if (i >= warmups) pushes.push({ change, timeMs: at - began, cpuMs, responseBytes: bytes });
+        peakRssBytes[change] = after.peakRssBytes;
       }
     }
-    const { peakRssBytes } = await child.ask('usage');
     return { middle, size, messageBytes, pushes, peakRssBytes };
   } finally {
     await Promise.all(children.map((child) => child.stop()));

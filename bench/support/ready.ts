@@ -1,0 +1,10 @@
+/** The lower bound for many streams: a ready buffer for each message, whatever is in it: `ready.js BYTES`. */
+import { hop } from './hop.ts';
+
+const ready = Buffer.alloc(Number(process.argv[2]));
+// The nonce field that the end of a response is; readers acknowledge it.
+ready.write('*\u0001r', ready.length - 3, 'latin1');
+
+let received = 0;
+
+hop(() => ({ nonce: String(++received), response: () => ready }));
