@@ -3,7 +3,8 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-async function listen(server: Server, port: number): Promise<number> {
+/** Lets a server listen on 127.0.0.1 as long as the test lasts; port 0 = any free one. */
+export async function listen(server: Server, port = 0): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
