@@ -11,6 +11,7 @@ import { kindOfCollection } from './model/kinds.ts';
 import type { Logger } from './model/logger.ts';
 import { defaultBackoff } from './net/backoff.ts';
 import { formatHostPort, isLoopback } from './net/address.ts';
+import { probeProtocol } from './net/protocol-hint.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { Store } from './store/store.ts';
@@ -65,6 +66,7 @@ export class App {
             maxMessageBytes: source.maxMessage,
             silentCollectionMs: source.silentCollection,
             backoff: defaultBackoff,
+            lookAtPort: probeProtocol,
             clock,
             random,
             log,

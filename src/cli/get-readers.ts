@@ -7,6 +7,7 @@ import { SinkClient } from '../legacy/sink-client.ts';
 import { defaultSourceProfile } from '../legacy/source-profile.ts';
 import { type HostPort, formatHostPort } from '../net/address.ts';
 import { defaultBackoff } from '../net/backoff.ts';
+import { probeProtocol } from '../net/protocol-hint.ts';
 import { resourceToObject } from '../schema/object.ts';
 import { type ResourceView, viewResourceBytes } from '../wire/resource-view.ts';
 import { openAds } from '../xds/ads-client.ts';
@@ -65,6 +66,7 @@ export function readLegacy(address: HostPort, kinds: readonly Kind[], reading: R
       maxMessageBytes: 2 ** 30,
       silentCollectionMs: 3000,
       backoff: defaultBackoff,
+      lookAtPort: probeProtocol,
       clock: systemClock,
       random: Math.random,
       log: {

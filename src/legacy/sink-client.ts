@@ -1,18 +1,21 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../model/clock.ts';
-import { IsthmusError, messageOf } from '../model/errors.ts';
+import { messageOf } from '../model/errors.ts';
 import type { Collection } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Reporter } from '../model/reporter.ts';
 import { type HostPort, formatHostPort } from '../net/address.ts';
 import { Backoff, type BackoffOptions } from '../net/backoff.ts';
 import { newClient, openStream, whenConnected } from '../net/grpc.ts';
+import { type Keepalive, keepaliveOptions, towardsSources } from '../net/keepalive.ts';
+import type { probeProtocol } from '../net/protocol-hint.ts';
 import { encodeRequestResources, type ResourcesView } from '../wire/legacy-messages.ts';
 import { MalformedError } from '../wire/scan.ts';
 import { resourceSource } from '../wire/services.ts';
 import { CollectionProbe, type Refusals, refusalTtlMs } from './collection-probe.ts';
 import { SinkExchange } from './sink.ts';
 import type { SourceProfile } from './source-profile.ts';
+import { explainEnd, explainSilence, isRiddle, type StreamEnd } from './stream-end.ts';
 
 /** A stream that lived so long with at least one message was healthy: backoff starts afresh after it. */
 const healthyMs = 10_000;
@@ -22,6 +25,9 @@ const probeMs = 5000;
 
 /** So long may it take until the peer answers in HTTP/2; grpc-js itself waits for ever. */
 const connectMs = 20_000;
+
+/** A source that is connected and says nothing for so long is worth a word. */
+const quietMs = 20_000;
 
 /** How often to look for refusals that are old enough to be asked for again. */
 const refusalCheckMs = refusalTtlMs / 24;
@@ -37,6 +43,10 @@ export type SinkClientOptions = {
   /** After so long, a collection that never spoke while others did counts as empty. */
   readonly silentCollectionMs: number;
   readonly backoff: BackoffOptions;
+  /** HTTP/2 pings. @default {@link towardsSources} */
+  readonly keepalive?: Keepalive;
+  /** Looks at a port that never answered in HTTP/2, for the error's sake. @default nobody looks */
+  readonly lookAtPort?: typeof probeProtocol;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -66,9 +76,6 @@ export type SourceConnection = {
 
 type Stream = ClientDuplexStream<Buffer, Buffer>;
 
-/** How one stream ended; `malformed`: by us, over a message that can't be decoded. */
-type End = { readonly code: number; readonly details: string; readonly malformed?: boolean };
-
 /** One stream while it lives. */
 type Session = {
   readonly stream: Stream;
@@ -77,8 +84,16 @@ type Session = {
   readonly timers: Timer[];
   /** Messages of collections that were asked for. */
   messages: number;
+  /** The peer has answered in HTTP/2. */
+  connected: boolean;
+  /** The peer has sent the headers of its answer. */
+  opened: boolean;
+  /** The operator was told that it says nothing. */
+  isQuiet: boolean;
+  /** Set where the headers are none of gRPC. */
+  contentType: string | undefined;
   /** Why it is over, or is to be. */
-  end: End | 'ask again' | undefined;
+  end: StreamEnd | 'ask again' | undefined;
 };
 
 /**
@@ -94,7 +109,7 @@ export class SinkClient {
   #session: Session | undefined;
   #retry: Timer | undefined;
   #daily: Timer | undefined;
-  #stopped = false;
+  readonly #stop = new AbortController();
   #turn: Promise<void> = Promise.resolve();
   /** Collections that have ever spoken, or that count as empty. */
   readonly #settled = new Set<Collection>();
@@ -127,7 +142,7 @@ export class SinkClient {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#stop.abort();
     this.#retry?.cancel();
     this.#daily?.cancel();
     this.#session?.stream.cancel();
@@ -135,23 +150,50 @@ export class SinkClient {
   }
 
   #connect(): void {
-    if (this.#stopped) return;
+    if (this.#stop.signal.aborted) return;
     this.#set({ state: 'connecting', retryInMs: undefined });
-    const { address, clock, maxMessageBytes } = this.#options;
-    const client = newClient(address, { 'grpc.max_receive_message_length': maxMessageBytes });
+    const { address, clock, maxMessageBytes, keepalive = towardsSources } = this.#options;
+    const limit = { 'grpc.max_receive_message_length': maxMessageBytes };
+    const client = newClient(address, { ...limit, ...keepaliveOptions(keepalive) });
     const stream = openStream(client, resourceSource()) as Stream;
     const exchange = new SinkExchange(inOrder(this.#probe.asked), this.#options.profile);
-    const session: Session = { stream, exchange, started: clock.now(), timers: [], messages: 0, end: undefined };
+    const session: Session = {
+      stream,
+      exchange,
+      started: clock.now(),
+      timers: [],
+      messages: 0,
+      connected: false,
+      opened: false,
+      isQuiet: false,
+      contentType: undefined,
+      end: undefined,
+    };
     this.#session = session;
     const silence = `no answer in HTTP/2 within ${connectMs / 1000} s`;
-    const connecting = clock.after(connectMs, () => endSession(session, { code: 14, details: silence }));
+    const connecting = clock.after(connectMs, () =>
+      endSession(session, { code: 14, details: silence, neverConnected: true }),
+    );
     session.timers.push(connecting);
     whenConnected(client, () => {
       connecting.cancel();
-      if (this.#session === session) session.timers.push(clock.after(probeMs, () => this.#survived(session)));
+      session.connected = true;
+      if (this.#session !== session) return;
+      const survived = () => {
+        this.#survived(session);
+        session.timers.push(clock.after(quietMs - probeMs, () => this.#sayQuiet(session)));
+      };
+      session.timers.push(clock.after(probeMs, survived));
     });
 
-    stream.on('metadata', () => this.#opened(session));
+    stream.on('metadata', (metadata) => {
+      const [contentType] = metadata.get('content-type');
+      if (contentType !== undefined && !String(contentType).startsWith('application/grpc')) {
+        session.contentType = String(contentType);
+        return;
+      }
+      this.#opened(session);
+    });
     stream.on('data', (bytes: Buffer) => {
       stream.pause();
       this.#inTurn(session, bytes).then(
@@ -164,23 +206,27 @@ export class SinkClient {
     });
     // grpc-js reports every end that is not OK as an 'error' too; 'status' has all that is needed.
     stream.on('error', () => {});
-    stream.on('status', (status: End) => {
+    stream.on('status', ({ code, details }) => {
       if (this.#session !== session) return;
       this.#session = undefined;
       for (const timer of session.timers) timer.cancel();
       client.close();
       if (session.messages > 0 && clock.now() - session.started >= healthyMs) this.#backoff.reset();
-      session.end ??= status;
-      this.#ended(session.end);
+      if (session.end === 'ask again') this.#connect();
+      else {
+        session.end = endOf(session, { code, details });
+        void this.#ended(session.end);
+      }
     });
 
     for (const request of exchange.initialRequests()) stream.write(encodeRequestResources(request));
   }
 
   #opened(session: Session): void {
-    if (this.#session !== session || this.#stopped) return;
+    if (this.#session !== session || this.#stop.signal.aborted) return;
     const { name, address, log, reporter } = this.#options;
     reporter.sourceStreamOpened(name);
+    session.opened = true;
     this.#set({ state: 'connected', streams: this.#connection.streams + 1 });
     log.info({ source: name, address: formatHostPort(address) }, 'connected to a legacy source');
   }
@@ -195,7 +241,7 @@ export class SinkClient {
 
   /** False once the stream is over, or is to be. */
   #isLive(session: Session): boolean {
-    return this.#session === session && session.end === undefined && !this.#stopped;
+    return this.#session === session && session.end === undefined && !this.#stop.signal.aborted;
   }
 
   async #take(session: Session, bytes: Buffer): Promise<void> {
@@ -222,6 +268,8 @@ export class SinkClient {
     stream.write(encodeRequestResources(reply));
     if (!received.accepted) return;
     session.messages++;
+    if (session.isQuiet) this.#set({ lastError: undefined });
+    session.isQuiet = false;
     if (session.messages === 1) session.timers.push(clock.after(silentCollectionMs, () => this.#markSilent()));
     if (exchange.answered.size === this.#probe.asked.length) this.#survived(session);
   }
@@ -259,13 +307,9 @@ export class SinkClient {
     }
   }
 
-  #ended(end: End | 'ask again'): void {
-    if (this.#stopped) return;
-    if (end === 'ask again') {
-      this.#connect();
-      return;
-    }
-    const { name, clock, log, reporter } = this.#options;
+  async #ended(end: StreamEnd): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const { name, address, maxMessageBytes, clock, log, reporter, lookAtPort } = this.#options;
     reporter.sourceStreamEnded(name, end.code);
     const now = clock.date().getTime();
     const isRefusal = this.#probe.ended(end.code, end.details, now);
@@ -279,48 +323,31 @@ export class SinkClient {
       this.#connect();
       return;
     }
-    const wait = this.#backoff.next();
-    const error = this.#explain(end);
-    this.#set({ state: 'waiting', lastError: error.message, retryInMs: Math.round(wait) });
-    const fields = {
-      source: name,
-      code: end.code,
-      retryInMs: Math.round(wait),
-      ...(error.hint ? { hint: error.hint } : {}),
-    };
-    log.warn(fields, `the stream of a legacy source ended: ${error.message}`);
-    this.#retry = clock.after(wait, () => this.#connect());
+    const { signal } = this.#stop;
+    const spoken = isRiddle(end) ? await lookAtPort?.(address, { signal }) : undefined;
+    if (signal.aborted) return;
+    const { message, hint } = explainEnd(this.#subject, end, maxMessageBytes, spoken);
+    const retryInMs = Math.round(this.#backoff.next());
+    this.#set({ state: 'waiting', lastError: withHint(message, hint), retryInMs });
+    const fields = { source: name, code: end.code, retryInMs, ...(hint ? { hint } : {}) };
+    log.warn(fields, `the stream of a legacy source ended: ${message}`);
+    this.#retry = clock.after(retryInMs, () => this.#connect());
   }
 
-  #explain({ code, details, malformed }: End): IsthmusError {
-    const { name, address, maxMessageBytes } = this.#options;
-    const subject = `source ${name} (${formatHostPort(address)})`;
-    const text = details.slice(0, 500);
-    if (malformed === true) {
-      return new IsthmusError('MESSAGE_MALFORMED', subject, `it sent a message that is no Resources: ${text}`);
-    }
-    if (code === 8 && /larger than max|message larger/i.test(details)) {
-      return new IsthmusError(
-        'MESSAGE_TOO_LARGE',
-        subject,
-        `it sent a message of more than ${maxMessageBytes} bytes: ${text}`,
-        {
-          hint: 'raise maxMessage of this source; what came before stays in force meanwhile',
-        },
-      );
-    }
-    if (code === 12) {
-      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not serve ResourceSource: ${text}`, {
-        hint: 'is this the port of a legacy MCP server (istio.mcp.v1alpha1)?',
-      });
-    }
-    if (code === 14 && details.includes('Protocol error')) {
-      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not speak gRPC, or only with TLS: ${text}`, {
-        hint: 'is this the plaintext port of a legacy MCP server (istio.mcp.v1alpha1)?',
-      });
-    }
-    if (code === 14) return new IsthmusError('UNREACHABLE', subject, text);
-    return new IsthmusError('STREAM_ENDED', subject, code === 0 ? 'the source ended it' : `code ${code}: ${text}`);
+  /** A source may keep silent as long as it likes; the operator has to know why nothing of it is sent. */
+  #sayQuiet(session: Session): void {
+    const { messages, opened } = session;
+    if (messages > 0 || !this.#isLive(session)) return;
+    session.isQuiet = true;
+    const { message, hint } = explainSilence(this.#subject, quietMs / 1000, opened);
+    this.#set({ lastError: withHint(message, hint) });
+    this.#options.log.warn({ source: this.#options.name, ...(hint ? { hint } : {}) }, message);
+  }
+
+  /** What errors are about. */
+  get #subject(): string {
+    const { name, address } = this.#options;
+    return `source ${name} (${formatHostPort(address)})`;
   }
 
   #askAgainDaily(): void {
@@ -338,6 +365,16 @@ export class SinkClient {
         : { since: this.#options.clock.date() };
     this.#connection = { ...this.#connection, ...since, ...change };
   }
+}
+
+/** How a stream ended, with what was seen of the peer. */
+function endOf({ end, connected, contentType }: Session, status: StreamEnd): StreamEnd {
+  if (end !== undefined && end !== 'ask again') return end;
+  return { ...status, neverConnected: !connected, ...(contentType === undefined ? {} : { contentType }) };
+}
+
+function withHint(message: string, hint: string | undefined): string {
+  return hint === undefined ? message : `${message} (${hint})`;
 }
 
 /** Ends a stream of our own accord; the first reason counts. */

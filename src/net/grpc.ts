@@ -1,10 +1,12 @@
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
 import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream';
 import {
   type ChannelOptions,
   Client,
   connectivityState,
-  credentials,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -14,6 +16,8 @@ import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { RawMethod } from '../wire/services.ts';
 import { formatHostPort, type HostPort } from './address.ts';
 import { silenceGrpc } from './grpc-log.ts';
+import { defaultDoorLimits, Door, type DoorLimits, type TurnedAway } from './door.ts';
+import { keepaliveOptions, plaintextCredentials, tcpKeepaliveMs, towardsIstiods } from './keepalive.ts';
 
 silenceGrpc();
 
@@ -59,38 +63,69 @@ export function resetCall(call: RawServerStream): void {
 /** A server for peers that hold one long stream each. */
 export function newServer(options: ChannelOptions = {}): Server {
   return new Server({
-    // istiod up to 1.16 sends no pings: only we can notice that it is gone.
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
+    ...keepaliveOptions(towardsIstiods),
     'grpc.max_receive_message_length': 4 << 20,
     ...options,
   });
 }
 
+/** How a server looks at those who knock. */
+export type ListenOptions = {
+  /** What it speaks, for those who speak something else. @default gRPC */
+  readonly what?: string;
+  /** @default {@link defaultDoorLimits} */
+  readonly limits?: DoorLimits;
+  /** Told of each connection that was turned away. */
+  readonly onTurnedAway?: (turnedAway: TurnedAway) => void;
+};
+
+/** What accepts the connections of each server that listens. */
+const listeners = new WeakMap<Server, { readonly door: Door; readonly sockets: readonly NetServer[] }>();
+
 /**
- * Starts listening, without TLS.
+ * Starts listening, without TLS, on every address that the host has.
  * @returns the port: the given one, or the one that was free where 0 was given.
  * @throws IsthmusError LISTEN_FAILED
  */
-export function listen(server: Server, address: HostPort, subject: string): Promise<number> {
+export async function listen(
+  server: Server,
+  address: HostPort,
+  subject: string,
+  { what = 'gRPC', limits = defaultDoorLimits, onTurnedAway = () => {} }: ListenOptions = {},
+): Promise<number> {
   const target = formatHostPort(address);
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) {
-        resolve(port);
-        return;
-      }
-      const inUse = /EADDRINUSE/.test(error.message);
-      const what = inUse ? 'the port is in use' : error.message;
-      const hint = inUse ? `end the other process, or choose another port with ${subject}` : undefined;
-      const options = hint === undefined ? { cause: error } : { hint, cause: error };
-      reject(new IsthmusError('LISTEN_FAILED', target, `cannot listen: ${what}`, options));
-    });
-  });
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const door = new Door(what, limits, (socket) => injector.injectConnection(socket), onTurnedAway);
+  const sockets: NetServer[] = [];
+  let { port } = address;
+  try {
+    for (const { address: host } of await lookup(address.host, { all: true })) {
+      const socket = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepaliveMs });
+      // Those beyond the limits are told so; twice as many, not even that.
+      socket.maxConnections = 2 * limits.connections;
+      socket.on('connection', (connection) => door.knock(connection));
+      sockets.push(socket);
+      socket.listen({ host, port });
+      await once(socket, 'listening');
+      ({ port } = socket.address() as AddressInfo);
+    }
+  } catch (error) {
+    for (const socket of sockets) socket.close();
+    const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const problem = inUse ? 'the port is in use' : messageOf(error);
+    const hint = inUse ? `end the other process, or choose another port with ${subject}` : undefined;
+    const options = hint === undefined ? { cause: error } : { hint, cause: error };
+    throw new IsthmusError('LISTEN_FAILED', target, `cannot listen: ${problem}`, options);
+  }
+  listeners.set(server, { door, sockets });
+  return port;
 }
 
 /** Ends a server: no new calls, then wait for the open ones, then by force. */
 export function stopServer(server: Server, graceMs: number): Promise<void> {
+  const listener = listeners.get(server);
+  for (const socket of listener?.sockets ?? []) socket.close();
+  listener?.door.close();
   return new Promise((resolve) => {
     const force = setTimeout(() => {
       server.forceShutdown();
@@ -108,7 +143,7 @@ export function stopServer(server: Server, graceMs: number): Promise<void> {
  * one. Close it after its stream.
  */
 export function newClient(address: HostPort, options: ChannelOptions = {}): Client {
-  return new Client(formatHostPort(address), credentials.createInsecure(), {
+  return new Client(formatHostPort(address), plaintextCredentials(), {
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     // Only the side that dials can choose its window; 64 KiB costs a third of the throughput.

@@ -88,17 +88,17 @@ export function protocolHint(spoken: Spoken, wanted: string): ProtocolHint {
       return { problem: 'it answers in HTTP/2 and then ends the connection', hint: `is this the port of ${wanted}?` };
     case 'http1':
       return {
-        problem: `the port speaks HTTP/1, and no gRPC: it says "${spoken.said}"`,
+        problem: `it does not speak gRPC, but HTTP/1: it says "${spoken.said}"`,
         hint: `this may be an admin, metrics or web port; give the port of ${wanted}`,
       };
     case 'tls':
       return {
-        problem: 'the port speaks TLS, and Isthmus dials in plaintext',
+        problem: 'it speaks TLS, and Isthmus dials in plaintext',
         hint: `give the plaintext port of ${wanted}, or let a proxy beside Isthmus speak TLS to it`,
       };
     case 'other':
       return {
-        problem: `the port speaks no gRPC: it says "${spoken.said}"`,
+        problem: `it does not speak gRPC: it says "${spoken.said}"`,
         hint: `give the port of ${wanted}`,
       };
     case 'nothing':

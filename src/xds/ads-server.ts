@@ -1,5 +1,7 @@
+import type { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { HostPort } from '../net/address.ts';
+import { defaultDoorLimits, type DoorLimits } from '../net/door.ts';
 import {
   failCall,
   guarded,
@@ -11,12 +13,24 @@ import {
   serviceOf,
   stopServer,
 } from '../net/grpc.ts';
+import { type Keepalive, keepaliveOptions, towardsIstiods } from '../net/keepalive.ts';
+import { Throttle } from '../net/throttle.ts';
 import type { Rope } from '../wire/frame.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
 import { AdsExchange, type AdsOptions, type AdsTransport, type SnapshotView } from './ads.ts';
+import { reportTurnedAway } from './strangers.ts';
 
 /** Streams that are served at once. More than any mesh has istiods; bounds what strangers can cost. */
-const maxStreams = 256;
+const defaultMaxStreams = 256;
+
+/** The same, of one address, so that one mad peer can't keep out all others. All of a mesh may come from one proxy. */
+const defaultMaxStreamsPerPeer = 64;
+
+/** HTTP/2 streams of one connection, of all services; those beyond wait with a client that keeps to HTTP/2's rules. */
+const maxStreamsPerConnection = 256;
+
+/** Of streams that are refused, one line so often. */
+const logEveryMs = 60_000;
 
 /** What an operator sees of one stream. */
 export type StreamView = {
@@ -37,14 +51,24 @@ export type StreamView = {
 
 type Stream = { readonly id: number; readonly peer: string; readonly since: Date; readonly exchange: AdsExchange };
 
-export type AdsServerOptions = AdsOptions & { readonly maxStreams?: number };
+export type AdsServerOptions = AdsOptions & {
+  /** Of all peers together. @default 256 */
+  readonly maxStreams?: number;
+  /** Of one address. @default 64 */
+  readonly maxStreamsPerPeer?: number;
+  /** HTTP/2 pings. @default {@link towardsIstiods} */
+  readonly keepalive?: Keepalive;
+  /** Connections. @default {@link defaultDoorLimits} */
+  readonly door?: DoorLimits;
+};
 
 /** MCP-over-xDS for istiods, state of the world, plus gRPC health. Listens at once; what is sent, the exchange decides. */
 export class AdsServer {
   readonly #options: AdsServerOptions;
   readonly #view: SnapshotView & { onChange(listener: () => void): () => void };
   readonly #streams = new Map<number, Stream>();
-  readonly #server = newServer();
+  readonly #server: Server;
+  readonly #refusals: Throttle<'all' | 'peer'>;
   readonly #health = new HealthImplementation({ '': 'SERVING' });
   #nextId = 1;
   #stopping = false;
@@ -53,6 +77,11 @@ export class AdsServer {
   constructor(options: AdsServerOptions, view: SnapshotView & { onChange(listener: () => void): () => void }) {
     this.#options = options;
     this.#view = view;
+    this.#server = newServer({
+      ...keepaliveOptions(options.keepalive ?? towardsIstiods),
+      'grpc.max_concurrent_streams': maxStreamsPerConnection,
+    });
+    this.#refusals = new Throttle(options.clock, logEveryMs);
     const method = aggregatedDiscovery();
     this.#server.addService(serviceOf(method), {
       [nameOf(method)]: guarded((call) => this.#serve(call)),
@@ -65,7 +94,12 @@ export class AdsServer {
    * @throws IsthmusError LISTEN_FAILED
    */
   async listen(address: HostPort): Promise<number> {
-    const port = await listen(this.#server, address, '--xds-listen');
+    const { clock, log, door = defaultDoorLimits } = this.#options;
+    const port = await listen(this.#server, address, '--xds-listen', {
+      what: 'gRPC (MCP-over-xDS)',
+      limits: door,
+      onTurnedAway: reportTurnedAway(clock, log),
+    });
     this.#unsubscribe = this.#view.onChange(() => {
       for (const { exchange } of this.#streams.values()) exchange.onChange();
     });
@@ -100,13 +134,19 @@ export class AdsServer {
   }
 
   #serve(call: RawServerStream): void {
-    if (this.#stopping || this.#streams.size >= (this.#options.maxStreams ?? maxStreams)) {
-      failCall(call, this.#stopping ? 14 : 8, this.#stopping ? 'Isthmus is shutting down' : 'too many streams');
+    if (this.#stopping) {
+      failCall(call, 14, 'Isthmus is shutting down');
+      return;
+    }
+    const peer = call.getPeer();
+    const tooMany = this.#tooMany(hostOf(peer));
+    if (tooMany !== undefined) {
+      failCall(call, 8, tooMany);
       return;
     }
     const id = this.#nextId++;
     const exchange = new AdsExchange(this.#options, this.#view, transportOf(call));
-    this.#streams.set(id, { id, peer: call.getPeer(), since: this.#options.clock.date(), exchange });
+    this.#streams.set(id, { id, peer, since: this.#options.clock.date(), exchange });
     const leave = () => {
       if (!this.#streams.delete(id)) return;
       this.#options.log.info({ stream: id, node: exchange.nodeId }, 'a stream of istiod ended');
@@ -121,6 +161,27 @@ export class AdsServer {
       call.end();
     });
   }
+
+  /** Why no further stream of this address is served; undefined where it is. */
+  #tooMany(host: string): string | undefined {
+    const { maxStreams = defaultMaxStreams, maxStreamsPerPeer = defaultMaxStreamsPerPeer, log } = this.#options;
+    const streams = [...this.#streams.values()];
+    const isOfAll = streams.length >= maxStreams;
+    if (!isOfAll && streams.filter(({ peer }) => hostOf(peer) === host).length < maxStreamsPerPeer) return undefined;
+    const before = this.#refusals.pass(isOfAll ? 'all' : 'peer');
+    if (before !== undefined) {
+      const limit = isOfAll ? maxStreams : maxStreamsPerPeer;
+      const hint = 'an istiod needs one stream: /debug/streams shows who holds them (docs/limits.md)';
+      const what = isOfAll ? 'too many streams; new ones are refused' : 'too many streams of one address';
+      log.warn({ peer: host, limit, ...(before > 0 ? { before } : {}), hint }, what);
+    }
+    return isOfAll ? 'too many streams' : `too many streams of ${host}: ${maxStreamsPerPeer} are served at once`;
+  }
+}
+
+/** The address of `address:port`. */
+function hostOf(peer: string): string {
+  return peer.slice(0, peer.lastIndexOf(':'));
 }
 
 function transportOf(call: RawServerStream): AdsTransport {

@@ -18,6 +18,12 @@ const maxSubscriptions = 64;
 /** What is kept and logged of a node id; istiod's are about 80 characters. */
 const maxNodeIdLength = 256;
 
+/** What is kept and shown of other text of a peer. */
+const maxTextLength = 1000;
+
+/** A stream on which nothing was asked for so long is ended: an istiod asks at once. */
+const firstRequestMs = 30_000;
+
 /** Requests arrive one by one within a few milliseconds; answers to all of them leave together. */
 const gatherMs = 10;
 
@@ -64,7 +70,7 @@ export type AdsOptions = {
 };
 
 /** gRPC status codes used here (grpc/status.h). */
-const status = { ok: 0, invalidArgument: 3, resourceExhausted: 8, unavailable: 14 } as const;
+const status = { ok: 0, invalidArgument: 3, deadlineExceeded: 4, resourceExhausted: 8, unavailable: 14 } as const;
 
 /**
  * One stream of an istiod, state of the world: which types it asked for, what it has, what is due. Free of
@@ -82,6 +88,7 @@ export class AdsExchange {
   #nodeId = '';
   #nonce = 0;
   #pending = 0;
+  readonly #firstRequest: Timer;
   readonly #recycle: Timer | undefined;
   #recycleDue = false;
   #closed = false;
@@ -104,6 +111,9 @@ export class AdsExchange {
       onIdle: () => this.#recycleIfIdle(),
       onGiveUp: (reason, error) => this.#giveUp(reason, error),
     });
+    this.#firstRequest = clock.after(firstRequestMs, () =>
+      this.#end('refused', status.deadlineExceeded, `nothing was asked for within ${firstRequestMs / 1000} s`),
+    );
     if (options.recycleMs !== undefined) {
       const ms = options.recycleMs * (0.8 + 0.4 * options.random());
       this.#recycle = clock.after(ms, () => {
@@ -136,6 +146,7 @@ export class AdsExchange {
       this.#end('refused', status.invalidArgument, 'this is no DiscoveryRequest');
       return;
     }
+    this.#firstRequest.cancel();
     this.#meet(request);
     // Never answered: an answer fills a channel that istiod 1.9 to 1.11 does not drain, and freezes it for ever.
     if (request.typeUrl === meshConfigTypeUrl) return;
@@ -148,7 +159,7 @@ export class AdsExchange {
         this.#answered(subscription as Subscription, undefined);
         return;
       case 'nack':
-        this.#answered(subscription as Subscription, request.errorDetail?.message ?? '');
+        this.#answered(subscription as Subscription, shortened(request.errorDetail?.message ?? '', maxTextLength));
         return;
       case 'stale':
         this.#options.log.debug({ node: this.#nodeId, typeUrl: request.typeUrl }, 'stale request ignored');
@@ -174,13 +185,14 @@ export class AdsExchange {
 
   #stop(): void {
     this.#closed = true;
+    this.#firstRequest.cancel();
     this.#recycle?.cancel();
     this.#pump.close();
   }
 
   #meet(request: DiscoveryRequest): void {
     if (this.#profile !== undefined || request.node === undefined) return;
-    this.#nodeId = request.node.id.slice(0, maxNodeIdLength);
+    this.#nodeId = shortened(request.node.id, maxNodeIdLength);
     this.#profile = profileOf(request.node.id, this.#options.istiodVersion);
     if (!this.#profile.mayEndStream) this.#pump.neverTimeOut();
     this.#options.log.info({ node: this.#nodeId, profile: this.#profile.name }, 'istiod connected');
@@ -188,13 +200,11 @@ export class AdsExchange {
 
   #subscribe(typeUrl: string): void {
     if (!isResourceType(typeUrl)) {
-      if (this.#strange.size >= maxSubscriptions || this.#strange.has(typeUrl)) return;
-      this.#strange.add(typeUrl);
+      const strange = shortened(typeUrl, maxTextLength);
+      if (this.#strange.size >= maxSubscriptions || this.#strange.has(strange)) return;
+      this.#strange.add(strange);
       const hint = 'this port serves configuration to istiod (configSources), not to proxies';
-      this.#options.log.warn(
-        { node: this.#nodeId, typeUrl: typeUrl.slice(0, 200), hint },
-        'a type that istiod never asks for',
-      );
+      this.#options.log.warn({ node: this.#nodeId, typeUrl: strange, hint }, 'a type that istiod never asks for');
       return;
     }
     if (this.#subscriptions.size >= maxSubscriptions) {
@@ -217,7 +227,7 @@ export class AdsExchange {
       reporter.pushAcked(kind, (clock.now() - (sent?.at ?? 0)) / 1000);
     } else {
       reporter.pushNacked(kind);
-      log.warn({ node: this.#nodeId, typeUrl, peerSays: nack.slice(0, 1000) }, 'the peer refused a push');
+      log.warn({ node: this.#nodeId, typeUrl, peerSays: nack }, 'the peer refused a push');
     }
     this.#pump.answered();
   }
@@ -295,6 +305,11 @@ export class AdsExchange {
 function isResourceType(typeUrl: string): boolean {
   const parts = typeUrl.split('/');
   return parts.length === 3 && typeUrl.length <= 256 && parts.every((part) => part !== '');
+}
+
+/** The beginning of a text, as a text of its own: a slice would keep all of it in memory. */
+function shortened(text: string, maxLength: number): string {
+  return text.length <= maxLength ? text : Buffer.from(text.slice(0, maxLength)).toString();
 }
 
 function kindName(typeUrl: string): string {

@@ -19,7 +19,7 @@ async function closedPort(): Promise<number> {
 }
 
 const cases: [string, () => Promise<number>, Spoken, RegExp][] = [
-  ['an HTTP/1 server', strangers.http1, { speaks: 'http1', said: 'HTTP/1.1 400 Bad Request' }, /speaks HTTP\/1/],
+  ['an HTTP/1 server', strangers.http1, { speaks: 'http1', said: 'HTTP/1.1 400 Bad Request' }, /but HTTP\/1/],
   ['a TLS server', strangers.tls, { speaks: 'tls' }, /speaks TLS/],
   [
     'a TLS server that wants a certificate of the client, and no TLS 1.3',
