@@ -11,6 +11,7 @@ import { kindOfCollection } from './model/kinds.ts';
 import type { Logger } from './model/logger.ts';
 import { defaultBackoff } from './net/backoff.ts';
 import { formatHostPort, isLoopback } from './net/address.ts';
+import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
 import { probeProtocol } from './net/protocol-hint.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
@@ -27,6 +28,8 @@ export type AppOptions = {
   readonly version: string;
   readonly clock?: Clock;
   readonly random?: () => number;
+  /** HTTP/2 pings. @default {@link towardsSources}, {@link towardsIstiods} */
+  readonly keepalive?: { readonly sources?: Keepalive; readonly istiods?: Keepalive };
 };
 
 /** The bridge: every part built from the config, with their order of start and stop. */
@@ -41,7 +44,7 @@ export class App {
   /** @throws IsthmusError STATE_UNWRITABLE */
   constructor(options: AppOptions) {
     this.#options = options;
-    const { config, log, metrics, clock = systemClock, random = Math.random } = options;
+    const { config, log, metrics, clock = systemClock, random = Math.random, keepalive = {} } = options;
     const { reporter } = metrics;
     const { debounce } = config;
     this.#store = new Store({ clock, reporter, debounce: { afterMs: debounce.after, maxMs: debounce.max } });
@@ -66,6 +69,7 @@ export class App {
             maxMessageBytes: source.maxMessage,
             silentCollectionMs: source.silentCollection,
             backoff: defaultBackoff,
+            keepalive: keepalive.sources ?? towardsSources,
             lookAtPort: probeProtocol,
             clock,
             random,
@@ -86,6 +90,7 @@ export class App {
         pump: { ...defaultPump, minGapMs: config.xds.minGap },
         recycleMs: config.xds.recycle === 0 ? undefined : config.xds.recycle,
         istiodVersion: config.istiod.version,
+        keepalive: keepalive.istiods ?? towardsIstiods,
         random,
       },
       this.#store,

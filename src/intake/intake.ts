@@ -50,6 +50,12 @@ export type IntakeMessage = {
 /** Resources that are looked at before other work gets its turn: about 10 ms. */
 const turnSize = 5000;
 
+/** Keys of repeated resources that are handed on, for people. */
+const maxRepeated = 20;
+
+/** Longest type name that is shown, and looked at. */
+const maxTypeBytes = 200;
+
 type ViewedBuffer = Buffer & Viewed;
 
 /** What is wrong with a resource. */
@@ -115,6 +121,7 @@ export class Intake {
     const upserts = new Upserts(pool);
     const quarantined = new Map<string, Quarantined>();
     const confirmed = new Set<string>();
+    const repeated: string[] = [];
     const repairs = { bareNames: 0, createTimes: 0, duplicates: 0 };
     const { spans } = message;
     const bytes = viewed(message.bytes);
@@ -161,7 +168,10 @@ export class Intake {
         pool.setSeen(old, seen);
         known++;
       }
-      if ((quarantined.size > 0 && quarantined.delete(this.#keyAt(i, held))) || isAgain) repairs.duplicates++;
+      if ((quarantined.size > 0 && quarantined.delete(this.#keyAt(i, held))) || isAgain) {
+        repairs.duplicates++;
+        if (repeated.length < maxRepeated) repeated.push(this.#keyAt(i, held));
+      }
       if (fault !== undefined) {
         const name = this.#keyAt(i, held);
         quarantined.set(name, { key: name, named: key !== undefined || old !== noRow, ...fault });
@@ -213,6 +223,7 @@ export class Intake {
       full: message.full,
       received: spans.length / 2,
       repairs,
+      ...(repeated.length === 0 ? {} : { repeated }),
     };
   }
 
@@ -335,8 +346,9 @@ export class Intake {
     const { typeStart, typeEnd } = parts;
     if (isSame(bytes, typeStart, typeEnd, this.#bodyType)) return undefined;
     // Go readers look only behind the last slash of a type URL (gogo any.go AnyMessageName).
-    const name = bytes.toString('utf8', typeStart, typeEnd).replace(/^.*\//s, '');
-    return this.#bodies.has(name) ? undefined : name.slice(0, 200) || 'message without a type';
+    const nameStart = bytes.subarray(typeStart, typeEnd).lastIndexOf('/') + 1 + typeStart;
+    const name = bytes.toString('utf8', nameStart, Math.min(typeEnd, nameStart + maxTypeBytes));
+    return this.#bodies.has(name) && typeEnd - nameStart <= maxTypeBytes ? undefined : name || 'message without a type';
   }
 
   #unseen(held: Held, known: number, seen: number): string[] {

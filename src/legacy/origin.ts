@@ -4,6 +4,7 @@ import { type Collection, type Kind, kindOfCollection } from '../model/kinds.ts'
 import type { Logger } from '../model/logger.ts';
 import type { Store } from '../store/store.ts';
 import type { ResourcesView } from '../wire/legacy-messages.ts';
+import { IntakeLog } from './intake-log.ts';
 import type { Refusals } from './collection-probe.ts';
 import type { SinkTarget } from './sink-client.ts';
 
@@ -20,20 +21,22 @@ export function legacyTarget(
   log: Logger,
   remember: (refused: Refusals) => void,
 ): SinkTarget {
-  const intakes = new Map<Collection, { kind: Kind; intake: Intake }>();
+  const intakes = new Map<Collection, { kind: Kind; intake: Intake; intakeLog: IntakeLog }>();
   for (const collection of collections) {
     const kind = kindOfCollection(collection);
-    if (kind !== undefined) intakes.set(collection, { kind, intake: new Intake(kind, rules) });
+    if (kind !== undefined) {
+      const intakeLog = new IntakeLog(log, origin, collection);
+      intakes.set(collection, { kind, intake: new Intake(kind, rules), intakeLog });
+    }
   }
   return {
     async accept(collection, message, full) {
       const entry = intakes.get(collection);
       if (entry === undefined) return;
-      const change = await entry.intake.take(intakeMessage(message, full), store.holding(origin, entry.kind.id));
-      for (const { key, reason, message: why } of change.quarantined.slice(0, 20)) {
-        log.warn({ source: origin, collection, resource: key, reason }, `a resource is quarantined: ${why}`);
-      }
+      const holding = store.holding(origin, entry.kind.id);
+      const change = await entry.intake.take(intakeMessage(message, full), holding);
       store.apply(origin, entry.kind.id, change);
+      entry.intakeLog.tell(change, holding.quarantine);
       const { upserts, overwritten, missing, received } = change;
       log.debug(
         { source: origin, collection, full, received, upserts: upserts.length + overwritten, missing: missing.length },

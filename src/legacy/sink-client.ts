@@ -29,6 +29,9 @@ const connectMs = 20_000;
 /** A source that is connected and says nothing for so long is worth a word. */
 const quietMs = 20_000;
 
+/** So long may a source take to read an answer. */
+const sendTimeoutMs = 60_000;
+
 /** How often to look for refusals that are old enough to be asked for again. */
 const refusalCheckMs = refusalTtlMs / 24;
 
@@ -92,6 +95,8 @@ type Session = {
   isQuiet: boolean;
   /** Set where the headers are none of gRPC. */
   contentType: string | undefined;
+  /** Called when the answer that is being sent is on its way, or never will be; undefined while there is none. */
+  sent: (() => void) | undefined;
   /** Why it is over, or is to be. */
   end: StreamEnd | 'ask again' | undefined;
 };
@@ -167,6 +172,7 @@ export class SinkClient {
       opened: false,
       isQuiet: false,
       contentType: undefined,
+      sent: undefined,
       end: undefined,
     };
     this.#session = session;
@@ -210,6 +216,7 @@ export class SinkClient {
       if (this.#session !== session) return;
       this.#session = undefined;
       for (const timer of session.timers) timer.cancel();
+      session.sent?.();
       client.close();
       if (session.messages > 0 && clock.now() - session.started >= healthyMs) this.#backoff.reset();
       if (session.end === 'ask again') this.#connect();
@@ -246,7 +253,7 @@ export class SinkClient {
 
   async #take(session: Session, bytes: Buffer): Promise<void> {
     const { name, reporter, log, clock, silentCollectionMs } = this.#options;
-    const { exchange, stream } = session;
+    const { exchange } = session;
     const received = exchange.receive(bytes);
     const { message, reply } = received;
     const { collection } = message;
@@ -265,13 +272,28 @@ export class SinkClient {
       if (typeof session.end === 'object' && !this.#stopped) reporter.sourceSendFailed(name, session.end.code);
       return;
     }
-    stream.write(encodeRequestResources(reply));
-    if (!received.accepted) return;
+    await this.#answer(session, encodeRequestResources(reply));
+    if (!received.accepted || !this.#isLive(session)) return;
     session.messages++;
     if (session.isQuiet) this.#set({ lastError: undefined });
     session.isQuiet = false;
     if (session.messages === 1) session.timers.push(clock.after(silentCollectionMs, () => this.#markSilent()));
     if (exchange.answered.size === this.#probe.asked.length) this.#survived(session);
+  }
+
+  /** Returns once the answer is on its way: what a source does not read must not pile up here. */
+  #answer(session: Session, bytes: Buffer): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const details = `it has not read our answer for ${sendTimeoutMs / 1000} s`;
+      const timer = clock.after(sendTimeoutMs, () => endSession(session, { code: 14, details }));
+      session.sent = () => {
+        timer.cancel();
+        session.sent = undefined;
+        resolve();
+      };
+      session.stream.write(bytes, () => session.sent?.());
+    });
   }
 
   /** The source took everything that it was asked for. */

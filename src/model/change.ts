@@ -54,4 +54,6 @@ export type Change = {
   /** Resources in the message, good and bad. */
   readonly received: number;
   readonly repairs: Repairs;
+  /** Keys that the message held more than once, twenty at most; undefined where there was none. */
+  readonly repeated?: readonly string[];
 };

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../model/clock.ts';
 import { formatHostPort } from './address.ts';
 import { firstLine } from './protocol-hint.ts';
 
@@ -68,6 +69,7 @@ export class Door {
   readonly #admit: (socket: Socket) => void;
   readonly #report: (turnedAway: TurnedAway) => void;
   readonly #what: string;
+  readonly #clock: Clock;
   /** Those that were not admitted yet. */
   readonly #waiting = new Set<Socket>();
   readonly #byPeer = new Map<string, number>();
@@ -77,11 +79,13 @@ export class Door {
   constructor(
     what: string,
     limits: DoorLimits,
+    clock: Clock,
     admit: (socket: Socket) => void,
     report: (turnedAway: TurnedAway) => void,
   ) {
     this.#what = what;
     this.#limits = limits;
+    this.#clock = clock;
     this.#admit = admit;
     this.#report = report;
   }
@@ -105,7 +109,7 @@ export class Door {
     }
     socket.once('close', () => {
       this.#waiting.delete(socket);
-      clearTimeout(timer);
+      timer.cancel();
       if (tooMany === undefined) this.#leave(remoteAddress);
     });
     const refuse = (turnedAway: TurnedAway, answer: string | Buffer) => {
@@ -116,10 +120,10 @@ export class Door {
       socket.resume();
     };
     // A peer that closes before it has said anything was only looking whether the port is open.
-    const timer = setTimeout(() => {
+    const timer = this.#clock.after(this.#limits.greetingMs, () => {
       if (socket.readable && !socket.writableEnded) this.#report({ why: 'silent', peer });
       socket.destroy();
-    }, this.#limits.greetingMs).unref();
+    });
     let said = Buffer.alloc(0);
     const look = () => {
       const bytes = socket.read() as Buffer | null;
@@ -131,7 +135,7 @@ export class Door {
       else if (tooMany !== undefined) refuse({ why: tooMany, peer }, goAway('too many connections'));
       else {
         socket.off('readable', look);
-        clearTimeout(timer);
+        timer.cancel();
         this.#waiting.delete(socket);
         socket.unshift(said);
         this.#admit(socket);

@@ -12,6 +12,7 @@ import {
   type ServerDuplexStream,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
+import { type Clock, systemClock } from '../model/clock.ts';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { RawMethod } from '../wire/services.ts';
 import { formatHostPort, type HostPort } from './address.ts';
@@ -75,6 +76,7 @@ export type ListenOptions = {
   readonly what?: string;
   /** @default {@link defaultDoorLimits} */
   readonly limits?: DoorLimits;
+  readonly clock?: Clock;
   /** Told of each connection that was turned away. */
   readonly onTurnedAway?: (turnedAway: TurnedAway) => void;
 };
@@ -91,11 +93,11 @@ export async function listen(
   server: Server,
   address: HostPort,
   subject: string,
-  { what = 'gRPC', limits = defaultDoorLimits, onTurnedAway = () => {} }: ListenOptions = {},
+  { what = 'gRPC', limits = defaultDoorLimits, clock = systemClock, onTurnedAway = () => {} }: ListenOptions = {},
 ): Promise<number> {
   const target = formatHostPort(address);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const door = new Door(what, limits, (socket) => injector.injectConnection(socket), onTurnedAway);
+  const door = new Door(what, limits, clock, (socket) => injector.injectConnection(socket), onTurnedAway);
   const sockets: NetServer[] = [];
   let { port } = address;
   try {

@@ -27,7 +27,9 @@ export function keepaliveOptions({ timeMs, timeoutMs }: Keepalive): ChannelOptio
 /** No TLS, and TCP keepalive on the socket. grpc-js lets nobody at its sockets but credentials (1.14). */
 export function plaintextCredentials(): ChannelCredentials {
   const plaintext = credentials.createInsecure();
+  // oxlint-disable-next-line no-underscore-dangle
   const create = plaintext._createSecureConnector.bind(plaintext);
+  // oxlint-disable-next-line no-underscore-dangle
   plaintext._createSecureConnector = (...args) => {
     const connector = create(...args);
     return {

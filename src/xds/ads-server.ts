@@ -98,6 +98,7 @@ export class AdsServer {
     const port = await listen(this.#server, address, '--xds-listen', {
       what: 'gRPC (MCP-over-xDS)',
       limits: door,
+      clock,
       onTurnedAway: reportTurnedAway(clock, log),
     });
     this.#unsubscribe = this.#view.onChange(() => {

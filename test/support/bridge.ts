@@ -1,10 +1,10 @@
 import { onTestFinished } from 'vitest';
-import { App, type BoundPorts } from '../../src/app.ts';
+import { App, type AppOptions, type BoundPorts } from '../../src/app.ts';
 import { type ConfigInput, configSchema } from '../../src/config/schema.ts';
 import { SourceServer } from '../../src/legacy/source-server.ts';
 import type { SourceView } from '../../src/legacy/source.ts';
-import { silentLogger } from '../../src/model/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { MemoryLogger } from './memory-logger.ts';
 import { until } from './until.ts';
 
 const anyPort = { host: '127.0.0.1', port: 0 };
@@ -17,14 +17,20 @@ export async function startSource(view: SourceView): Promise<{ server: SourceSer
   return { server, address: `mcp://127.0.0.1:${port}` };
 }
 
+/** Parts of a bridge that are others than the product's. */
+type Parts = Partial<Pick<AppOptions, 'clock' | 'random' | 'keepalive'>>;
+
 /** A whole bridge in this process, on free ports of 127.0.0.1. */
 export class Bridge {
   readonly app: App;
   readonly ports: BoundPorts;
+  /** What it has logged. */
+  readonly log: MemoryLogger;
 
-  private constructor(app: App, ports: BoundPorts) {
+  private constructor(app: App, ports: BoundPorts, log: MemoryLogger) {
     this.app = app;
     this.ports = ports;
+    this.log = log;
   }
 
   /** Starts it, for as long as the test lasts; name → view of the sources that feed it. */
@@ -36,7 +42,7 @@ export class Bridge {
   }
 
   /** The same, with sources that are there already. */
-  static async of(settings: ConfigInput): Promise<Bridge> {
+  static async of(settings: ConfigInput, parts: Parts = {}): Promise<Bridge> {
     const listen = '127.0.0.1:0';
     const config = configSchema.parse({
       xds: { listen },
@@ -46,10 +52,11 @@ export class Bridge {
       shutdownGrace: '100ms',
       ...settings,
     });
-    const app = new App({ config, log: silentLogger, metrics: createMetrics('1.2.3'), version: '1.2.3' });
+    const log = new MemoryLogger();
+    const app = new App({ config, log, metrics: createMetrics('1.2.3'), version: '1.2.3', ...parts });
     const ports = await app.start();
     onTestFinished(() => app.stop());
-    return new Bridge(app, ports);
+    return new Bridge(app, ports, log);
   }
 
   get adminUrl(): string {
