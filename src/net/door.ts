@@ -163,9 +163,10 @@ export class Door {
       'HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Type: text/plain\r\n' +
       `Content-Length: ${text.length}\r\n\r\n${text}`;
     if (bytes[0] === 0x16 && (bytes.length < 2 || bytes[1] === 3)) return [{ why: 'tls', peer }, answer];
+    const said = firstLine(bytes);
+    if (!/^[A-Z]+ (\/|\*|http)/.test(said) || said.startsWith('PRI')) return [{ why: 'other', peer, said }, answer];
     // A query may hold a secret.
-    const said = firstLine(bytes).replace(/\?.*/, '');
-    return [{ why: / HTTP\/|^[A-Z]+ \//.test(said) ? 'http1' : 'other', peer, said }, answer];
+    return [{ why: 'http1', peer, said: said.replace(/\?.*/, '') }, answer];
   }
 }
 
