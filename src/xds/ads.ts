@@ -296,10 +296,20 @@ export class AdsExchange {
     if (this.#closed) return;
     this.#stop();
     this.#options.reporter.pushStreamEnded(reason);
-    this.#options.log.info({ node: this.#nodeId, reason, details }, 'ending a stream to istiod');
+    const { log } = this.#options;
+    const hint = endHints[reason];
+    if (hint === undefined) log.info({ node: this.#nodeId, reason, details }, 'ending a stream to istiod');
+    else log.warn({ node: this.#nodeId, reason, details, hint }, 'ending a stream to istiod');
     this.#transport.end(code, details);
   }
 }
+
+/** What there is to do where the peer is to blame for the end. */
+const endHints: Partial<Record<PushStreamEnd, string>> = {
+  send_timeout: 'it hangs, or the way to it is broken; it keeps what it has, and is served again when it comes back',
+  ack_timeout: 'it hangs, or is no istiod; it keeps what it has, and is served again when it comes back',
+  refused: 'only istiod has business on this port, and asks for less: see who this is (docs/limits.md)',
+};
 
 /** True for `group/version/Kind`. Envoy's own types have two parts. */
 function isResourceType(typeUrl: string): boolean {

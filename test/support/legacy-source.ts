@@ -138,6 +138,11 @@ export class SourceStream {
     this.#stream.end();
   }
 
+  /** Reads nothing more of what the sink sends. */
+  stopReading(): void {
+    this.#stream.pause();
+  }
+
   /** Ends it without any status, by RST_STREAM. */
   reset(code = constants.NGHTTP2_CANCEL): void {
     this.#stream.close(code);

@@ -61,7 +61,7 @@ test('10,000 types on one stream: it is ended at the 65th, with a word to both s
   expect(await until('it is ended', () => greedy.status)).toEqual({ code: 8, details });
   await lab.cli.says(
     'stderr',
-    new RegExp(`"reason":"refused","details":"${details}","msg":"ending a stream to istiod"`),
+    new RegExp(`"reason":"refused","details":"${details}","hint":"only istiod .*","msg":"ending a stream to istiod"`),
   );
   await until('it is forgotten', async () => (await lab.streams()).length === 1);
   await expectServed(lab);

@@ -74,7 +74,9 @@ test('a TLS client on the xDS port is told in words that it knows, and named in 
   // What every OpenSSL says to a plaintext answer; Go's says "first record does not look like a TLS handshake".
   expect(error.code).toMatch(/WRONG_VERSION_NUMBER|PACKET_LENGTH/);
   const [line] = warnings(bridge, /a peer speaks TLS on the xDS port, which has no TLS; its connection was closed/);
-  expect((line?.fields as { hint: string }).hint).toContain('take tlsSettings out of this configSource');
+  expect(line?.fields).toMatchObject({
+    hint: expect.stringContaining('take tlsSettings out of this configSource') as string,
+  });
   await expectServed(lab);
 });
 
