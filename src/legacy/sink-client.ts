@@ -269,7 +269,8 @@ export class SinkClient {
       log.warn({ source: name, collection: collection.slice(0, 200) }, 'the source sent a collection nobody asked for');
     }
     if (!this.#isLive(session)) {
-      if (typeof session.end === 'object' && !this.#stopped) reporter.sourceSendFailed(name, session.end.code);
+      if (typeof session.end === 'object' && !this.#stop.signal.aborted)
+        reporter.sourceSendFailed(name, session.end.code);
       return;
     }
     await this.#answer(session, encodeRequestResources(reply));

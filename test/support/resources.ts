@@ -1,10 +1,10 @@
 import type { IntakeMessage } from '../../src/intake/intake.ts';
 import type { Change } from '../../src/model/change.ts';
 import { type Kind, kindOf } from '../../src/model/kinds.ts';
-import { type Resource, ResourcePool } from '../../src/model/resource.ts';
+import type { Resource, ResourcePool } from '../../src/model/resource.ts';
 import { Arena } from '../../src/wire/arena.ts';
 import { viewed } from '../../src/wire/bytes.ts';
-import { encodeResource, readRow } from '../../src/wire/resource-frame.ts';
+import { encodeResource } from '../../src/wire/resource-frame.ts';
 import { hashResource, newResourceParts, orderMaps, scanResource, seedOf } from '../../src/wire/resource-parts.ts';
 import { encodeResourceMessage, viewResource } from '../../src/wire/resource-view.ts';
 import { root } from '../../src/wire/root.ts';
@@ -64,12 +64,6 @@ export function newRow(pool: ResourcePool, key: string, content = 'a', arena = n
   orderMaps(bytes, parts, {});
   hashResource(bytes, parts, undefined, seedOf(bodyType));
   return encodeResource(bytes, parts, undefined, bodyType, arena, pool);
-}
-
-/** An encoded resource. */
-export function newResource(key: string, content = 'a'): Resource {
-  const pool = new ResourcePool();
-  return readRow(pool, newRow(pool, key, content));
 }
 
 /** A change that says nothing but what is given. */
