@@ -2,8 +2,9 @@
 // without it call the same ones.
 import assert from 'node:assert/strict';
 import type { Chain } from './support/chain.ts';
+import type { Istiod } from './support/istiod.ts';
 import { fetchThrough, Load, type Tally } from './support/load.ts';
-import { differences, type HeldConfig } from './support/manifest.ts';
+import { differences, type HeldConfig, type Manifest } from './support/manifest.ts';
 import { ConfigzSampler, type Samples } from './support/sampler.ts';
 import { patienceMs, until } from './support/until.ts';
 
@@ -14,6 +15,9 @@ export type Limits = {
 
 type Held = ReadonlyMap<string, HeldConfig>;
 
+/** Something that knows what a source has to serve: a folder of Galley, or the source itself. */
+export type Truth = { manifests(): ReadonlyMap<string, Manifest> };
+
 /** istiod opens its gRPC port to proxies. */
 export async function checkFinishesStart({ istiod }: Chain, { timeoutMs = patienceMs }: Limits = {}): Promise<void> {
   await until("istiod's gRPC port is open", () => istiod.serving(), { timeoutMs });
@@ -21,7 +25,7 @@ export async function checkFinishesStart({ istiod }: Chain, { timeoutMs = patien
 
 /** configz comes to say what the folder says: the same keys with equal spec, labels and annotations. */
 export async function checkHoldsFolder(
-  { folder, istiod }: Pick<Chain, 'folder' | 'istiod'>,
+  { folder, istiod }: { readonly folder: Truth; readonly istiod: Istiod },
   { timeoutMs = patienceMs }: Limits = {},
 ): Promise<Held> {
   return until(
@@ -36,8 +40,13 @@ export async function checkHoldsFolder(
   );
 }
 
+/** The same for a source that is not a folder. */
+export async function checkHolds(truth: Truth, istiod: Istiod, limits: Limits = {}): Promise<Held> {
+  return checkHoldsFolder({ folder: truth, istiod }, limits);
+}
+
 /** Exactly these keys differ in version between two looks, and what is in both is otherwise untouched. */
-function assertOnlyChanged(before: Held, after: Held, changed: readonly string[]): void {
+export function assertOnlyChanged(before: Held, after: Held, changed: readonly string[]): void {
   const moved = [...after]
     .filter(([key, { resourceVersion }]) => before.get(key)?.resourceVersion !== resourceVersion)
     .map(([key]) => key);

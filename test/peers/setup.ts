@@ -4,15 +4,38 @@ import { buildGo, installEnvoy } from './support/build-peers.ts';
 import type { Peers } from './support/peers.ts';
 import { mustRun } from './support/run.ts';
 
+const pilot = 'istio.io/istio/pilot/cmd/pilot-discovery';
+
+/** The one after the other: two of them at once would need the memory of both. */
+async function buildIstiods(): Promise<Pick<Peers, 'istiod' | 'istiod-1.16.5'>> {
+  const [newer, older] = ['istiod-1.24.0', 'istiod-1.16.5'] as const;
+  return {
+    istiod: await buildGo({ name: newer, module: newer, mainPackage: pilot }),
+    [older]: await buildGo({ name: older, module: older, mainPackage: pilot }),
+  };
+}
+
+/** Their modules share most of what they need, so that each is quick after the one before. */
+async function buildSources(): Promise<Pick<Peers, 'galley' | 'mcp-source-1.5.10' | 'mcp-source-1.8-dev'>> {
+  const galley = await buildGo({ name: 'galley-1.5.10', module: 'galley-1.5.10' });
+  const module = 'mcp-source';
+  const [older, newer] = ['mcp-source-1.5.10', 'mcp-source-1.8-dev'] as const;
+  return {
+    galley,
+    [older]: await buildGo({ name: older, module }),
+    [newer]: await buildGo({ name: newer, module, modFile: 'istio-1.8-dev.mod' }),
+  };
+}
+
 /** Builds the real peers and Isthmus itself, which the suites run as a process, before the first suite. */
 export default async function setup(project: TestProject): Promise<void> {
-  const [galley, istiod, envoy] = await Promise.all([
-    buildGo('galley-1.5.10', '.'),
-    buildGo('istiod-1.24.0', 'istio.io/istio/pilot/cmd/pilot-discovery'),
+  const [istiods, sources, envoy] = await Promise.all([
+    buildIstiods(),
+    buildSources(),
     installEnvoy(),
     mustRun('npm', ['run', '--silent', 'build'], { cwd: join(import.meta.dirname, '../..') }),
   ]);
-  const peers: Peers = { galley, istiod, envoy };
+  const peers: Peers = { ...istiods, ...sources, envoy };
   for (const peer of Object.values(peers)) {
     if ('path' in peer) continue;
     if (process.env['CI'] === 'true') throw new Error(`with CI=true every peer has to be there: ${peer.absent}`);

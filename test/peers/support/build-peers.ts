@@ -48,20 +48,32 @@ async function cached(what: string, path: string, make: (temporary: string) => P
   say(`${what}: ${path}, after ${seconds()}`);
 }
 
-/** Builds a main package in one of the Go modules next to this folder. The key is what the module pins, and the Go. */
-export async function buildGo(module: string, mainPackage: string): Promise<Peer> {
+export type GoPeer = {
+  /** What it is called in messages and in the cache. */
+  readonly name: string;
+  /** Folder next to this one that holds the Go module. */
+  readonly module: string;
+  /** @default "." the module's own */
+  readonly mainPackage?: string;
+  /** Instead of go.mod, with its own .sum next to it: the same program on other versions of what it is made of. */
+  readonly modFile?: string;
+};
+
+/** Builds a main package in a Go module. The key is what the module pins, its own code, and the version of Go. */
+export async function buildGo({ name, module, mainPackage = '.', modFile = 'go.mod' }: GoPeer): Promise<Peer> {
   const version = await run('go', ['version']);
-  if (version?.code !== 0) return { absent: `${module} needs go, which is not installed` };
+  if (version?.code !== 0) return { absent: `${name} needs go, which is not installed` };
   const folder = join(goModules, module);
   const hash = createHash('sha256').update(version.stdout);
   for (const file of readdirSync(folder).sort()) {
-    if (file === 'go.mod' || file === 'go.sum' || file.endsWith('.go')) {
+    if (file === modFile || file === modFile.replace(/mod$/, 'sum') || file.endsWith('.go')) {
       hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
     }
   }
-  const path = join(cacheFolder(), `${module}-${hash.digest('hex').slice(0, 16)}`);
-  await cached(module, path, async (temporary) => {
-    await mustRun('go', ['build', '-mod=readonly', '-ldflags=-s -w', '-o', temporary, mainPackage], { cwd: folder });
+  const path = join(cacheFolder(), `${name}-${hash.digest('hex').slice(0, 16)}`);
+  await cached(name, path, async (temporary) => {
+    const pinned = ['-mod=readonly', `-modfile=${modFile}`];
+    await mustRun('go', ['build', ...pinned, '-ldflags=-s -w', '-o', temporary, mainPackage], { cwd: folder });
   });
   return { path };
 }

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Child, Exit } from './child.ts';
 import type { Lab } from './lab.ts';
@@ -11,6 +12,12 @@ export type IsthmusOptions = {
   readonly sourcePort: number;
   /** @default none: nothing is remembered over a restart */
   readonly stateDir?: string;
+  /** More settings of the source, as in a config file. @default flags alone */
+  readonly source?: object;
+  /** Other settings, as in a config file. @default flags alone */
+  readonly settings?: object;
+  /** @default "isthmus" */
+  readonly name?: string;
 };
 
 /** The bridge, as a process of its own. */
@@ -34,14 +41,14 @@ export class Isthmus {
 
   /** Resolves when it listens, whatever it has heard from its origins. */
   async start(): Promise<void> {
-    const { sourcePort, stateDir } = this.#options;
+    const { stateDir, name = 'isthmus' } = this.#options;
     const child = this.#lab.launch({
-      name: 'isthmus',
+      name,
       command: process.execPath,
       args: [
         main,
         'serve',
-        `--source=galley=mcp://127.0.0.1:${sourcePort}`,
+        this.#sourceArgument(name),
         `--xds-listen=127.0.0.1:${this.xdsPort}`,
         `--admin-listen=127.0.0.1:${this.adminPort}`,
         ...(stateDir === undefined ? [] : [`--state-dir=${stateDir}`]),
@@ -64,6 +71,24 @@ export class Isthmus {
     return (await this.#get('/syncz')).ok;
   }
 
+  /** A page of the admin port, as JSON. */
+  async page(path: string): Promise<unknown> {
+    const response = await this.#get(path);
+    if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+    return response.json();
+  }
+
+  /** The sum of a metric over all series that have these labels; 0 where there is none. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const text = await (await this.#get('/metrics')).text();
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    return text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter((line) => wanted.every((pair) => line.includes(pair)))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
   get pid(): number {
     return this.#running().pid;
   }
@@ -74,6 +99,16 @@ export class Isthmus {
 
   async stop(): Promise<Exit> {
     return this.#running().end('SIGTERM');
+  }
+
+  /** The source by a flag where that says enough, else by a config file. */
+  #sourceArgument(folder: string): string {
+    const { sourcePort, source, settings } = this.#options;
+    const address = `mcp://127.0.0.1:${sourcePort}`;
+    if (source === undefined && settings === undefined) return `--source=origin=${address}`;
+    const file = join(this.#lab.folder(folder), 'isthmus.yaml');
+    writeFileSync(file, JSON.stringify({ sources: [{ name: 'origin', address, ...source }], ...settings }));
+    return `--config=${file}`;
   }
 
   #get(path: string): Promise<Response> {

@@ -10,7 +10,7 @@ import { until } from './until.ts';
 export type ConfigSource = `xds://${string}` | `fs://${string}`;
 
 /**
- * istiod 1.24.0 without Kubernetes. Its gRPC port opens only when every configuration source has answered for every
+ * istiod 1.16.5 or 1.24.0 without Kubernetes. Its gRPC port opens only when every configuration source has answered for every
  * type; `/ready` never turns 200 without a Kubernetes client and says nothing here.
  */
 export class Istiod {
@@ -125,7 +125,7 @@ export class Istiod {
 
   /** How many responses for a kind istiod says that it has received, over all its starts. */
   responses(kind: string): number {
-    return this.log().match(new RegExp(`Received\\s+type=\\S+/${kind}\\s`, 'g'))?.length ?? 0;
+    return this.log().match(new RegExp(`Received\\s.*type[= ]\\S+/${kind}\\s`, 'g'))?.length ?? 0;
   }
 
   /** Everything that this process and its predecessors have logged. */
