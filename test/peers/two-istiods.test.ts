@@ -34,9 +34,10 @@ describeWithPeers('Galley 1.5.10 → Isthmus → istiod 1.24.0 and istiod 1.16.5
 
   /** Both hold what the folder says, and the same as each other; returns what that is. */
   async function checkBothHold(): Promise<ReadonlyMap<string, HeldConfig>> {
-    const [held, heldByOlder] = await Promise.all(
-      [chain.istiod, older].map((istiod) => checkHoldsFolder({ folder: chain.folder, istiod })),
-    );
+    const [held, heldByOlder] = await Promise.all([
+      checkHoldsFolder(chain),
+      checkHoldsFolder({ folder: chain.folder, istiod: older }),
+    ]);
     expect(Object.fromEntries(heldByOlder)).toEqual(Object.fromEntries(held));
     return held;
   }

@@ -11,3 +11,8 @@ export const kinds = [
 export function typeUrl(kind: string): string {
   return `networking.istio.io/v1/${kind}`;
 }
+
+/** Kinds that Istio's legacy servers have since 1.6 only. */
+export const workloadKinds = [
+  { kind: 'WorkloadEntry', collection: 'istio/networking/v1alpha3/workloadentries' },
+] as const;

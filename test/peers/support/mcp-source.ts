@@ -1,5 +1,5 @@
 import type { Child, Exit } from './child.ts';
-import { kinds } from './kinds.ts';
+import { kinds, workloadKinds } from './kinds.ts';
 import type { Lab } from './lab.ts';
 import { type Manifest, parseManifests } from './manifest.ts';
 import { freePort, portOpen } from './ports.ts';
@@ -44,7 +44,9 @@ export type McpSourceOptions = {
   readonly incremental?: boolean;
 };
 
-const collectionOf = new Map<string, string>(kinds.map(({ kind, collection }) => [kind, collection]));
+const collectionOf = new Map<string, string>(
+  [...kinds, ...workloadKinds].map(({ kind, collection }) => [kind, collection]),
+);
 
 function collectionFor(kind: string): string {
   const collection = collectionOf.get(kind);
@@ -85,7 +87,7 @@ export class McpSource {
 
   /** Resolves when it serves everything that it was told so far, also before it was started. */
   async start(): Promise<void> {
-    const { collections = [...collectionOf.values()], incremental = false } = this.#options;
+    const { collections = kinds.map(({ collection }) => collection), incremental = false } = this.#options;
     const child = this.#lab.launch({
       name: 'mcp-source',
       command: this.#binary,
@@ -118,7 +120,7 @@ export class McpSource {
 
   /** The same for manifests that were not written as YAML. */
   async putManifests(manifests: readonly Manifest[], version = ''): Promise<void> {
-    if (this.#child !== undefined) await this.#put(manifests, version);
+    await this.#put(manifests, version);
     for (const manifest of manifests) this.#truth.set(manifest.key, manifest);
   }
 
@@ -163,7 +165,7 @@ export class McpSource {
   }
 
   async #put(manifests: readonly Manifest[], version = ''): Promise<void> {
-    for (const { kind, collection } of kinds) {
+    for (const [kind, collection] of collectionOf) {
       const put = manifests
         .filter((manifest) => manifest.kind === kind)
         .map(({ key, labels, annotations, spec }) => {
@@ -173,7 +175,9 @@ export class McpSource {
     }
   }
 
+  /** While the process does not run, what it is told waits for its start. */
   async #apply(change: Change): Promise<void> {
+    if (this.#child === undefined || this.#child.exit !== undefined) return;
     await this.#post('/apply', JSON.stringify(change));
   }
 
