@@ -11,6 +11,8 @@ import { patienceMs, until } from './support/until.ts';
 export type Limits = {
   /** How long each awaited condition may take. It only bounds a failure. @default {@link patienceMs} */
   readonly timeoutMs?: number;
+  /** Time between two looks. */
+  readonly everyMs?: number;
 };
 
 type Held = ReadonlyMap<string, HeldConfig>;
@@ -26,7 +28,7 @@ export async function checkFinishesStart({ istiod }: Chain, { timeoutMs = patien
 /** configz comes to say what the folder says: the same keys with equal spec, labels and annotations. */
 export async function checkHoldsFolder(
   { folder, istiod }: { readonly folder: Truth; readonly istiod: Istiod },
-  { timeoutMs = patienceMs }: Limits = {},
+  limits: Limits = {},
 ): Promise<Held> {
   return until(
     'configz equals the folder',
@@ -36,7 +38,7 @@ export async function checkHoldsFolder(
       if (found.length > 0) throw new Error(found.join('\n'));
       return held;
     },
-    { timeoutMs },
+    limits,
   );
 }
 

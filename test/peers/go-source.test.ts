@@ -18,6 +18,9 @@ const fixtures = readdirSync(mesh)
   .map((file) => readFileSync(join(mesh, file), 'utf8'));
 const serviceEntries = 'istio/networking/v1alpha3/serviceentries';
 
+/** Their collections, sorted. */
+const names = (events: readonly SourceEvent[]): string[] => events.map(({ collection = '' }) => collection).sort();
+
 const service = (name: string, address: string): string => `apiVersion: networking.istio.io/v1alpha3
 kind: ServiceEntry
 metadata: {name: ${name}, namespace: go, labels: {from: pkg-mcp}}
@@ -110,7 +113,7 @@ for (const { version, peer, known, extra } of versions) {
         }
         const last = Math.max(...events.map(({ stream }) => stream));
         const asked = events.filter(({ stream, what }) => stream === last && what === 'ask');
-        expect(asked.map(({ collection }) => collection).sort()).toEqual([...collections].sort());
+        expect(names(asked)).toEqual([...collections].sort());
         const [origin] = (await isthmus.page('/debug/origins')) as OriginsPage;
         const refused = Object.keys(origin?.connection.unsupportedCollections ?? {});
         expect(refused).toHaveLength(ends.length);
@@ -123,7 +126,7 @@ for (const { version, peer, known, extra } of versions) {
         const events = await source.journal();
         const last = Math.max(...events.map(({ stream }) => stream));
         const first = events.filter(({ stream, what }) => stream === last && what === 'push');
-        expect(first.map(({ collection }) => collection).sort()).toEqual([...collections].sort());
+        expect(names(first)).toEqual([...collections].sort());
         // What Istio's source says of a first push: 1.5 calls each a change, 1.8 all but the first of the stream.
         const flagged = first.filter((push) => push.incremental).length;
         expect(flagged).toBe(incremental ? first.length - (version === '1.5.10' ? 0 : 1) : 0);
@@ -143,7 +146,10 @@ for (const { version, peer, known, extra } of versions) {
         assertOnlyChanged(changed, removed, []);
         expect(removed.has('ServiceEntry/go/one')).toBe(false);
         const all = [...start.values()].filter(({ kind }) => kind === 'ServiceEntry').length;
-        const said = (await pushes(since)).map(({ resources, removed: names }) => [resources, names ?? []]);
+        const said = (await pushes(since)).map(({ resources, removed: removedNames }) => [
+          resources,
+          removedNames ?? [],
+        ]);
         expect(said).toEqual(
           incremental
             ? [

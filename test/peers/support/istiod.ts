@@ -4,7 +4,7 @@ import type { Child, Exit } from './child.ts';
 import type { Lab } from './lab.ts';
 import { type HeldConfig, parseConfigz } from './manifest.ts';
 import { freePort, portOpen } from './ports.ts';
-import { until } from './until.ts';
+import { patienceMs, until } from './until.ts';
 
 /** istiod's own address for one configuration source, for example `xds://127.0.0.1:15410`. */
 export type ConfigSource = `xds://${string}` | `fs://${string}`;
@@ -117,7 +117,8 @@ export class Istiod {
   /** All configuration that istiod holds now, by "Kind/namespace/name". */
   async configz(): Promise<Map<string, HeldConfig>> {
     const response = await fetch(`http://127.0.0.1:${this.#httpPort}/debug/configz`, {
-      signal: AbortSignal.timeout(5_000),
+      // Of very many resources it takes its time.
+      signal: AbortSignal.timeout(patienceMs),
     });
     if (!response.ok) throw new Error(`configz answered ${response.status}`);
     return parseConfigz(await response.text());

@@ -141,7 +141,7 @@ export class McpSource {
   /** Takes away everything of one kind. */
   async clear(kind: string): Promise<void> {
     await this.#apply({ collection: collectionFor(kind), clear: true });
-    for (const key of [...this.#truth.keys()]) if (splitKey(key).kind === kind) this.#truth.delete(key);
+    for (const key of this.#truth.keys()) if (splitKey(key).kind === kind) this.#truth.delete(key);
   }
 
   /** Ends every stream with UNAVAILABLE, as a source does that has forgotten its watches. */
