@@ -9,8 +9,14 @@ import { createMetrics } from '../observe/metrics.ts';
 import { interrupted } from './terminal.ts';
 
 export function builder(yargs: Argv) {
-  return yargs
+  return configOptions(yargs)
     .usage('$0 serve [options]\n\nRuns the bridge until SIGTERM or Ctrl-C.')
+    .example('$0 serve --source galley=mcp://127.0.0.1:9901', 'bridge one legacy server');
+}
+
+/** The flags that make a config, of this verb and of those that look at one. */
+export function configOptions(yargs: Argv) {
+  return yargs
     .option('config', { type: 'string', describe: 'YAML file with settings; flags win over it' })
     .option('source', {
       type: 'string',
@@ -27,13 +33,13 @@ export function builder(yargs: Argv) {
     .option('log-level', {
       choices: ['debug', 'info', 'warn', 'error'] as const,
       describe: 'What is logged [default: info]',
-    })
-    .example('$0 serve --source galley=mcp://127.0.0.1:9901', 'bridge one legacy server');
+    });
 }
 
-type Flags = Awaited<ReturnType<typeof builder>['argv']>;
+/** What {@link configOptions} give. */
+export type ConfigFlags = Awaited<ReturnType<typeof configOptions>['argv']>;
 
-export async function handler(flags: Flags): Promise<void> {
+export async function handler(flags: ConfigFlags): Promise<void> {
   const config = loadConfig(flags.config, configOf(flags));
   const version = packageVersion();
   const log = createLog(config.log.level);
@@ -45,7 +51,8 @@ export async function handler(flags: Flags): Promise<void> {
   log.info({}, 'stopped');
 }
 
-function configOf(flags: Flags): ConfigInput {
+/** The settings that flags give; none of them is looked at. */
+export function configOf(flags: ConfigFlags): ConfigInput {
   const given = <T>(key: string, value: T | undefined) => (value === undefined ? {} : { [key]: value });
   return {
     ...(flags.source === undefined ? {} : { sources: flags.source.map(parseSource) }),

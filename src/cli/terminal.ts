@@ -3,7 +3,7 @@ import { IsthmusError, messageOf } from '../model/errors.ts';
 
 const { NO_COLOR = '', TERM } = process.env;
 /** Colours of one output: it is a terminal, and nobody said no. */
-const colorsOf = ({ isTTY }: { isTTY?: boolean }) =>
+export const colorsOf = ({ isTTY }: { isTTY?: boolean }) =>
   pc.createColors(isTTY === true && NO_COLOR === '' && TERM !== 'dumb');
 
 /** Data goes to standard output, with a line break behind it. */

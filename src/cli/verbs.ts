@@ -27,6 +27,11 @@ export const verbs: readonly Verb[] = [
     load: () => module(import('./status.ts')),
   },
   {
+    command: 'check [addresses..]',
+    describe: 'Look for what is wrong, before serve and next to it',
+    load: () => module(import('./check.ts')),
+  },
+  {
     command: 'legacy-server <folder>',
     describe: 'Serve a folder of Istio YAML as a legacy MCP server',
     load: () => module(import('./legacy-server.ts')),

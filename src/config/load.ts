@@ -6,6 +6,22 @@ import { type Config, type ConfigInput, configSchema } from './schema.ts';
 /** One thing that is wrong; `at` is the flag, or the place in the file as `file:line:column`. */
 type Finding = { readonly at: string; readonly what: string; readonly inFile: boolean };
 
+/** A config that can't be used, with one entry for each mistake. */
+export class ConfigError extends IsthmusError {
+  readonly mistakes: readonly { readonly at: string; readonly what: string }[];
+
+  constructor(
+    code: 'CONFIG_INVALID' | 'USAGE',
+    subject: string,
+    message: string,
+    mistakes: ConfigError['mistakes'],
+    options: { hint?: string; cause?: unknown } = {},
+  ) {
+    super(code, subject, message, options);
+    this.mistakes = mistakes;
+  }
+}
+
 type Path = readonly (string | number)[];
 
 const unknownSetting = 'unknown setting';
@@ -24,7 +40,7 @@ const flagOf: Readonly<Record<string, string>> = {
 
 /**
  * Reads a config file and lays `flags` over it; a flag wins over the file.
- * @throws IsthmusError CONFIG_INVALID with a line for each finding; USAGE where flags alone are what is wrong.
+ * @throws ConfigError CONFIG_INVALID with a line for each finding; USAGE where flags alone are what is wrong.
  */
 export function loadConfig(file: string | undefined, flags: ConfigInput = {}): Config {
   const document = file === undefined ? undefined : readDocument(file);
@@ -97,7 +113,8 @@ function readText(file: string): string {
       ENOENT: 'there is no such file',
       EISDIR: 'is a folder; a file is expected',
     };
-    throw new IsthmusError('CONFIG_INVALID', file, known[code] ?? messageOf(error), { cause: error });
+    const what = known[code] ?? messageOf(error);
+    throw new ConfigError('CONFIG_INVALID', file, what, [{ at: file, what }], { cause: error });
   }
 }
 
@@ -114,14 +131,14 @@ function unresolvedAlias(doc: ReturnType<typeof parseDocument>): number | undefi
   return offset;
 }
 
-function invalid(subject: string, findings: readonly Finding[]): IsthmusError {
+function invalid(subject: string, findings: readonly Finding[]): ConfigError {
   const inFile = findings.some((finding) => finding.inFile);
   const code = inFile ? 'CONFIG_INVALID' : 'USAGE';
   const hint = inFile ? {} : { hint: 'see isthmus serve --help' };
   const [only] = findings;
-  if (findings.length === 1 && only !== undefined) return new IsthmusError(code, only.at, only.what, hint);
+  if (findings.length === 1 && only !== undefined) return new ConfigError(code, only.at, only.what, findings, hint);
   const lines = findings.map(({ at, what }) => `\n  ${at}: ${what}`);
-  return new IsthmusError(code, subject, `${lines.length} mistakes${lines.join('')}`, hint);
+  return new ConfigError(code, subject, `${lines.length} mistakes${lines.join('')}`, findings, hint);
 }
 
 function position(file: string, lines: LineCounter, offset: number): string {

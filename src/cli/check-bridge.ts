@@ -1,0 +1,207 @@
+import { App } from '../app.ts';
+import type { OriginView, QuarantineView, SnapshotView } from '../admin/views.ts';
+import type { Config } from '../config/schema.ts';
+import { systemClock } from '../model/clock.ts';
+import { silentLogger } from '../model/logger.ts';
+import { packageVersion } from '../model/package.ts';
+import type { HostPort } from '../net/address.ts';
+import { createMetrics } from '../observe/metrics.ts';
+import type { StreamView } from '../xds/ads-server.ts';
+import { readAdminList, readAdminPage } from './admin-client.ts';
+import { about, type Finding } from './check-findings.ts';
+import { countOf, nearShare, type Readers, sizeFindings, sizeText } from './check-limits.ts';
+
+/** What a bridge says of itself. */
+export type BridgeState = {
+  readonly origins: readonly OriginView[];
+  readonly snapshot: readonly SnapshotView[];
+  readonly streams: readonly StreamView[];
+  readonly quarantine: readonly QuarantineView[];
+  /** Origin → largest message taken from it, in bytes. */
+  readonly maxMessage: ReadonlyMap<string, number>;
+};
+
+/** A bridge that answers, and what it listens on. */
+export type RunningBridge = { readonly base: URL; readonly version: string; readonly listeners: readonly HostPort[] };
+
+/** The longest that a collection may stay silent when a source is asked directly. */
+const silentMs = 3000;
+
+/** How often it is looked whether a source that is asked directly has said all. */
+const lookMs = 50;
+
+/**
+ * Who answers at an admin address.
+ * @returns undefined where it is no bridge.
+ * @throws IsthmusError where nobody answers.
+ */
+export async function findBridge(base: URL): Promise<RunningBridge | undefined> {
+  const index = (await readAdminPage(base, '/debug/')) as { version?: unknown; routes?: object } | undefined;
+  if (typeof index?.version !== 'string' || index.routes === undefined) return undefined;
+  const config = (await readAdminPage(base, '/debug/config')) as Pick<Config, 'xds' | 'admin' | 'metrics'>;
+  const listeners = [config.xds.listen, config.admin.listen, config.metrics.listen];
+  return { base, version: index.version, listeners: listeners.flatMap((one) => one ?? []) };
+}
+
+/** @throws IsthmusError where it does not answer. */
+export async function readBridge(base: URL): Promise<BridgeState> {
+  const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
+  const [origins, snapshot, streams, quarantine, config] = await Promise.all([
+    read<OriginView>('/debug/origins'),
+    read<SnapshotView>('/debug/snapshot'),
+    read<StreamView>('/debug/streams'),
+    read<QuarantineView>('/debug/quarantine'),
+    readAdminPage(base, '/debug/config') as Promise<Pick<Config, 'sources'>>,
+  ]);
+  const maxMessage = new Map(config.sources.map((source) => [source.name, source.maxMessage]));
+  return { origins, snapshot, streams, quarantine, maxMessage };
+}
+
+/**
+ * Asks the sources of a config themselves, as the bridge would: runs one on free ports of this host until every
+ * source has said all that it will say, or failed, or `timeoutMs` are over. A second client to a live server.
+ */
+export async function askDirectly(config: Config, timeoutMs: number): Promise<BridgeState> {
+  const anyPort = { host: '127.0.0.1', port: 0 };
+  const version = packageVersion();
+  const app = new App({
+    config: {
+      ...config,
+      sources: config.sources.map((source) => ({
+        ...source,
+        silentCollection: Math.min(source.silentCollection, silentMs),
+      })),
+      xds: { ...config.xds, listen: anyPort },
+      admin: { listen: anyPort },
+      metrics: { listen: undefined },
+      // It learns nothing that the bridge itself should remember.
+      stateDir: undefined,
+      shutdownGrace: 100,
+    },
+    log: silentLogger,
+    metrics: createMetrics(version),
+    version,
+  });
+  try {
+    const base = new URL(`http://127.0.0.1:${(await app.start()).admin}`);
+    const giveUpAt = systemClock.now() + timeoutMs;
+    for (;;) {
+      const state = await readBridge(base);
+      if (state.origins.every(hasSaidAll) || systemClock.now() > giveUpAt) return state;
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+    }
+  } finally {
+    await app.stop();
+  }
+}
+
+function hasSaidAll({ connection, kinds }: OriginView): boolean {
+  return connection.state === 'waiting' || kinds.every(({ sync }) => sync !== 'waiting');
+}
+
+/** What is to be said of a bridge's sources. */
+export function originFindings(state: BridgeState, subjectOf: (origin: OriginView) => string): Finding[] {
+  return state.origins.flatMap((origin) => {
+    const subject = subjectOf(origin);
+    return [...connectionFindings(origin, subject), ...holdingFindings(origin, subject, state)];
+  });
+}
+
+/** Sizes of the kinds, and how the istiods take them. */
+export function servedFindings({ snapshot, streams }: BridgeState, subject: string, readers: Readers): Finding[] {
+  return [...sizeFindings(subject, snapshot, readers), ...streamFindings(streams, subject)];
+}
+
+function connectionFindings({ connection }: OriginView, subject: string): Finding[] {
+  const { ok, info, error } = about(subject);
+  const findings: Finding[] = [];
+  if (connection.state === 'connected') findings.push(ok('SOURCE_CONNECTED', 'its stream of legacy MCP is open'));
+  else {
+    const why = connection.lastError ?? connection.state;
+    const next = 'what it said before stays in force; mend the source, or its address in the config';
+    findings.push(error('SOURCE_NOT_CONNECTED', `there is no stream of legacy MCP: ${why}`, next));
+  }
+  const refused = Object.keys(connection.unsupportedCollections);
+  if (refused.length > 0) {
+    const what = `it does not know ${shortNames(refused).join(', ')}; they count as empty`;
+    findings.push(info('COLLECTIONS_REFUSED', what, { collections: refused }));
+  }
+  return findings;
+}
+
+function holdingFindings(origin: OriginView, subject: string, state: BridgeState): Finding[] {
+  const { ok, warning, error } = about(subject);
+  const { name, connection, kinds } = origin;
+  const findings: Finding[] = [];
+  const spoken = kinds.filter(({ sync }) => sync === 'synced');
+  if (spoken.length > 0) {
+    const full = spoken.filter(({ effective }) => effective > 0).map(({ kind, effective }) => `${kind} ${effective}`);
+    const empty = spoken.length - full.length;
+    const nothing = empty === 0 ? [] : [`nothing of ${countOf(empty, full.length === 0 ? 'kind' : 'other kind')}`];
+    const data = { kinds: Object.fromEntries(spoken.map(({ kind, effective }) => [kind, effective])) };
+    findings.push(ok('COLLECTIONS_SERVED', `it has ${[...full, ...nothing].join(', ')}`, data));
+  }
+  const waiting = kinds.filter(({ sync }) => sync === 'waiting').map(({ kind }) => kind);
+  if (waiting.length > 0 && connection.state === 'connected') {
+    const what = `it has said nothing of ${waiting.join(', ')}: istiod is not given any of it, from no source`;
+    const next = 'see the log of the source; if it never has them, leave them out of its collections in the config';
+    findings.push(error('COLLECTIONS_SILENT', what, next, { kinds: waiting }));
+  }
+  const withheld = kinds.reduce((sum, kind) => sum + kind.withheld, 0);
+  if (withheld > 0) {
+    const what = `${countOf(withheld, 'removal')} not believed yet, because the same message had unreadable resources`;
+    findings.push(warning('REMOVALS_WITHHELD', what, 'mend what is quarantined at the source'));
+  }
+  const bad = state.quarantine.filter(({ source }) => source === name);
+  if (bad.length > 0) {
+    const [first] = bad;
+    const what = `${countOf(bad.length, 'resource')} quarantined, for example ${first?.kind} ${first?.resource}: ${first?.message}`;
+    const next = 'mend them at the source; isthmus status lists all of a running bridge';
+    findings.push(warning('QUARANTINED', what, next, { resources: bad.slice(0, 1000) }));
+  }
+  return [...findings, ...messageFindings(origin, subject, state)];
+}
+
+/** A whole state is one message: it may outgrow what is taken. */
+function messageFindings({ name, kinds }: OriginView, subject: string, state: BridgeState): Finding[] {
+  const { warning } = about(subject);
+  const limit = state.maxMessage.get(name);
+  const others = state.origins.filter((origin) => origin.name !== name);
+  return state.snapshot.flatMap(({ kind, bytes }) => {
+    const has = (all: OriginView['kinds']) => all.some((one) => one.kind === kind && one.effective > 0);
+    // Of a kind that others have too, nobody knows whose bytes they are.
+    if (limit === undefined || bytes < limit * nearShare || !has(kinds) || others.some((one) => has(one.kinds)))
+      return [];
+    const what = `a message with all its ${kind} is about ${sizeText(bytes)}; maxMessage is ${sizeText(limit)}`;
+    const next = 'raise maxMessage of this source before it grows';
+    return [warning('NEARLY_TOO_LARGE', what, next, { kind, bytes, limit })];
+  });
+}
+
+function streamFindings(streams: readonly StreamView[], subject: string): Finding[] {
+  const { ok, info, error } = about(subject);
+  const findings: Finding[] = [];
+  if (streams.length === 0) findings.push(info('ISTIODS', 'no istiod is connected'));
+  else {
+    const profiles = [...new Set(streams.map(({ profile }) => profile))].join(', ');
+    findings.push(ok('ISTIODS', `${countOf(streams.length, 'istiod')} connected (${profiles})`));
+  }
+  for (const { peer, types } of streams) {
+    for (const { typeUrl, nack, tooLarge } of types) {
+      if (nack !== null) {
+        const next = 'see the log of that istiod; it keeps what it had';
+        findings.push(error('ISTIOD_REFUSED', `${peer} refused ${typeUrl}: ${nack}`, next));
+      }
+      if (tooLarge) {
+        const what = `${typeUrl} is too large for ${peer}, and is not sent to it`;
+        findings.push(error('TOO_LARGE', what, 'upgrade that istiod to 1.12 or newer'));
+      }
+    }
+  }
+  return findings;
+}
+
+/** `istio/networking/v1alpha3/gateways` is `gateways` to people. */
+function shortNames(collections: readonly string[]): string[] {
+  return collections.map((name) => name.slice(name.lastIndexOf('/') + 1));
+}

@@ -1,0 +1,84 @@
+import { about, type Finding } from './check-findings.ts';
+
+/** What is served of one kind. */
+export type KindSize = { readonly kind: string; readonly resources: number; readonly bytes: number };
+
+/** What is known of the istiods that read it: `old` = up to 1.11, `new` = 1.12 and newer. */
+export type Readers = 'old' | 'new' | 'unknown';
+
+/** From this share of a limit on it is said. */
+export const nearShare = 0.8;
+
+/** istiod up to 1.11 kept gRPC's default for a response (measured on 1.9.9 and 1.11.8). */
+const oldIstiodBytes = 4 << 20;
+
+/** istiod 1.12 and newer takes what gRPC can say. */
+const newIstiodBytes = 2 ** 31 - 1;
+
+/** For when nobody knows which istiods there are. */
+const sayVersion = 'if no istiod is older than 1.12, say so with istiod.version in the config or --istiod-version';
+
+/** istiod runs out of virtual addresses for ServiceEntries without `addresses` (measured on 1.24.0). */
+const virtualAddresses = 65_024;
+
+/** The istiods that a version setting and the connected streams speak of. */
+export function readersOf(version: string | undefined, profiles: readonly string[] = []): Readers {
+  if (version !== undefined) return Number(version.split('.')[1]) <= 11 ? 'old' : 'new';
+  if (profiles.includes('up-to-1.11')) return 'old';
+  return profiles.length > 0 && profiles.every((name) => name === '1.12-and-newer') ? 'new' : 'unknown';
+}
+
+/** One finding for each kind that has something, and one for each limit that is near or passed. */
+export function sizeFindings(subject: string, sizes: readonly KindSize[], readers: Readers): Finding[] {
+  const { ok, warning, error } = about(subject);
+  return sizes.flatMap(({ kind, resources, bytes }): Finding[] => {
+    if (resources === 0) return [];
+    const text = `${kind}: ${countOf(resources, 'resource')}, ${sizeText(bytes)}`;
+    const findings = [ok('SIZE', text, { kind, resources, bytes })];
+    const [limit, who] =
+      readers === 'new'
+        ? [newIstiodBytes, 'no istiod takes more than 2 GiB']
+        : [oldIstiodBytes, 'istiod up to 1.11 takes 4 MiB'];
+    const data = { kind, bytes, limit };
+    const what = `${kind} is ${sizeText(bytes)} in one response; ${who}`;
+    const share = 'share the resources out over several bridges';
+    if (bytes > limit && readers !== 'unknown') {
+      const next = readers === 'old' ? `upgrade that istiod to 1.12 or newer, or ${share}` : share;
+      findings.push(error('TOO_LARGE', what, next, data));
+    } else if (bytes > limit * nearShare) {
+      const unknown = `${sayVersion}, else upgrade the old ones first`;
+      const next = readers === 'unknown' ? unknown : share;
+      findings.push(warning(bytes > limit ? 'TOO_LARGE' : 'NEARLY_TOO_LARGE', what, next, data));
+    }
+    return [...findings, ...countFindings(kind, resources, warning)];
+  });
+}
+
+function countFindings(kind: string, resources: number, warning: ReturnType<typeof about>['warning']): Finding[] {
+  if (kind !== 'ServiceEntry' || resources <= virtualAddresses * nearShare) return [];
+  const isOver = resources > virtualAddresses;
+  const what =
+    `there are ${resources} ServiceEntries; istiod has virtual addresses for ${virtualAddresses} of those that ` +
+    'name none themselves';
+  const next = 'give ServiceEntries their own spec.addresses, or turn the automatic allocation off';
+  const data = { kind, resources, limit: virtualAddresses };
+  return [warning(isOver ? 'TOO_MANY' : 'NEARLY_TOO_MANY', what, next, data)];
+}
+
+/** `1 resource`, `2 resources`. */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** `812 B`, `3.4 KiB`, `20.6 MiB`. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const units = ['KiB', 'MiB', 'GiB'];
+  let value = bytes / 1024;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}

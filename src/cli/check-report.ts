@@ -1,0 +1,58 @@
+import { stringify } from 'yaml';
+import { countFindings, type Finding, type Severity } from './check-findings.ts';
+import { countOf } from './check-limits.ts';
+import { colorsOf, oneLine } from './terminal.ts';
+
+/** The findings for people: by subject, in the order in which the subjects came, each line within `width`. */
+export function renderFindings(findings: readonly Finding[], width: number): string {
+  const groups = new Map<string, Finding[]>();
+  for (const finding of findings) groups.set(finding.subject, [...(groups.get(finding.subject) ?? []), finding]);
+  const { bold } = colorsOf(process.stdout);
+  const parts = Array.from(groups, ([subject, group]) =>
+    [bold(oneLine(subject)), ...group.map((finding) => renderFinding(finding, width))].join('\n'),
+  );
+  return [...parts, verdictOf(findings)].join('\n\n');
+}
+
+/** The findings for programs. */
+export function exportFindings(findings: readonly Finding[], output: 'json' | 'yaml'): string {
+  const report = { summary: countFindings(findings), findings };
+  return output === 'json' ? JSON.stringify(report, undefined, 2) : stringify(report, { lineWidth: 0 }).trimEnd();
+}
+
+const labelWidth = 'warning'.length;
+
+function renderFinding({ severity, code, what, next }: Finding, width: number): string {
+  const indent = ' '.repeat(labelWidth + 4);
+  const isBad = severity === 'warning' || severity === 'error';
+  const lines = wrap(oneLine(isBad ? `${what} [${code}]` : what), width - indent.length);
+  const more = next === undefined ? [] : wrap(oneLine(`→ ${next}`), width - indent.length);
+  const label = colour(severity, severity.padEnd(labelWidth));
+  return [`  ${label}  ${lines[0]}`, ...[...lines.slice(1), ...more].map((line) => indent + line)].join('\n');
+}
+
+function colour(severity: Severity, text: string): string {
+  const { green, yellow, red, dim } = colorsOf(process.stdout);
+  return { ok: green, info: dim, warning: yellow, error: red }[severity](text);
+}
+
+function verdictOf(findings: readonly Finding[]): string {
+  const { warning, error } = countFindings(findings);
+  if (warning + error === 0) return 'all is well';
+  return [[error, 'error'] as const, [warning, 'warning'] as const]
+    .flatMap(([count, noun]) => (count === 0 ? [] : [countOf(count, noun)]))
+    .join(', ');
+}
+
+/** Breaks text at blanks; a word that is longer than `width` stays whole, so that it can be copied. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
