@@ -120,7 +120,11 @@ function nothingCame(address: string, silent: readonly string[]): IsthmusError {
   });
 }
 
-function kindsOf(names: readonly string[] | undefined): readonly Kind[] {
+/**
+ * The kinds that --type names; all where it is not given.
+ * @throws IsthmusError USAGE
+ */
+export function kindsOf(names: readonly string[] | undefined): readonly Kind[] {
   if (names === undefined) return allKinds;
   const found = names.map((name) => {
     const kind = allKinds.find((one) => one.kind.toLowerCase() === name.toLowerCase());

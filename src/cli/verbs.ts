@@ -21,6 +21,7 @@ const module = async <Flags>(file: Promise<VerbModule<Flags>>): Promise<VerbModu
 export const verbs: readonly Verb[] = [
   { command: 'serve', describe: 'Run the bridge', load: () => module(import('./serve.ts')) },
   { command: 'get <address>', describe: 'Show what an address serves', load: () => module(import('./get.ts')) },
+  { command: 'diff <a> <b>', describe: 'Compare what two addresses serve', load: () => module(import('./diff.ts')) },
   {
     command: 'status [url]',
     describe: 'Show how a running bridge is doing',

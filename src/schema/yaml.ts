@@ -57,10 +57,19 @@ export function parseYaml(
   file: string,
   options: ParseOptions = {},
 ): { resources: ParsedResource[]; findings: Finding[] } {
+  return parseDocuments(readYamlDocuments(text), file, options);
+}
+
+/** The same, of documents that are read already. */
+export function parseDocuments(
+  documents: readonly YamlDocument[],
+  file: string,
+  options: ParseOptions = {},
+): { resources: ParsedResource[]; findings: Finding[] } {
   const { defaultNamespace = 'default' } = options;
   const resources: ParsedResource[] = [];
   const findings: Finding[] = [];
-  for (const document of readYamlDocuments(text)) {
+  for (const document of documents) {
     for (const { severity, message, at } of document.faults) {
       const hint =
         severity === 'error' ? 'correct the YAML; the other documents of the file are read' : 'check the YAML';

@@ -1,0 +1,88 @@
+import { stringify } from 'yaml';
+import { countOf } from './check-limits.ts';
+import type { Difference, FieldChange } from './diff-compare.ts';
+import type { Unreadable } from './diff-sides.ts';
+import { colorsOf, oneLine } from './terminal.ts';
+
+/** Longest value that a table shows whole. */
+const maxValue = 160;
+
+/** What one of the two is, and how much it has. */
+type SideReport = {
+  readonly address: string;
+  readonly resources: number;
+  /** Resources that can't be compared. */
+  readonly unreadable: readonly Unreadable[];
+};
+
+export type DiffReport = {
+  readonly a: SideReport;
+  readonly b: SideReport;
+  readonly equal: number;
+  readonly differences: readonly Difference[];
+  /** Kinds that one of the two can't say anything of. */
+  readonly notCompared: readonly string[];
+};
+
+/** True where all that was compared is equal, and all could be. */
+export function isEqual({ differences, a, b }: DiffReport): boolean {
+  return differences.length + a.unreadable.length + b.unreadable.length === 0;
+}
+
+/** For programs. */
+export function exportDiff(report: DiffReport, output: 'json' | 'yaml'): string {
+  const whole = { isEqual: isEqual(report), ...report };
+  return output === 'json' ? JSON.stringify(whole, undefined, 2) : stringify(whole, { lineWidth: 0 }).trimEnd();
+}
+
+/** For people: `-` only in A, `+` only in B, `~` different, each value that differs below it. */
+export function renderDiff(report: DiffReport): string {
+  const { a, b, equal, differences } = report;
+  const { red, bold } = colorsOf(process.stdout);
+  const lines = differences.flatMap(renderDifference);
+  for (const [name, { unreadable }] of [['A', a] as const, ['B', b] as const]) {
+    for (const one of unreadable) {
+      lines.push(red(oneLine(`! ${one.kind} ${one.name} of ${name} can't be compared: ${one.why}`)));
+    }
+  }
+  if (lines.length > 0) lines.push('');
+  const only = (side: Difference['in']) => differences.filter((one) => one.in === side).length;
+  const counts = [
+    [equal, 'equal'],
+    [only('both'), 'different'],
+    [only('A'), 'only in A'],
+    [only('B'), 'only in B'],
+    [a.unreadable.length + b.unreadable.length, 'not comparable'],
+  ] as const;
+  lines.push(oneLine(`A  ${a.address}: ${countOf(a.resources, 'resource')}`));
+  lines.push(oneLine(`B  ${b.address}: ${countOf(b.resources, 'resource')}`));
+  const summary = counts.filter(([count], index) => index === 0 || count > 0);
+  lines.push(bold(summary.map(([count, what]) => `${count} ${what}`).join(', ')));
+  return lines.join('\n');
+}
+
+function renderDifference({ kind, name, in: side, differs, versions, fields }: Difference): string[] {
+  const { red, green, yellow } = colorsOf(process.stdout);
+  const paint = { A: red, B: green, both: yellow }[side];
+  const sign = { A: '-', B: '+', both: '~' }[side];
+  const where = side === 'both' ? differs.join(', ') : `only in ${side}`;
+  const isVersioned = side === 'both' && versions.a !== undefined && versions.b !== undefined;
+  const version = isVersioned && versions.a !== versions.b ? `  version ${versions.a} → ${versions.b}` : '';
+  const head = paint(oneLine(`${sign} ${kind} ${name}  ${where}${version}`));
+  return [head, ...fields.filter(({ path }) => path !== 'version').map(renderField)];
+}
+
+function renderField(change: FieldChange): string {
+  const { path, a, b } = change;
+  const { red, green } = colorsOf(process.stdout);
+  if (!('b' in change)) return red(oneLine(`    - ${path}: ${valueText(a)}`));
+  if (!('a' in change)) return green(oneLine(`    + ${path}: ${valueText(b)}`));
+  return oneLine(`    ~ ${path}: ${valueText(a)} → ${valueText(b)}`);
+}
+
+/** A value on one line; a remark in brackets stands as it is. */
+function valueText(value: unknown): string {
+  if (typeof value === 'string' && /^\(.*\)$/.test(value)) return value;
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > maxValue ? `${text.slice(0, maxValue)}… (${text.length} characters)` : text;
+}
