@@ -1,14 +1,15 @@
 import { type HostPort, formatHostPort } from '../net/address.ts';
+import { messageOf } from '../model/errors.ts';
 import {
   askService,
-  connectFailure,
+  type Handshake,
+  lookAtTls,
   type OfferedCertificate,
-  probePort,
   resolveHost,
   type ServiceAnswer,
-  type Spoken,
 } from '../net/probe.ts';
-import { about, type Finding } from './check-findings.ts';
+import { probeProtocol, protocolHint, type Spoken } from '../net/protocol-hint.ts';
+import { about, type Finding, type FindingCode } from './check-findings.ts';
 
 /** A certificate that ends sooner is worth a word. */
 const soonMs = 14 * 24 * 60 * 60 * 1000;
@@ -31,66 +32,65 @@ export async function checkAddress(
   timeoutMs: number,
 ): Promise<AddressReport> {
   const { ok, error } = about(subject);
-  let resolved: string[];
+  const findings: Finding[] = [];
   try {
-    resolved = await resolveHost(address.host, timeoutMs);
+    const resolved = await resolveHost(address.host, timeoutMs);
+    const data = { addresses: resolved };
+    if (resolved[0] !== address.host) findings.push(ok('RESOLVED', `${address.host} is ${resolved.join(', ')}`, data));
   } catch (failure) {
-    const next = 'check the name, and that it can be resolved from here: a Kubernetes service only can in its cluster';
-    return { findings: [error('UNRESOLVED', connectFailure(address, failure), next)], speaksHttp2: false };
+    const what = `the name "${address.host}" can't be resolved: ${messageOf(failure)}`;
+    const next =
+      'check it, and that it can be resolved from here: the name of a Kubernetes Service only can in its cluster';
+    return { findings: [error('UNRESOLVED', what, next)], speaksHttp2: false };
   }
-  const known = ok('RESOLVED', `${address.host} is ${resolved.join(', ')}`, { addresses: resolved });
-  const findings = resolved[0] === address.host ? [] : [known];
-  let spoken: Spoken;
-  try {
-    spoken = await probePort(address, timeoutMs);
-  } catch (failure) {
-    const next = 'is the server running, is this its port, and may this host reach it?';
-    return {
-      findings: [...findings, error('UNREACHABLE', connectFailure(address, failure), next)],
-      speaksHttp2: false,
-    };
+  const spoken = await probeProtocol(address, { timeoutMs: timeoutMs / 2 });
+  findings.push(spokenFinding(spoken, subject, dialler));
+  if (spoken.speaks === 'tls') {
+    findings.push(...handshakeFindings(await lookAtTls(address, timeoutMs), subject, Date.now()));
   }
-  findings.push(...spokenFindings(spoken, subject, dialler, Date.now()));
-  return { findings, speaksHttp2: spoken.protocol === 'http2' };
+  return { findings, speaksHttp2: spoken.speaks === 'http2' };
 }
+
+/** Where istiod, and where Isthmus, would come to. */
+const wanted: Readonly<Record<Dialler, string>> = {
+  Isthmus: 'a legacy MCP server (istio.mcp.v1alpha1)',
+  istiod: 'a bridge (its xds.listen)',
+};
+
+const codes: Readonly<Record<Spoken['speaks'], FindingCode>> = {
+  http2: 'HTTP2_SPOKEN',
+  http1: 'WRONG_PROTOCOL',
+  other: 'WRONG_PROTOCOL',
+  tls: 'TLS_UNEXPECTED',
+  nothing: 'SILENT',
+  'hangs-up': 'SILENT',
+  unreachable: 'UNREACHABLE',
+};
 
 /** What it means that a port speaks this, where `dialler` comes in plaintext HTTP/2. */
-export function spokenFindings(spoken: Spoken, subject: string, dialler: Dialler, now: number): Finding[] {
+export function spokenFinding(spoken: Spoken, subject: string, dialler: Dialler): Finding {
   const { ok, error } = about(subject);
-  const expected = `${dialler} dials it in plaintext HTTP/2`;
-  if (spoken.protocol === 'http2') return [ok('HTTP2_SPOKEN', 'it speaks HTTP/2 without TLS, as gRPC servers do')];
-  if (spoken.protocol === 'tls') return tlsFindings(spoken, subject, dialler, now);
-  if (spoken.protocol === 'http1') {
-    const next = 'give the gRPC port, not that of web pages or metrics';
-    return [error('WRONG_PROTOCOL', `it speaks HTTP/1; ${expected}`, next)];
+  const code = codes[spoken.speaks];
+  if (spoken.speaks === 'http2') return ok(code, 'it speaks HTTP/2 without TLS, as gRPC servers do');
+  if (spoken.speaks === 'tls' && dialler === 'istiod') {
+    const next =
+      'istiod up to 1.25 has no TLS here; for 1.26 and newer set tlsSettings.mode SIMPLE in its configSources';
+    return error(code, 'it speaks TLS, and istiod dials in plaintext', next);
   }
-  if (spoken.protocol === 'other') {
-    const what = `it speaks another protocol; ${expected}. It says "${spoken.greeting}"`;
-    return [error('WRONG_PROTOCOL', what, 'give the gRPC port of the server')];
-  }
-  if (spoken.protocol === 'silent') {
-    const next = 'is the server stuck, or is this the port of something else, or of a proxy without a backend?';
-    return [error('SILENT', 'it takes connections, and answers neither HTTP/2 nor TLS', next)];
-  }
-  const next = 'it may want a client certificate, or be a proxy without a backend; see its log';
-  return [error('SILENT', 'it takes connections, and closes them at once', next)];
+  const { problem, hint } = protocolHint(spoken, wanted[dialler]);
+  return error(code, problem, hint ?? `give the address of ${wanted[dialler]}`);
 }
 
-function tlsFindings(
-  { certificate, alpn, refusal }: Extract<Spoken, { protocol: 'tls' }>,
-  subject: string,
-  dialler: Dialler,
-  now: number,
-): Finding[] {
-  const { error } = about(subject);
-  const how = refusal === undefined ? '' : `; it ended the handshake: ${refusal}`;
-  const agreed = alpn === undefined || alpn === 'h2' ? '' : `, and in it ${alpn}, no HTTP/2`;
-  const next =
-    dialler === 'Isthmus'
-      ? 'give a plaintext port of the server: Isthmus has no TLS yet. A proxy that adds TLS may stand in between'
-      : 'istiod up to 1.25 has no TLS here; from 1.26 on, set tlsSettings.mode SIMPLE in its configSources entry';
-  const what = `it speaks TLS${agreed}; ${dialler} dials it in plaintext HTTP/2${how}`;
-  const findings = [error('TLS_UNEXPECTED', what, next)];
+/** What is to be said of the TLS of a server, beyond that it should not be there. */
+export function handshakeFindings({ certificate, alpn, refusal }: Handshake, subject: string, now: number): Finding[] {
+  const { info } = about(subject);
+  const findings: Finding[] = [];
+  if (refusal !== undefined) {
+    findings.push(info('TLS_REFUSED', `it ended the TLS handshake (${refusal}); it may want a client certificate`));
+  }
+  if (alpn !== undefined && alpn !== 'h2') {
+    findings.push(info('TLS_WITHOUT_HTTP2', `within TLS it speaks ${alpn}: it is no gRPC server`));
+  }
   if (certificate !== undefined) findings.push(...certificateFindings(certificate, subject, now));
   return findings;
 }

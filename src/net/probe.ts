@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
-import { connect, isIP, type Socket } from 'node:net';
-import { checkServerIdentity, connect as connectTls, type PeerCertificate } from 'node:tls';
-import { type HostPort, formatHostPort } from './address.ts';
+import { isIP } from 'node:net';
+import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls';
+import type { HostPort } from './address.ts';
 import { newClient } from './grpc.ts';
 
 /** The certificate that a server offers. It is not verified. */
@@ -17,24 +17,12 @@ export type OfferedCertificate = {
   readonly nameMismatch: string | undefined;
 };
 
-/** What a port speaks. */
-export type Spoken =
-  /** HTTP/2 without TLS, as gRPC servers do. */
-  | { readonly protocol: 'http2' }
-  | { readonly protocol: 'http1' }
-  /** `certificate` is undefined where the handshake failed; `refusal` says how. `alpn` is what was agreed on. */
-  | {
-      readonly protocol: 'tls';
-      readonly certificate: OfferedCertificate | undefined;
-      readonly alpn: string | undefined;
-      readonly refusal: string | undefined;
-    }
-  /** Something else; the first text that it sent. */
-  | { readonly protocol: 'other'; readonly greeting: string }
-  /** Takes connections and says nothing. */
-  | { readonly protocol: 'silent' }
-  /** Takes connections and closes them. */
-  | { readonly protocol: 'closes' };
+/** How a TLS handshake went. `alpn` is what was agreed on; `refusal` is how the server ended it. */
+export type Handshake = {
+  readonly certificate: OfferedCertificate | undefined;
+  readonly alpn: string | undefined;
+  readonly refusal: string | undefined;
+};
 
 /** Addresses of a host, in the order of the resolver. Rejects with the resolver's error, or after `timeoutMs`. */
 export async function resolveHost(host: string, timeoutMs: number): Promise<string[]> {
@@ -50,121 +38,36 @@ export async function resolveHost(host: string, timeoutMs: number): Promise<stri
 }
 
 /**
- * Finds out what a port speaks, without asking it for anything: an HTTP/2 preface with empty SETTINGS, and where that
- * is not answered in HTTP/2, a TLS handshake on a second connection. No stream is opened, so nothing reaches the code of
- * a gRPC service; legacy MCP servers that can't bear a second client never see one.
- *
- * @param timeoutMs for all of it.
- * @throws the socket's error where there is no connection.
+ * Begins TLS with a port, to see the certificate; sends nothing through it. Empty where the handshake does not come to
+ * that, for example within `timeoutMs`. Never rejects.
  */
-export async function probePort(address: HostPort, timeoutMs: number): Promise<Spoken> {
-  const plain = await greetHttp2(address, timeoutMs / 2);
-  if (plain.protocol !== 'closes' && plain.protocol !== 'silent' && plain.protocol !== 'tls') return plain;
-  return (await greetTls(address, timeoutMs / 2)) ?? plain;
-}
-
-/** Client preface (RFC 9113, 3.4), SETTINGS without a setting, its acknowledgement, and GOAWAY without an error. */
-const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, Buffer.alloc(0))]);
-const farewell = Buffer.concat([frame(4, 1, Buffer.alloc(0)), frame(7, 0, Buffer.alloc(8))]);
-
-function frame(type: number, flags: number, payload: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, 0]), payload]);
-}
-
-function greetHttp2(address: HostPort, timeoutMs: number): Promise<Spoken> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ ...address });
-    let received = Buffer.alloc(0);
-    let isConnected = false;
-    const settle = (spoken: Spoken) => {
-      clearTimeout(timer);
-      resolve(spoken);
-      if (spoken.protocol === 'http2') socket.write(farewell);
-      socket.end(() => socket.destroy());
-    };
-    const timer = setTimeout(() => {
-      if (!isConnected) {
-        socket.destroy();
-        reject(Object.assign(new Error(`no connection within ${timeoutMs / 1000} s`), { code: 'ETIMEDOUT' }));
-      } else settle(classify(received) ?? { protocol: 'silent' });
-    }, timeoutMs);
-    socket.on('connect', () => {
-      isConnected = true;
-      socket.write(preface);
-    });
-    socket.on('data', (bytes: Buffer) => {
-      received = Buffer.concat([received, bytes]);
-      if (received.length >= 9) settle(classify(received) as Spoken);
-    });
-    socket.on('close', () => settle(classify(received) ?? { protocol: 'closes' }));
-    socket.on('error', (error) => {
-      if (isConnected) return;
-      clearTimeout(timer);
-      reject(error);
-    });
-  });
-}
-
-/** What these first bytes of a server are; undefined where there are none. */
-export function classify(received: Buffer): Spoken | undefined {
-  if (received.length === 0) return undefined;
-  // SETTINGS is the first frame of a server: of stream 0, six bytes for each setting, and no acknowledgement.
-  const isSettings =
-    received.length >= 9 &&
-    received[3] === 4 &&
-    received[4] === 0 &&
-    received.readUInt32BE(5) === 0 &&
-    received.readUIntBE(0, 3) % 6 === 0;
-  if (isSettings) return { protocol: 'http2' };
-  const text = received.subarray(0, 200).toString('latin1');
-  if (/^HTTP\/[01]\.\d/.test(text) || /^\s*<(!doctype|html|\?xml)/i.test(text)) return { protocol: 'http1' };
-  // An alert record: what TLS servers answer to something that is no TLS.
-  if (received[0] === 0x15 && received[1] === 3) {
-    return { protocol: 'tls', certificate: undefined, alpn: undefined, refusal: undefined };
-  }
-  return {
-    protocol: 'other',
-    greeting: text
-      .replaceAll(/[^\x20-\x7e]+/g, ' ')
-      .slice(0, 60)
-      .trim(),
-  };
-}
-
-/** Undefined where it does not speak TLS. */
-function greetTls(address: HostPort, timeoutMs: number): Promise<Spoken | undefined> {
+export function lookAtTls(address: HostPort, timeoutMs: number): Promise<Handshake> {
+  const { host } = address;
   return new Promise((resolve) => {
-    const { host } = address;
-    const socket = connectTls({
+    const socket = connect({
       ...address,
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ALPNProtocols: ['h2', 'http/1.1'],
-      // It is looked at, and nothing is sent to it.
+      // It is looked at, not trusted.
       rejectUnauthorized: false,
     });
-    const settle = (spoken: Spoken | undefined) => {
+    const settle = (seen: Partial<Handshake> = {}) => {
       clearTimeout(timer);
-      resolve(spoken);
+      resolve({ certificate: undefined, alpn: undefined, refusal: undefined, ...seen });
       socket.destroy();
     };
-    const timer = setTimeout(() => settle(undefined), timeoutMs);
+    const timer = setTimeout(settle, timeoutMs);
     socket.on('secureConnect', () => {
-      const alpn = socket.alpnProtocol;
-      const certificate = describe(host, socket.getPeerCertificate());
-      settle({
-        protocol: 'tls',
-        certificate,
-        alpn: alpn === false ? undefined : (alpn ?? undefined),
-        refusal: undefined,
-      });
+      const { alpnProtocol } = socket;
+      const alpn = typeof alpnProtocol === 'string' ? alpnProtocol : undefined;
+      settle({ certificate: describe(host, socket.getPeerCertificate()), alpn });
     });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      // An alert is a word of TLS; it comes where a client certificate is asked for, for example.
-      const alert = /^ERR_SSL_.*ALERT_(.+)$/.exec(error.code ?? '')?.[1];
-      const refusal = alert?.replaceAll('_', ' ').toLowerCase();
-      settle(refusal === undefined ? undefined : { protocol: 'tls', certificate: undefined, alpn: undefined, refusal });
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      // An alert comes where a client certificate is asked for, for example.
+      const alert = /^ERR_SSL_.*ALERT_(.+)$/.exec(code ?? '')?.[1];
+      settle({ refusal: alert?.replaceAll('_', ' ').toLowerCase() });
     });
-    socket.on('close', () => settle(undefined));
+    socket.on('close', () => settle());
   });
 }
 
@@ -206,19 +109,4 @@ export function askService(address: HostPort, service: string, timeoutMs: number
       else resolve({ has: 'unknown', code, details });
     });
   });
-}
-
-/** One sentence for an error of the resolver or of a socket that was not connected. */
-export function connectFailure(address: HostPort, error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const reasons: Readonly<Record<string, string>> = {
-    ENOTFOUND: `there is no host "${address.host}"`,
-    EAI_AGAIN: `the resolver can't say now who "${address.host}" is`,
-    ECONNREFUSED: 'nobody listens there',
-    ETIMEDOUT: 'no connection in time; a firewall or a NetworkPolicy may drop it',
-    EHOSTUNREACH: 'there is no way to that host',
-    ENETUNREACH: 'there is no way to that network',
-  };
-  const reason = reasons[code ?? ''];
-  return reason === undefined ? message : `${reason} (${code} ${formatHostPort(address)})`;
 }
