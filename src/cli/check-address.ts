@@ -155,7 +155,8 @@ export function sourceServiceFindings(
     const what = `it refuses strangers (code ${code}): ${details.slice(0, 200)}`;
     return [error('SERVICE_MISSING', what, 'Isthmus sends no credentials yet; let this host in without')];
   }
-  if (code === 12)
+  const isWeb = /HTTP status/.test(details);
+  if (code === 12 && !isWeb)
     return [info('SERVICE_UNKNOWN', 'it is a gRPC server; whether it serves legacy MCP only --direct tells')];
   const what = `it speaks HTTP/2, and did not answer a gRPC call (code ${code}): ${details.slice(0, 200)}`;
   return [error('SERVICE_MISSING', what, 'is this the port of a gRPC server, or of a web server?')];

@@ -39,7 +39,8 @@ export async function findBridge(base: URL): Promise<RunningBridge | undefined> 
   const index = (await readAdminPage(base, '/debug/')) as { version?: unknown; routes?: object } | undefined;
   if (typeof index?.version !== 'string' || index.routes === undefined) return undefined;
   const config = (await readAdminPage(base, '/debug/config')) as Pick<Config, 'xds' | 'admin' | 'metrics'>;
-  const listeners = [config.xds.listen, config.admin.listen, config.metrics.listen];
+  const answered = { host: base.hostname.replaceAll(/[[\]]/g, ''), port: Number(base.port) };
+  const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen];
   return { base, version: index.version, listeners: listeners.flatMap((one) => one ?? []) };
 }
 
@@ -74,6 +75,8 @@ export async function askDirectly(config: Config, timeoutMs: number): Promise<Br
       xds: { ...config.xds, listen: anyPort },
       admin: { listen: anyPort },
       metrics: { listen: undefined },
+      // What a source has said is in the snapshot by the next look.
+      debounce: { after: 1, max: 1 },
       // It learns nothing that the bridge itself should remember.
       stateDir: undefined,
       shutdownGrace: 100,
@@ -86,9 +89,9 @@ export async function askDirectly(config: Config, timeoutMs: number): Promise<Br
     const base = new URL(`http://127.0.0.1:${(await app.start()).admin}`);
     const giveUpAt = systemClock.now() + timeoutMs;
     for (;;) {
-      const state = await readBridge(base);
-      if (state.origins.every(hasSaidAll) || systemClock.now() > giveUpAt) return state;
+      const { origins } = await readBridge(base);
       await new Promise((resolve) => setTimeout(resolve, lookMs));
+      if (origins.every(hasSaidAll) || systemClock.now() > giveUpAt) return await readBridge(base);
     }
   } finally {
     await app.stop();
@@ -154,8 +157,10 @@ function holdingFindings(origin: OriginView, subject: string, state: BridgeState
   }
   const bad = state.quarantine.filter(({ source }) => source === name);
   if (bad.length > 0) {
-    const [first] = bad;
-    const what = `${countOf(bad.length, 'resource')} quarantined, for example ${first?.kind} ${first?.resource}: ${first?.message}`;
+    const [{ kind, resource, message }] = bad as [QuarantineView];
+    // A stand-in for a name says nothing; the message does.
+    const which = resource.startsWith('#') ? kind : `${kind} ${resource}`;
+    const what = `${countOf(bad.length, 'resource')} quarantined, for example ${which}: ${message}`;
     const next = 'mend them at the source; isthmus status lists all of a running bridge';
     findings.push(warning('QUARANTINED', what, next, { resources: bad.slice(0, 1000) }));
   }
