@@ -81,7 +81,7 @@ describe('a running bridge', () => {
   });
 
   test('with a message that comes near to what is taken', async () => {
-    const { address } = await startSource(viewOf({ 'shop/orders': 'a'.repeat(900) }));
+    const { address } = await startSource(viewOf({ 'shop/orders': 'a'.repeat(750) }));
     const bridge = await Bridge.of({ sources: [{ name: 'galley', address, maxMessage: '1KiB' }] });
     await bridge.complete();
     const { code, findings } = await check('--admin', bridge.adminUrl);
@@ -92,7 +92,7 @@ describe('a running bridge', () => {
   });
 
   test.each([
-    ['is not there', async () => 'http://127.0.0.1:1', /ECONNREFUSED/],
+    ['is not there', async () => 'http://127.0.0.1:3', /ECONNREFUSED/],
     ['is another site', async () => `http://127.0.0.1:${await answerWith(200, '<h1>hello</h1>')}`, /without JSON/],
     ['is another API', async () => `http://127.0.0.1:${await answerWith(200, '{"a":1}')}`, /something else/],
     [

@@ -18,10 +18,8 @@ describe('one that does not answer is exit code 3, and no difference', () => {
   });
 
   test('because nothing comes', async () => {
-    const bridge = await Bridge.start({ galley: viewOf({ 'shop/orders': 'a' }) });
-    await bridge.complete();
     const silent = `xds://127.0.0.1:${await occupyPort()}`;
-    const { code, stderr } = await failure('diff', bridge.adminUrl, silent, '--timeout', '1');
+    const { code, stderr } = await failure('diff', tempFolder({ 'a.yaml': service('a') }), silent, '--timeout', '1');
     expect([code, stderr]).toEqual([3, expect.stringContaining(`${silent}: it has said nothing of ServiceEntry`)]);
   });
 
@@ -51,13 +49,13 @@ test('a legacy server is asked with --direct only', async () => {
 describe('files that are not right are exit code 2, with every place', () => {
   test('because a resource can’t be read: it is not one that is missing', async () => {
     const folder = tempFolder({
-      'a.yaml': `${service('a')}---\n${service('b').replace('hosts', 'host')}`,
+      'a.yaml': `${service('a')}---\n${service('b').replace('{ hosts: [a] }', '5')}`,
       'b.yaml': 'a: [\n',
     });
     const { code, stderr } = await failure('diff', folder, folder);
     expect(code).toBe(2);
     expect(stderr).toContain(`isthmus: ${folder}: it can't be compared before it is right:`);
-    expect(stderr).toMatch(/a\.yaml:9:\d+: .*host/);
+    expect(stderr).toMatch(/a\.yaml:9:\d+: .*spec/);
     expect(stderr).toMatch(/b\.yaml:\d+:\d+: /);
   });
 
@@ -66,7 +64,6 @@ describe('files that are not right are exit code 2, with every place', () => {
     ['there is nothing in it', '.', 'there is no .yaml, .yml or .json file in it'],
   ])('because %s', async (_what, name, message) => {
     const path = join(tempFolder(), name);
-    expect(await failure('diff', path, 'xds://127.0.0.1:1')).toMatchObject({ code: expect.any(Number) });
     const { code, stderr } = await failure('diff', path, path);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });

@@ -142,7 +142,7 @@ describe('a folder', () => {
   test('is compared with what became of it', async () => {
     const folder = tempFolder();
     cpSync(examples, folder, { recursive: true });
-    const server = new Cli(['legacy-server', folder, '--listen', '127.0.0.1:0']);
+    const server = new Cli(['legacy-server', examples, '--listen', '127.0.0.1:0']);
     const [, address = ''] = await server.says('stderr', /legacy MCP server on (\S+)\n/);
     const bridge = await Bridge.of({ sources: [{ name: 'galley', address }] });
     await bridge.complete();
