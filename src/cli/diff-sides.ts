@@ -2,9 +2,10 @@ import { Intake } from '../intake/intake.ts';
 import type { NameRules } from '../intake/name.ts';
 import { IsthmusError } from '../model/errors.ts';
 import type { Kind } from '../model/kinds.ts';
-import { type Resource, sizeOf } from '../model/resource.ts';
+import { type Resource, ResourcePool } from '../model/resource.ts';
 import { resourceToObject } from '../schema/object.ts';
 import { Arena } from '../wire/arena.ts';
+import { readRows } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
 import { viewResource } from '../wire/resource-view.ts';
 import type { Item, ItemView } from './diff-compare.ts';
@@ -140,17 +141,18 @@ export async function readRaw(
     at += raw.length;
   }
   const bytes = Buffer.concat(raws.map(({ raw }) => raw));
-  const held = { resources: new ResourceTable(), arena: new Arena(), listed: undefined };
+  const pool = new ResourcePool();
+  const held = { resources: new ResourceTable(pool), arena: new Arena(), listed: undefined };
   const message = { bytes, spans, removed: [], full: true };
   const { upserts, quarantined } = await new Intake(kind, rules).take(message, held);
   const keyOf = (name: string) => (name.includes('/') ? name : `${rules.defaultNamespace}/${name}`);
   const versions = new Map(raws.map(({ name, version }) => [keyOf(name), version]));
   return {
-    items: upserts.map((resource) => ({
+    items: Array.from(readRows(pool, upserts), (resource) => ({
       key: resource.key,
       content: resource.version,
       version: versions.get(resource.key),
-      bytes: sizeOf(resource),
+      bytes: resource.end - resource.start,
       view: async () => viewOfResource(resource),
     })),
     unreadable: quarantined.map(({ key, message: why }) => ({ kind: kind.kind, name: key, why })),
