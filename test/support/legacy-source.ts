@@ -116,6 +116,12 @@ export class SourceStream {
     this.#stream.write(framed(bytes), taken);
   }
 
+  /** Sends the first half of a message, and nothing of the rest. */
+  sendHalf(bytes: Buffer): void {
+    this.open();
+    this.#stream.write(framed(bytes).subarray(0, 5 + Math.floor(bytes.length / 2)));
+  }
+
   /** Sends messages one after the other, as fast as the connection takes them, whatever is answered. */
   flood(messages: readonly Message[]): void {
     const [message, ...rest] = messages;

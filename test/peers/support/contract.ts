@@ -10,10 +10,19 @@ function load(): protobuf.Root {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) =>
     folders.map((folder) => join(folder, target)).find((path) => existsSync(path)) ?? target;
-  return root.loadSync(['mcp/v1alpha1/mcp.proto', 'envoy/service/discovery/v3/discovery.proto']);
+  return root.loadSync([
+    'mcp/v1alpha1/mcp.proto',
+    'envoy/service/discovery/v3/discovery.proto',
+    'istio/networking/v1alpha3/service_entry.proto',
+  ]);
 }
 
 const root = load();
+
+/** The type of this full name. @throws where the contracts have none. */
+export function messageType(name: string): protobuf.Type {
+  return root.lookupType(name);
+}
 
 export type Codec = { readonly encode: (message: object) => Buffer; readonly decode: (bytes: Uint8Array) => object };
 
