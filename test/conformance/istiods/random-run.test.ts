@@ -6,21 +6,26 @@ import { seedOf } from '../../support/istiod/random.ts';
 const seed = seedOf();
 const steps = 1200;
 
-test(
-  `seven istiods end with the truth and never hold less, over ${steps} changes and faults (ISTHMUS_SEED=${seed})`,
-  { timeout: 300_000 },
-  async () => {
-    const run = await RandomRun.start({ profiles: allProfiles, seed, steps, faultRate: 0.2 });
-    onTestFinished(() => run.stop());
-    const { counts, checks } = await run.run();
-    expect(run.problems).toEqual([]);
-    const done = Object.values(counts).reduce((sum, count) => sum + count, 0);
-    expect(done).toBe(steps);
-    expect(checks).toBe(8);
-    for (const { istiod, disconnects } of run.seats) {
-      expect(istiod.fatal).toBeUndefined();
-      expect(disconnects + istiod.disconnects).toBeGreaterThan(10);
-    }
-    console.log(JSON.stringify({ seed, counts, disconnects: run.seats.map((s) => s.disconnects + s.istiod.disconnects), restarts: run.seats.map((s) => s.restarts) }));
-  },
-);
+test(`seven istiods end with the truth and never hold less, over ${steps} changes and faults (ISTHMUS_SEED=${seed})`, {
+  timeout: 300_000,
+}, async () => {
+  const run = await RandomRun.start({ profiles: allProfiles, seed, steps, faultRate: 0.2 });
+  onTestFinished(() => run.stop());
+  const { counts, checks } = await run.run();
+  expect(run.problems).toEqual([]);
+  const done = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  expect(done).toBe(steps);
+  expect(checks).toBe(8);
+  for (const { istiod, disconnects } of run.seats) {
+    expect(istiod.fatal).toBeUndefined();
+    expect(disconnects + istiod.disconnects).toBeGreaterThan(10);
+  }
+  console.log(
+    JSON.stringify({
+      seed,
+      counts,
+      disconnects: run.seats.map((s) => s.disconnects + s.istiod.disconnects),
+      restarts: run.seats.map((s) => s.restarts),
+    }),
+  );
+});

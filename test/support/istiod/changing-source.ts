@@ -9,7 +9,12 @@ const collections = {
   WorkloadEntry: 'istio/networking/v1alpha3/workloadentries',
 } as const satisfies Record<SourceKind, string>;
 
-type Entry = { object: SourceObject; fault: Fault | undefined; bytes: Buffer; /** Said just before it, once. */ twin: Buffer };
+type Entry = {
+  object: SourceObject;
+  fault: Fault | undefined;
+  bytes: Buffer /** Said just before it, once. */;
+  twin: Buffer;
+};
 
 /** One collection of the source, and how far the present stream is. */
 type Shelf = {

@@ -86,7 +86,9 @@ export class Channel {
     this.#session = session;
     let isUp = false;
     session.on('error', () => {});
-    session.once('connect', () => session.setLocalWindowSize(windowBytes));
+    session.once('connect', () => {
+      if (!session.destroyed) session.setLocalWindowSize(windowBytes);
+    });
     session.once('remoteSettings', () => {
       if (this.#session !== session || this.#state === 'closed') return;
       isUp = true;

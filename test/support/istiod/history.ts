@@ -8,14 +8,15 @@ export type Form = { readonly id: string; readonly labels: Readonly<Record<strin
 export type Truth = ReadonlyMap<string, Form>;
 
 /** Forms with a place in their history; undefined = the object does not exist. */
-type Forms = { readonly forms: (Form | undefined)[]; /** Place of the first one that is kept. */ from: number };
+type Forms = { readonly forms: (Form | undefined)[] /** Place of the first one that is kept. */; from: number };
 
 /** Forms kept of one key before the oldest are looked at. */
 const manyForms = 64;
 
 /** The form of an object. */
 export function formOf({ labels, annotations, bodyType, body }: Omit<Config, 'key' | 'version'>): Form {
-  const sorted = (texts: Readonly<Record<string, string>>): unknown => Object.entries(texts).toSorted();
+  const sorted = (texts: Readonly<Record<string, string>>): unknown =>
+    Object.entries(texts).toSorted(([one], [other]) => (one < other ? -1 : 1));
   const hash = createHash('sha1').update(JSON.stringify([sorted(labels), sorted(annotations), bodyType ?? null]));
   return { id: hash.update(body).digest('base64'), labels };
 }

@@ -246,16 +246,17 @@ export class Istiod {
     if (wait === 0) this.hotRetries++;
     this.waits.push(wait);
     // A hot loop takes some time for each round.
-    this.#retry = this.#clock.after(Math.max(wait, 1), () => {
-      this.#run().then(
-        () => {
-          if (this.profile.resetsBackoff === 'on reconnect') this.#backoff.reset();
-        },
-        () => {
-          if (!this.#stopped && this.fatal === undefined) this.#retryLater();
-        },
-      );
-    });
+    this.#retry = this.#clock.after(Math.max(wait, 1), () => void this.#reconnect());
+  }
+
+  /** adsc.go reconnect. */
+  async #reconnect(): Promise<void> {
+    try {
+      await this.#run();
+      if (this.profile.resetsBackoff === 'on reconnect') this.#backoff.reset();
+    } catch {
+      if (!this.#stopped && this.fatal === undefined) this.#retryLater();
+    }
   }
 
   #die(what: Fatal['what'], detail: string): void {
@@ -268,7 +269,8 @@ export class Istiod {
 
   #send(request: object): void {
     const stream = this.#stream;
-    if (stream !== undefined && !stream.closed && !stream.destroyed) stream.write(framed(discoveryRequest.encode(request)));
+    if (stream !== undefined && !stream.closed && !stream.destroyed)
+      stream.write(framed(discoveryRequest.encode(request)));
   }
 
   #node(): object {

@@ -11,6 +11,8 @@ export type Answer = {
   readonly typeUrl: string;
   readonly resources?: readonly Uint8Array[];
   readonly versionInfo?: string;
+  /** What the resources are said to be. @default istio.mcp.v1alpha1.Resource */
+  readonly wrapper?: string;
 };
 
 /** The server's end of one stream of istiod. */
@@ -50,12 +52,9 @@ export class AdsScript {
   }
 
   /** Returns the nonce, `n1`, `n2`, … */
-  answer({ typeUrl, resources = [], versionInfo = '1' }: Answer): string {
+  answer({ typeUrl, resources = [], versionInfo = '1', wrapper = 'istio.mcp.v1alpha1.Resource' }: Answer): string {
     const nonce = `n${++this.#nonce}`;
-    const wrapped = resources.map((value) => ({
-      type_url: 'type.googleapis.com/istio.mcp.v1alpha1.Resource',
-      value,
-    }));
+    const wrapped = resources.map((value) => ({ type_url: `type.googleapis.com/${wrapper}`, value }));
     this.#stream.write(framed(discoveryResponse.encode({ typeUrl, versionInfo, nonce, resources: wrapped })));
     return nonce;
   }
@@ -134,7 +133,8 @@ export function resource(
     metadata?: object | undefined;
   } = {},
 ): Buffer {
-  const { version = '1', host = 'a', kind = 'ServiceEntry' } = parts;
+  const { version = '1', kind = 'ServiceEntry' } = parts;
+  const host = 'host' in parts ? parts.host : 'a';
   const field = (text: string): Buffer => Buffer.concat([Buffer.from([0x0a, text.length]), Buffer.from(text)]);
   const value = 'body' in parts ? parts.body : host === undefined ? Buffer.alloc(0) : field(host);
   const type_url = `type.googleapis.com/${parts.bodyType ?? bodyOf[kind] ?? ''}`;

@@ -53,24 +53,23 @@ export function sourceBytes(object: SourceObject, fault?: Fault): Buffer {
   const { kind, name, labels, annotations, hasTime } = object;
   const metadata = { name, labels, annotations, ...(hasTime ? { createTime: { seconds: 1_600_000_000 } } : {}) };
   const good = { metadata, body: anyOf(bodyOf[kind] as string, bodyBytes(object)) };
-  return field(3, mcpResource.encode(fault === undefined ? good : spoilt(good, fault)));
+  return field(3, mcpResource.encode(fault === undefined ? good : spoilers[fault](good)));
 }
 
-function spoilt(good: { readonly metadata: object; readonly body: object }, fault: Fault): object {
-  switch (fault) {
-    case 'no body':
-      return { metadata: good.metadata };
-    case 'another kind':
-      return { ...good, body: anyOf('istio.networking.v1alpha3.DestinationRule', Buffer.from([0x0a, 1, 0x61])) };
-    case 'unknown message':
-      return { ...good, body: anyOf('example.v1.Unknown', Buffer.alloc(0)) };
-    case 'no protobuf':
-      return { ...good, body: anyOf('istio.networking.v1alpha3.ServiceEntry', Buffer.from([0x0a, 0x7f, 1])) };
-    case 'no metadata':
-      return { body: good.body };
-    case 'three parts':
-      return { ...good, metadata: { ...good.metadata, name: 'a/b/c' } };
-    case 'no name':
-      return { ...good, metadata: { ...good.metadata, name: '' } };
-  }
-}
+type Good = { readonly metadata: object; readonly body: object };
+
+const spoilers: Readonly<Record<Fault, (good: Good) => object>> = {
+  'no body': ({ metadata }) => ({ metadata }),
+  'another kind': (good) => ({
+    ...good,
+    body: anyOf('istio.networking.v1alpha3.DestinationRule', Buffer.from([0x0a, 1, 0x61])),
+  }),
+  'unknown message': (good) => ({ ...good, body: anyOf('example.v1.Unknown', Buffer.alloc(0)) }),
+  'no protobuf': (good) => ({
+    ...good,
+    body: anyOf('istio.networking.v1alpha3.ServiceEntry', Buffer.from([0x0a, 0x7f, 1])),
+  }),
+  'no metadata': ({ body }) => ({ body }),
+  'three parts': (good) => ({ ...good, metadata: { ...good.metadata, name: 'a/b/c' } }),
+  'no name': (good) => ({ ...good, metadata: { ...good.metadata, name: '' } }),
+};

@@ -45,21 +45,27 @@ export const mcpResource = codec('istio.mcp.v1alpha1.Resource');
 const texts = (value: unknown): Record<string, string> => ({ ...(value as Record<string, string>) });
 
 /** The plain Reader: the one for Buffers clips what runs past the end. @throws where the bytes are no such message. */
-function decode<T>(type: protobuf.Type, bytes: Uint8Array): T {
-  return type.decode(new protobuf.Reader(bytes)) as unknown as T;
+function decode(type: protobuf.Type, bytes: Uint8Array): unknown {
+  return type.decode(new protobuf.Reader(bytes));
 }
 
 /** @throws where the bytes are no DiscoveryResponse. */
 export function decodeResponse(bytes: Uint8Array): DiscoveryResponse {
-  return decode<DiscoveryResponse>(responseType, bytes);
+  return decode(responseType, bytes) as DiscoveryResponse;
 }
 
 /** @throws where the bytes are no Resource; Go refuses text that is no UTF-8 too. */
 export function decodeResource(bytes: Uint8Array): McpResource {
-  const { metadata, body } = decode<McpResource>(resourceType, bytes);
+  const { metadata, body } = decode(resourceType, bytes) as McpResource;
   if (metadata === null) return { metadata, body };
   const { name, version, createTime } = metadata;
-  const decoded = { name, version, createTime, labels: texts(metadata.labels), annotations: texts(metadata.annotations) };
+  const decoded = {
+    name,
+    version,
+    createTime,
+    labels: texts(metadata.labels),
+    annotations: texts(metadata.annotations),
+  };
   if (JSON.stringify([name, decoded.labels, decoded.annotations]).includes('\ufffd')) throw new Error('invalid UTF-8');
   return { metadata: decoded, body };
 }
@@ -67,7 +73,7 @@ export function decodeResource(bytes: Uint8Array): McpResource {
 /** Bodies with fields that we know are decoded by those; of the others every field is looked at. @throws where it can't be. */
 export function checkBody(name: string, bytes: Uint8Array): void {
   if (name.endsWith('ServiceEntry') || name.endsWith('WorkloadEntry')) {
-    decode<object>(messageType(name), bytes);
+    decode(messageType(name), bytes);
     return;
   }
   const reader = new protobuf.Reader(bytes);
@@ -76,5 +82,5 @@ export function checkBody(name: string, bytes: Uint8Array): void {
 
 /** Hosts of a ServiceEntry. */
 export function hostsOf(body: Uint8Array): readonly string[] {
-  return decode<{ hosts: string[] }>(messageType('istio.networking.v1alpha3.ServiceEntry'), body).hosts;
+  return (decode(messageType('istio.networking.v1alpha3.ServiceEntry'), body) as { hosts: string[] }).hosts;
 }
