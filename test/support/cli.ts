@@ -35,6 +35,11 @@ export class Cli {
     onTestFinished(() => this.#stop());
   }
 
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the process could not be started');
+    return this.#child.pid;
+  }
+
   /** Sends a signal to it, and to nobody else. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);

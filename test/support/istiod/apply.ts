@@ -41,7 +41,7 @@ export function applyResponse(typeUrl: string, resources: readonly AnyMessage[],
   for (const resource of resources) {
     let config: Config | undefined;
     try {
-      config = toConfig(decode(resource), options);
+      config = configOf(decode(resource), options);
     } catch (error) {
       if (error instanceof Panic) throw error;
       log(`Invalid data: ${String(error)}`);
@@ -61,6 +61,17 @@ export function applyResponse(typeUrl: string, resources: readonly AnyMessage[],
     }
   }
   for (const key of before) if (!received.has(key)) store.delete(typeUrl, key);
+}
+
+/** What became of a resource; one that was not decoded again (see ResponseDecoder) is not looked at again. */
+const made = new WeakMap<McpResource, Config>();
+
+function configOf(resource: McpResource, options: ApplyOptions): Config | undefined {
+  const before = made.get(resource);
+  if (before !== undefined) return before;
+  const config = toConfig(resource, options);
+  if (config !== undefined) made.set(resource, config);
+  return config;
 }
 
 /** adsc.go mcpToPilot; undefined where the revision is another one. */

@@ -3,7 +3,7 @@ import type { Random } from './random.ts';
 import { namedFaults, namelessFaults, type SourceKind, type SourceObject, sourceBytes } from './source-object.ts';
 
 /** How often each kind of change happens, against the others. */
-const weights = {
+const everyChange = {
   add: 10,
   change: 20,
   relabel: 8,
@@ -20,9 +20,16 @@ const weights = {
   large: 0.5,
 };
 
-/** Objects of one kind, between which a run keeps their number. */
-const fewest = 15;
-const most = 45;
+export type ChangeOptions = {
+  /** Objects of one kind, between which their number is kept. @default 15 to 45 */
+  readonly fewest?: number;
+  readonly most?: number;
+  /** How often each kind of change happens instead of as usual. */
+  readonly weights?: Partial<Readonly<Record<keyof typeof everyChange, number>>>;
+};
+
+/** Removed objects that may come back. */
+const mostRemoved = 1000;
 
 /** Two of these are more than an istiod up to 1.11 can receive. */
 const largeBytes = 2_300_000;
@@ -31,14 +38,20 @@ const largeBytes = 2_300_000;
 export class Changes {
   readonly #source: ChangingSource;
   readonly #random: Random;
+  readonly #fewest: number;
+  readonly #most: number;
+  readonly #weights: Readonly<Record<keyof typeof everyChange, number>>;
   readonly #removed: SourceObject[] = [];
   #serial = 0;
   /** Names of objects that were made large. */
   readonly #large = new Set<SourceObject>();
 
-  constructor(source: ChangingSource, random: Random) {
+  constructor(source: ChangingSource, random: Random, { fewest = 15, most = 45, weights }: ChangeOptions = {}) {
     this.#source = source;
     this.#random = random;
+    this.#fewest = fewest;
+    this.#most = most;
+    this.#weights = { ...everyChange, ...weights };
   }
 
   /** A content that never was. */
@@ -56,9 +69,9 @@ export class Changes {
   next(): { readonly change: string; readonly name: string } {
     const kind: SourceKind = this.#random.chance(0.75) ? 'ServiceEntry' : 'WorkloadEntry';
     const objects = this.#source.objects(kind);
-    let change = this.#random.weighted(weights);
-    if (objects.length < fewest) change = 'add';
-    else if (objects.length > most && (change === 'add' || change === 'readd')) change = 'remove';
+    let change = this.#random.weighted(this.#weights);
+    if (objects.length < this.#fewest) change = 'add';
+    else if (objects.length > this.#most && (change === 'add' || change === 'readd')) change = 'remove';
     const object = this.#random.pick(objects);
     this.#make(change, kind, object);
     return { change, name: object.name };
@@ -74,7 +87,7 @@ export class Changes {
     this.#source.heal(this.content);
   }
 
-  #make(change: keyof typeof weights, kind: SourceKind, object: SourceObject): void {
+  #make(change: keyof typeof everyChange, kind: SourceKind, object: SourceObject): void {
     const source = this.#source;
     const random = this.#random;
     switch (change) {
@@ -98,6 +111,7 @@ export class Changes {
       case 'remove':
         source.remove(object);
         this.#removed.push(object);
+        if (this.#removed.length > mostRemoved) this.#removed.shift();
         return;
       case 'readd': {
         // As it was, to the letter.

@@ -108,12 +108,7 @@ export class RandomRun {
 
   /** Everything that went wrong on the way, in words. */
   get problems(): string[] {
-    return this.seats.flatMap(({ profile, istiod, fatal, observer }) => [
-      ...[...fatal, ...(istiod.fatal === undefined ? [] : [istiod.fatal])].map(
-        ({ what, detail }) => `${profile.version} ${what}: ${detail}`,
-      ),
-      ...observer.faults.map((fault) => `${profile.version}: ${fault}`),
-    ]);
+    return this.seats.flatMap((seat) => seat.problems);
   }
 
   #change(): string {

@@ -27,6 +27,8 @@ export class Seat {
   /** Over all processes. */
   disconnects = 0;
   restarts = 0;
+  /** Of the processes before the present one. */
+  #responses = 0;
   readonly #options: SeatOptions;
   readonly #forms = new WeakMap<Config, Form>();
 
@@ -60,9 +62,24 @@ export class Seat {
     return this.profile.errorChannel !== undefined && this.istiod.disconnects >= restartAfter;
   }
 
+  /** Responses that were applied, over all processes. */
+  get responses(): number {
+    return this.#responses + this.istiod.responses;
+  }
+
+  /** Everything that went wrong on the way, in words. */
+  get problems(): string[] {
+    const { fatal } = this.istiod;
+    return [
+      ...[...this.fatal, ...(fatal === undefined ? [] : [fatal])].map(({ what, detail }) => `${what}: ${detail}`),
+      ...this.observer.faults,
+    ].map((problem) => `${this.profile.version}: ${problem}`);
+  }
+
   /** Ends the process; what it died of before is kept. */
   stop(): void {
     this.disconnects += this.istiod.disconnects;
+    this.#responses += this.istiod.responses;
     if (this.istiod.fatal !== undefined) this.fatal.push(this.istiod.fatal);
     this.istiod.stop();
   }
