@@ -248,7 +248,9 @@ export class ChangingSource {
     if (isTold && dirty.size === 0 && !isStale) return;
     const nonce = `s${++this.#nonce}`;
     const isChange = isTold && !isStale && this.#random.chance(this.#incremental);
-    stream.sendBytes(isChange ? changes(shelf, nonce) : wholeState(shelf, nonce));
+    // Istio's sources 1.6 to 1.8 flag the first message of a collection as a change (source.go, 1.8.6).
+    const isFlagged = !isTold && this.#random.chance(this.#incremental);
+    stream.sendBytes(isChange ? changes(shelf, nonce) : wholeState(shelf, nonce, isFlagged));
     this.messages++;
     for (const name of dirty) {
       const entry = shelf.entries.get(name);
@@ -280,9 +282,13 @@ function newShelf(kind: SourceKind): Shelf {
   };
 }
 
-function wholeState({ collection, entries, strays }: Shelf, nonce: string): Buffer {
+function wholeState({ collection, entries, strays }: Shelf, nonce: string, incremental = false): Buffer {
   const parts = Array.from(entries.values(), ({ twin, bytes }) => [twin, bytes]).flat();
-  return Buffer.concat([encodeMessage({ collection, nonce, systemVersionInfo: nonce }), ...parts, ...strays]);
+  return Buffer.concat([
+    encodeMessage({ collection, nonce, systemVersionInfo: nonce, incremental }),
+    ...parts,
+    ...strays,
+  ]);
 }
 
 function changes({ collection, entries, dirty }: Shelf, nonce: string): Buffer {
