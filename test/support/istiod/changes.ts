@@ -68,11 +68,11 @@ export class Changes {
   /** One change, and what it was made to. The source says it when it is told to. */
   next(): { readonly change: string; readonly name: string } {
     const kind: SourceKind = this.#random.chance(0.75) ? 'ServiceEntry' : 'WorkloadEntry';
-    const objects = this.#source.objects(kind);
+    const count = this.#source.count(kind);
     let change = this.#random.weighted(this.#weights);
-    if (objects.length < this.#fewest) change = 'add';
-    else if (objects.length > this.#most && (change === 'add' || change === 'readd')) change = 'remove';
-    const object = this.#random.pick(objects);
+    if (count < this.#fewest) change = 'add';
+    else if (count > this.#most && (change === 'add' || change === 'readd')) change = 'remove';
+    const object = this.#source.pick(kind);
     this.#make(change, kind, object);
     return { change, name: object.name };
   }

@@ -12,14 +12,19 @@ const collections = {
 type Entry = {
   object: SourceObject;
   fault: Fault | undefined;
-  bytes: Buffer /** Said just before it, once. */;
+  bytes: Buffer;
+  /** Said just before it, once. */
   twin: Buffer;
+  /** Its place in the list of names. */
+  at: number;
 };
 
 /** One collection of the source, and how far the present stream is. */
 type Shelf = {
   readonly collection: string;
   readonly entries: Map<string, Entry>;
+  /** Names of the entries, in no order: to pick from. */
+  readonly names: string[];
   /** Resources whose name nobody can read. */
   strays: Buffer[];
   /** Names that changed since the last message. */
@@ -74,11 +79,24 @@ export class ChangingSource {
     return Array.from(this.#shelves[kind].entries.values(), ({ object }) => object);
   }
 
+  count(kind: SourceKind): number {
+    return this.#shelves[kind].entries.size;
+  }
+
+  /** Any object of a kind. @throws where there is none */
+  pick(kind: SourceKind): SourceObject {
+    const { entries, names } = this.#shelves[kind];
+    const entry = entries.get(this.#random.pick(names));
+    if (entry === undefined) throw new Error('a name without an object');
+    return entry.object;
+  }
+
   /** Adds an object, or replaces it; says it once {@link flush} is called. */
   put(object: SourceObject): void {
-    const { entries, dirty } = this.#shelves[object.kind];
-    const twin = entries.get(object.name)?.twin ?? Buffer.alloc(0);
-    entries.set(object.name, { object, fault: undefined, bytes: sourceBytes(object), twin });
+    const { entries, names, dirty } = this.#shelves[object.kind];
+    const old = entries.get(object.name);
+    const { twin, at } = old ?? { twin: Buffer.alloc(0), at: names.push(object.name) - 1 };
+    entries.set(object.name, { object, fault: undefined, bytes: sourceBytes(object), twin, at });
     this.history.append(historyKey(object), sourceForm(object));
     dirty.add(object.name);
   }
@@ -103,13 +121,18 @@ export class ChangingSource {
     if (isForgotten) this.history.append(historyKey(entry.object), undefined);
   }
 
-  isSpoilt({ kind, name }: SourceObject): boolean {
-    return this.#shelves[kind].entries.get(name)?.fault !== undefined;
-  }
-
   remove(object: SourceObject): void {
-    const { entries, dirty } = this.#shelves[object.kind];
-    if (!entries.delete(object.name)) return;
+    const { entries, names, dirty } = this.#shelves[object.kind];
+    const old = entries.get(object.name);
+    if (old === undefined) return;
+    entries.delete(object.name);
+    // The last name takes its place.
+    const last = names.pop();
+    const moved = last === undefined ? undefined : entries.get(last);
+    if (last !== undefined && moved !== undefined) {
+      names[old.at] = last;
+      moved.at = old.at;
+    }
     this.history.append(historyKey(object), undefined);
     dirty.add(object.name);
   }
@@ -125,7 +148,7 @@ export class ChangingSource {
   heal(content: () => string): void {
     for (const kind of ['ServiceEntry', 'WorkloadEntry'] as const) {
       this.stray(kind, []);
-      for (const object of this.objects(kind)) if (this.isSpoilt(object)) this.put({ ...object, content: content() });
+      for (const object of this.#spoilt(kind)) this.put({ ...object, content: content() });
     }
   }
 
@@ -136,9 +159,7 @@ export class ChangingSource {
   forgetLastGood(): void {
     for (const kind of ['ServiceEntry', 'WorkloadEntry'] as const) {
       this.#shelves[kind].isForgotten = true;
-      for (const object of this.objects(kind)) {
-        if (this.isSpoilt(object)) this.history.append(historyKey(object), undefined);
-      }
+      for (const object of this.#spoilt(kind)) this.history.append(historyKey(object), undefined);
     }
   }
 
@@ -213,6 +234,11 @@ export class ChangingSource {
     this.#attend();
   }
 
+  #spoilt(kind: SourceKind): SourceObject[] {
+    const entries = [...this.#shelves[kind].entries.values()];
+    return entries.filter(({ fault }) => fault !== undefined).map(({ object }) => object);
+  }
+
   #attend(): void {
     this.#server.onStream = (stream) => {
       stream.open();
@@ -272,6 +298,7 @@ function newShelf(kind: SourceKind): Shelf {
   return {
     collection: collections[kind],
     entries: new Map(),
+    names: [],
     strays: [],
     dirty: new Set(),
     isStale: false,
@@ -283,7 +310,11 @@ function newShelf(kind: SourceKind): Shelf {
 }
 
 function wholeState({ collection, entries, strays }: Shelf, nonce: string, incremental = false): Buffer {
-  const parts = Array.from(entries.values(), ({ twin, bytes }) => [twin, bytes]).flat();
+  const parts: Buffer[] = [];
+  for (const { twin, bytes } of entries.values()) {
+    if (twin.length > 0) parts.push(twin);
+    parts.push(bytes);
+  }
   return Buffer.concat([
     encodeMessage({ collection, nonce, systemVersionInfo: nonce, incremental }),
     ...parts,

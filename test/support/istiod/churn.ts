@@ -198,9 +198,10 @@ export class Churn {
     this.#changes.calm();
     this.source.resend();
     const { history } = this.source;
-    const isEqual = (seat: Seat): boolean => seat.istiod.ready && seat.differences(history).length === 0;
+    const isEqual = (seat: Seat): boolean =>
+      seat.istiod.ready && seat.istiod.connected && seat.differences(history).length === 0;
     // An istiod that stalls, or waits for its 60 s, may take so long.
-    const patience = { timeoutMs: 300_000, everyMs: 500 };
+    const patience = { timeoutMs: 300_000, everyMs: 2000 };
     await until('every istiod has the truth', () => this.seats.every(isEqual), patience).catch(() => {});
   }
 }

@@ -7,7 +7,7 @@ import { ChangingSource } from './changing-source.ts';
 import { Istiod, type IstiodOptions } from './istiod.ts';
 import { profiles } from './profile.ts';
 import { Random } from './random.ts';
-import type { SourceKind, SourceObject } from './source-object.ts';
+import type { SourceObject } from './source-object.ts';
 import type { IstiodVersion } from './types.ts';
 import { hostsOf } from './wire.ts';
 
@@ -87,10 +87,6 @@ export class IstiodLab {
   say(...objects: readonly SourceObject[]): void {
     for (const one of objects) this.source.put(one);
     this.source.flush();
-  }
-
-  objects(kind: SourceKind = 'ServiceEntry'): SourceObject[] {
-    return this.source.objects(kind);
   }
 
   /** Ends the bridge; the port stays the same. */
