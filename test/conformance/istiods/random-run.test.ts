@@ -20,12 +20,4 @@ test(`seven istiods end with the truth and never hold less, over ${steps} change
     expect(istiod.fatal).toBeUndefined();
     expect(disconnects + istiod.disconnects).toBeGreaterThan(10);
   }
-  console.log(
-    JSON.stringify({
-      seed,
-      counts,
-      disconnects: run.seats.map((s) => s.disconnects + s.istiod.disconnects),
-      restarts: run.seats.map((s) => s.restarts),
-    }),
-  );
 });
