@@ -34,6 +34,13 @@ export class Debouncer {
     });
   }
 
+  /** Ends a burst at once, if there is one. */
+  flush(): void {
+    if (this.#timer === undefined) return;
+    this.cancel();
+    this.#run();
+  }
+
   /** Forgets a burst that has not run yet. */
   cancel(): void {
     this.#timer?.cancel();

@@ -34,8 +34,12 @@ export class Store {
     for (const { id } of kinds) this.#merged.set(id, new Merged(id));
   }
 
-  /** Makes an origin known that may hold `kindIds`. None of them is complete until it has spoken of it. */
+  /**
+   * Makes an origin known that may hold `kindIds`. None of them is complete until it has spoken of it; what others said
+   * before is published at once, so that streams which begin meanwhile are given what the older ones have.
+   */
   addOrigin(origin: string, kindIds: Iterable<string>): void {
+    this.#debouncer.flush();
     const holdings = new Map<string, Holding>();
     for (const id of kindIds) holdings.set(id, new Holding(this.#mergedOf(id).pool));
     this.#origins.set(origin, holdings);

@@ -67,6 +67,17 @@ describe('a debouncer of 50 ms, at most 1 s', () => {
     expect(runs).toEqual([1050]);
   });
 
+  test('runs at once where it is told to, if there is a burst', () => {
+    debouncer.flush();
+    expect(runs).toEqual([]);
+    clock.advance(5);
+    debouncer.call();
+    debouncer.flush();
+    expect(runs).toEqual([5]);
+    clock.advance(1000);
+    expect(runs).toEqual([5]);
+  });
+
   test('runs at the next turn of the clock where both waits are 0', () => {
     const own = new Debouncer({ afterMs: 0, maxMs: 0 }, clock, () => runs.push(clock.now()));
     own.call();

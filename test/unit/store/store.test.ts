@@ -303,6 +303,17 @@ test('an origin that was added later wins nothing over an earlier one, and holds
   expect(lab.published(se)).toEqual({ 'x/1': 'newer', 'x/2': 'of b' });
 });
 
+test('what was said before an origin was added is published before it is waited for', async () => {
+  lab.addOrigin('a', se);
+  await lab.say('a', se, { 'x/1': 'p', 'x/2': 'p' });
+  lab.flush();
+  await lab.say('a', se, { 'x/1': 'q' });
+  lab.addOrigin('b', se);
+  expect(lab.news.splice(0)).toEqual([[se.id]]);
+  expect(lab.published(se)).toEqual({ 'x/1': 'q' });
+  expect(lab.clock.timers).toBe(0);
+});
+
 test('what was compacted away under a pending change is published whole', async () => {
   lab.addOrigin('a', se);
   const large = 'x'.repeat(20_000);
