@@ -19,7 +19,8 @@ export const nodeIds = {
 /** What istiod puts into the nonce of its first requests (adsc.go: time.Now().String()). */
 export const bogusNonce = '2026-11-23 06:46:19.159701788 +0000 UTC m=+0.101981499';
 
-type Received = DiscoveryResponse & { readonly at: number };
+/** `bytes`: the whole response as it came. */
+type Received = DiscoveryResponse & { readonly at: number; readonly bytes: Buffer };
 
 /** The far end of one {@link AdsExchange}: speaks as istiod does, and remembers what it was sent. */
 export class FakeIstiod {
@@ -52,7 +53,8 @@ export class FakeIstiod {
       lab.store,
       {
         send: async (message) => {
-          const response = { ...decodeDiscoveryResponse(message.toBuffer()), at: clock.now() };
+          const bytes = message.toBuffer();
+          const response = { ...decodeDiscoveryResponse(bytes), at: clock.now(), bytes };
           this.responses.push(response);
           await this.take();
           if (this.acknowledges) this.ack(response);

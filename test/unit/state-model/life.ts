@@ -1,0 +1,271 @@
+import { expect } from 'vitest';
+import type { Kind } from '../../../src/model/kinds.ts';
+import type { QuarantineEntry } from '../../../src/store/holding.ts';
+import { encodeResources } from '../../../src/wire/legacy-messages.ts';
+import { FakeIstiod } from '../../support/fake-istiod.ts';
+import { truncated } from '../../support/wire-bytes.ts';
+import { Bridge, encodeMessage, type Given, givenIn, kindOfUrl, type Message, typeUrlOf } from './bridge.ts';
+import { kinds, late, type Event, type Origin } from './events.ts';
+import { Trace } from './evidence.ts';
+import { type Item, readingOf } from './item.ts';
+import { bytesOf } from './item-bytes.ts';
+import type { Meanings } from './meanings.ts';
+import { lastGoodNote, Model } from './model.ts';
+import { Published } from './published.ts';
+
+/** Longer than the debounce and the gap between two bursts of a stream. */
+const longMs = 2000;
+
+/** A message about something that nobody asks for. */
+const strangerCollection = encodeResources({
+  systemVersionInfo: 'any',
+  collection: 'k8s/core/v1/pods',
+  nonce: 'n',
+  incremental: false,
+  resources: [],
+  removedResources: [],
+});
+
+/** A bridge, the plain model of it, and an istiod; everything is compared after each event. */
+export class Life {
+  readonly #nodeId: string;
+  readonly #meanings: Meanings;
+  #origins: readonly Origin[];
+  /** What each source has, by origin and kind; survives the bridge. */
+  readonly #sources = new Map<string, readonly Item[]>();
+  #bridge = new Bridge();
+  #istiod: FakeIstiod;
+  #model = new Model();
+  #trace = new Trace();
+  #published = new Map(kinds.map((kind) => [kind, new Published()]));
+  #saidAt = 0;
+  #nonce = 0;
+  #seen = 0;
+
+  constructor(origins: readonly Origin[], nodeId: string, meanings: Meanings) {
+    this.#origins = origins;
+    this.#nodeId = nodeId;
+    this.#meanings = meanings;
+    this.#istiod = this.#start();
+  }
+
+  get bridge(): Bridge {
+    return this.#bridge;
+  }
+
+  async happen(event: Event): Promise<void> {
+    if ('origin' in event && !this.#model.holdings.has(event.origin)) return;
+    switch (event.type) {
+      case 'message':
+        await this.#say(event.origin, event.message);
+        break;
+      case 'broken message':
+        await this.#sayBroken(event.origin, event.message, event.missing);
+        break;
+      case 'stranger collection':
+        expect(await this.#bridge.receive(event.origin, strangerCollection)).toBe('NACK 12 of n');
+        break;
+      case 'stream ends':
+        this.#endStream(event.origin);
+        break;
+      case 'source returns':
+        this.#endStream(event.origin);
+        for (const kind of this.#kindsOf(event.origin)) {
+          const has = this.#sources.get(`${event.origin} ${kind.id}`);
+          if (has === undefined) continue;
+          const items = event.says === 'nothing' ? [] : has.map((item) => turned(item, event.turn));
+          await this.#say(event.origin, { kind, incremental: event.turn > 2, items, removed: [] });
+        }
+        break;
+      case 'counts as empty':
+        this.#bridge.countAsEmpty(event.origin, event.kind, event.why);
+        this.#model.holding(event.origin, event.kind)?.countAsEmpty(event.why);
+        this.#said();
+        break;
+      case 'origin is added':
+        if (this.#origins.includes(late)) return;
+        this.#origins = [...this.#origins, late];
+        for (const published of this.#published.values()) published.now();
+        this.#bridge.addSource(late.name, late.kinds);
+        this.#model.addOrigin(late.name, late.kinds);
+        this.#said();
+        break;
+      case 'bridge restarts':
+        this.close();
+        this.#bridge = new Bridge();
+        this.#model = new Model();
+        this.#trace = new Trace();
+        this.#published = new Map(kinds.map((kind) => [kind, new Published()]));
+        this.#istiod = this.#start();
+        break;
+      case 'time passes':
+        await this.#pass(event.ms);
+        break;
+      case 'somebody looks':
+        this.#checkGiven(event.kind, this.#bridge.look(event.kind));
+    }
+    this.#check();
+  }
+
+  /** Lets everything settle, and checks that an istiod has it all. */
+  async end(): Promise<void> {
+    await this.#pass(longMs);
+    for (const kind of kinds) {
+      const given = this.#bridge.look(kind);
+      expect(given === undefined).toBe(!this.#published.get(kind)?.isCertain);
+      this.#checkGiven(kind, given);
+    }
+  }
+
+  /** Leaves no timer behind. */
+  close(): void {
+    this.#istiod.exchange.close();
+    this.#bridge.store.close();
+    expect(this.#bridge.clock.timers).toBe(0);
+  }
+
+  #start(): FakeIstiod {
+    for (const { name, kinds: own } of this.#origins) {
+      this.#bridge.addSource(name, own);
+      this.#model.addOrigin(name, own);
+    }
+    this.#saidAt = this.#seen = 0;
+    this.#said();
+    const istiod = new FakeIstiod(this.#bridge, this.#nodeId);
+    istiod.ask(...kinds.map(typeUrlOf));
+    return istiod;
+  }
+
+  #kindsOf(origin: string): readonly Kind[] {
+    return this.#origins.find(({ name }) => name === origin)?.kinds ?? [];
+  }
+
+  async #say(origin: string, message: Message): Promise<void> {
+    const { kind, incremental, items, removed } = message;
+    const nonce = String(++this.#nonce);
+    const full = this.#model.take(origin, kind, incremental, items, removed);
+    const answer = await this.#bridge.receive(origin, encodeMessage(message, nonce));
+    expect(answer).toBe(`${full === undefined ? 'NACK 12' : 'ACK'} of ${nonce}`);
+    if (full === undefined) return;
+    this.#trace.add(origin, kind, full, items, removed);
+    this.#remember(`${origin} ${kind.id}`, full, message);
+    this.#said();
+  }
+
+  async #sayBroken(origin: string, message: Message, missing: number): Promise<void> {
+    const whole = encodeMessage(message, 'n');
+    const lastItem = message.items.at(-1);
+    // Somewhere in its last resource; gRPC delivers whole messages, so the source has written it so.
+    const length = lastItem === undefined ? 0 : bytesOf(lastItem, message.kind).length;
+    const bytes = length === 0 ? Buffer.concat([whole, truncated(3)]) : whole.subarray(0, -(1 + (missing % length)));
+    expect(await this.#bridge.receive(origin, bytes)).toBe('the stream is ended');
+    this.#model.endStream(origin);
+  }
+
+  #endStream(origin: string): void {
+    this.#bridge.endStream(origin);
+    this.#model.endStream(origin);
+  }
+
+  #remember(source: string, full: boolean, { kind, items, removed }: Message): void {
+    const gone = new Set(removed.map(({ key }) => key));
+    for (const item of items) gone.add(readingOf(item, kind).key ?? '');
+    const kept = full
+      ? []
+      : (this.#sources.get(source) ?? []).filter((item) => !gone.has(readingOf(item, kind).key ?? ''));
+    this.#sources.set(source, [...kept, ...items]);
+  }
+
+  #said(): void {
+    const now = this.#bridge.clock.now();
+    this.#saidAt = now;
+    for (const [kind, published] of this.#published) {
+      published.said(now, this.#model.isComplete(kind), this.#trace.position, this.#model.merged(kind));
+    }
+  }
+
+  async #pass(ms: number): Promise<void> {
+    await this.#bridge.clock.run(ms);
+    this.#checkResponses();
+    const now = this.#bridge.clock.now();
+    for (const published of this.#published.values()) published.passed(now, this.#saidAt);
+    if (ms < longMs) return;
+    for (const kind of kinds) {
+      const { version } = this.#bridge.store.snapshot(kind.id) ?? {};
+      const last = this.#istiod.responses.findLast(({ typeUrl }) => typeUrl === typeUrlOf(kind));
+      expect(last?.versionInfo, `what istiod has of ${kind.kind}`).toBe(version);
+    }
+  }
+
+  /** Every response is something that may be published. */
+  #checkResponses(): void {
+    const { responses } = this.#istiod;
+    for (; this.#seen < responses.length; this.#seen++) {
+      const { typeUrl, versionInfo, bytes } = responses[this.#seen] as (typeof responses)[number];
+      this.#checkGiven(kindOfUrl(typeUrl), givenIn(versionInfo, bytes));
+    }
+  }
+
+  #checkGiven(kind: Kind, given: Given | undefined): void {
+    const published = this.#published.get(kind) as Published;
+    const isAlone = this.#origins.filter((origin) => origin.kinds.includes(kind)).length === 1;
+    published.check(
+      given && new Map([...given.resources].map(([key, { text }]) => [key, text])),
+      isAlone ? this.#trace.broughtSince(published.position, kind) : new Map(),
+    );
+    if (given === undefined) return;
+    const keys = [...given.resources.keys()];
+    const lost = [...this.#trace.provenSince(published.position, kind)].filter((key) => !given.resources.has(key));
+    expect(lost, 'no source has said that it removed it').toEqual([]);
+    expect(keys, 'in order, each once').toEqual([...new Set(keys)].toSorted());
+    this.#meanings.check(kind, given);
+  }
+
+  #check(): void {
+    const lost: string[] = [];
+    const actual = new Map<string, unknown>();
+    const expected = new Map<string, unknown>();
+    for (const [origin, holdings] of this.#model.holdings) {
+      for (const [kind, model] of holdings) {
+        const place = `${origin} ${kind.kind}`;
+        const effective = this.#bridge.effective(origin, kind);
+        for (const key of this.#trace.proven(origin, kind)) if (!effective.has(key)) lost.push(`${place} ${key}`);
+        const { sync, received, released, quarantine, withheld } = this.#bridge.holding(origin, kind);
+        actual.set(place, {
+          effective,
+          sync,
+          received,
+          released,
+          withheld,
+          quarantine: reasonsIn(quarantine.values()),
+        });
+        expected.set(place, {
+          effective: model.effective,
+          sync: model.sync,
+          received: model.received.size + model.strangers.size,
+          released: model.received.size + model.strangers.size + model.withheld.size,
+          withheld: model.withheld,
+          quarantine: model.quarantine,
+        });
+      }
+    }
+    for (const kind of kinds) {
+      actual.set(kind.kind, this.#bridge.store.complete(kind.id));
+      expected.set(kind.kind, this.#model.isComplete(kind));
+    }
+    expect(lost, 'no source has said that it removed it').toEqual([]);
+    expect(actual).toEqual(expected);
+  }
+}
+
+function reasonsIn(entries: Iterable<QuarantineEntry>): Map<string, string> {
+  return new Map(
+    Array.from(entries, ({ key, reason, lastGoodSent }) => [key, reason + (lastGoodSent ? lastGoodNote : '')]),
+  );
+}
+
+/** The same resource, written differently. */
+function turned(item: Item, turn: number): Item {
+  if (item.form !== 'good') return item;
+  return { ...item, dialect: { ...item.dialect, turn, version: String(turn), later: turn % 2 === 0 } };
+}
