@@ -7,4 +7,4 @@ export function runs(usual: number): { readonly numRuns: number } {
 }
 
 /** Time for one property, in milliseconds; only bounds a failure. */
-export const propertyTimeoutMs = 60_000 * Math.max(1, factor);
+export const propertyTimeoutMs = 180_000 * Math.max(1, factor);
