@@ -116,10 +116,10 @@ export class SourceStream {
     this.#stream.write(framed(bytes), taken);
   }
 
-  /** Sends the first half of a message, and nothing of the rest. */
-  sendHalf(bytes: Buffer): void {
+  /** Sends the beginning of a message, of which no more comes. */
+  sendPart(bytes: Buffer, length: number): void {
     this.open();
-    this.#stream.write(framed(bytes).subarray(0, 5 + Math.floor(bytes.length / 2)));
+    this.#stream.write(framed(bytes).subarray(0, length));
   }
 
   /** Sends messages one after the other, as fast as the connection takes them, whatever is answered. */

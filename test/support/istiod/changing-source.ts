@@ -213,7 +213,8 @@ export class ChangingSource {
     const stream = this.#stream;
     if (stream === undefined || stream.closed) return;
     const shelf = this.#shelves.ServiceEntry;
-    stream.sendHalf(wholeState(shelf, 'half'));
+    const whole = wholeState(shelf, 'half');
+    stream.sendPart(whole, 5 + Math.floor(whole.length / 2));
     setImmediate(() => stream.reset());
   }
 

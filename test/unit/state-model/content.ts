@@ -35,8 +35,15 @@ export function turned<T>(map: Readonly<Record<string, T>>, turn: number): Recor
   return Object.fromEntries(turn > 2 ? shifted.toReversed() : shifted);
 }
 
-function encode(type: string, message: object): Buffer {
-  return Buffer.from(root().lookupType(`istio.networking.v1alpha3.${type}`).encode(message).finish());
+const typeOf = (name: string) => root().lookupType(`istio.networking.v1alpha3.${name}`);
+const types = {
+  ServiceEntry: typeOf('ServiceEntry'),
+  WorkloadEntry: typeOf('WorkloadEntry'),
+  WorkloadSelector: typeOf('WorkloadSelector'),
+};
+
+function encode(type: keyof typeof types, message: object): Buffer {
+  return Buffer.from(types[type].encode(message).finish());
 }
 
 /** The body with this content; the entries of its maps in order `turn`. */

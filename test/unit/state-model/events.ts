@@ -32,6 +32,16 @@ export const topology: fc.Arbitrary<readonly Origin[]> = fc.constantFrom([first]
 /** Everything that ADR 1 speaks of. */
 export type Event =
   | { readonly type: 'message'; readonly origin: string; readonly message: Message }
+  /** One of the resources that the source has; all others are said again, or are not spoken of. */
+  | {
+      readonly type: 'resource changes';
+      readonly origin: string;
+      readonly kind: Kind;
+      readonly place: number;
+      readonly content: Content;
+      readonly dialect: Dialect;
+      readonly incremental: boolean;
+    }
   /** Its bytes end too early. */
   | { readonly type: 'broken message'; readonly origin: string; readonly message: Message; readonly missing: number }
   | { readonly type: 'stranger collection'; readonly origin: string }
@@ -56,6 +66,8 @@ export type Event =
 
 const name: fc.Arbitrary<Name> = fc.constantFrom(...names);
 const content: fc.Arbitrary<Content> = fc.constantFrom(...contents);
+/** Most changes in a service keep its length. */
+const shortContent = fc.constantFrom(...contents.slice(0, 8));
 
 export const dialect: fc.Arbitrary<Dialect> = fc.record({
   turn: fc.nat(5),
@@ -79,7 +91,7 @@ const items = fc.array(
   { maxLength: 6 },
 );
 
-function messageOf(kind: fc.Arbitrary<Kind>): fc.Arbitrary<Message> {
+export function messageOf(kind: fc.Arbitrary<Kind>): fc.Arbitrary<Message> {
   return fc.record({ kind, incremental: fc.boolean(), items, removed: fc.array(name, { maxLength: 3 }) });
 }
 
@@ -97,7 +109,13 @@ export function eventOf(origins: readonly Origin[]): fc.Arbitrary<Event> {
     }),
   );
   return fc.oneof(
-    { weight: 24, arbitrary: message },
+    { weight: 20, arbitrary: message },
+    {
+      weight: 10,
+      arbitrary: fc
+        .tuple(place, fc.record({ place: fc.nat(9), content: shortContent, dialect, incremental: fc.boolean() }))
+        .map(([one, how]) => ({ type: 'resource changes' as const, ...one, ...how })),
+    },
     {
       weight: 1,
       arbitrary: fc
@@ -129,7 +147,7 @@ export function eventOf(origins: readonly Origin[]): fc.Arbitrary<Event> {
       weight: 8,
       arbitrary: fc.record({
         type: fc.constant('time passes' as const),
-        ms: fc.constantFrom(0, 20, 49, 50, 300, 1000, 5000),
+        ms: fc.constantFrom(0, 20, 49, 50, 300, 1000, 5000, 5000),
       }),
     },
     {

@@ -59,6 +59,21 @@ export class Life {
       case 'message':
         await this.#say(event.origin, event.message);
         break;
+      case 'resource changes': {
+        const { origin, kind, place, content, dialect, incremental } = event;
+        const has = this.#sources.get(`${origin} ${kind.id}`) ?? [];
+        const index = place % Math.max(1, has.length);
+        const old = has[index];
+        if (old?.form !== 'good') return;
+        const item = { ...old, content, dialect };
+        await this.#say(origin, {
+          kind,
+          incremental,
+          items: incremental ? [item] : has.with(index, item),
+          removed: [],
+        });
+        break;
+      }
       case 'broken message':
         await this.#sayBroken(event.origin, event.message, event.missing);
         break;

@@ -17,7 +17,7 @@ test(
         await one.end();
         one.close();
       }),
-      runs(500),
+      runs(400),
     );
   },
   propertyTimeoutMs,
