@@ -41,6 +41,8 @@ export type Event =
       readonly content: Content;
       readonly dialect: Dialect;
       readonly incremental: boolean;
+      /** Time that passes afterwards. */
+      readonly restMs: number;
     }
   /** Its bytes end too early. */
   | { readonly type: 'broken message'; readonly origin: string; readonly message: Message; readonly missing: number }
@@ -113,7 +115,16 @@ export function eventOf(origins: readonly Origin[]): fc.Arbitrary<Event> {
     {
       weight: 10,
       arbitrary: fc
-        .tuple(place, fc.record({ place: fc.nat(9), content: shortContent, dialect, incremental: fc.boolean() }))
+        .tuple(
+          place,
+          fc.record({
+            place: fc.nat(9),
+            content: shortContent,
+            dialect,
+            incremental: fc.boolean(),
+            restMs: fc.constantFrom(0, 5000),
+          }),
+        )
         .map(([one, how]) => ({ type: 'resource changes' as const, ...one, ...how })),
     },
     {
@@ -157,12 +168,27 @@ export function eventOf(origins: readonly Origin[]): fc.Arbitrary<Event> {
   );
 }
 
-/** The origins of a bridge, and what happens. */
+/** Every source says what it has, and all of it is sent. */
+function beginning(origins: readonly Origin[]): fc.Arbitrary<Event[]> {
+  const messages = origins.flatMap(({ name: origin, kinds: own }) =>
+    own.map((kind) =>
+      fc.array(good, { minLength: 1, maxLength: 4 }).map((said): Event => {
+        return { type: 'message', origin, message: { kind, incremental: false, items: said, removed: [] } };
+      }),
+    ),
+  );
+  return fc.tuple(...messages).map((all) => [...all, { type: 'time passes', ms: 5000 }]);
+}
+
+/** The origins of a bridge, and what happens: from nothing on, or once all is well. */
 export const life: fc.Arbitrary<{ readonly origins: readonly Origin[]; readonly events: readonly Event[] }> =
   topology.chain((origins) =>
     fc
-      .record({ origins: fc.constant(origins), events: fc.array(eventOf(origins), { maxLength: 40, size: 'max' }) })
-      .map(withText),
+      .tuple(
+        fc.oneof(fc.constant<Event[]>([]), beginning(origins)),
+        fc.array(eventOf(origins), { maxLength: 40, size: 'max' }),
+      )
+      .map(([before, events]) => withText({ origins, events: [...before, ...events] })),
   );
 
 /** Shows itself without the details of kinds. */

@@ -7,7 +7,7 @@ export type Name = { readonly key: string; readonly text: string };
 
 const nameOf = (key: string, text = key): Name => ({ key, text });
 
-/** Few keys, so that messages speak of the same ones; and each way to write them. */
+/** Few keys, so that messages speak of the same ones, but enough to collide in a table; and each way to write them. */
 export const names: readonly Name[] = [
   nameOf('shop/a'),
   nameOf('shop/b'),
@@ -15,6 +15,9 @@ export const names: readonly Name[] = [
   nameOf('shöp/ä'),
   nameOf('default/x'),
   nameOf('default/x', 'x'),
+  nameOf('shop/c'),
+  nameOf('shop/d'),
+  nameOf('shop/e'),
 ];
 
 /** False where the name has no namespace and the kind must not have one guessed. */

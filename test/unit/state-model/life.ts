@@ -60,18 +60,15 @@ export class Life {
         await this.#say(event.origin, event.message);
         break;
       case 'resource changes': {
-        const { origin, kind, place, content, dialect, incremental } = event;
+        const { origin, kind, place, content, dialect, incremental, restMs } = event;
         const has = this.#sources.get(`${origin} ${kind.id}`) ?? [];
         const index = place % Math.max(1, has.length);
         const old = has[index];
         if (old?.form !== 'good') return;
         const item = { ...old, content, dialect };
-        await this.#say(origin, {
-          kind,
-          incremental,
-          items: incremental ? [item] : has.with(index, item),
-          removed: [],
-        });
+        const items = incremental ? [item] : has.with(index, item);
+        await this.#say(origin, { kind, incremental, items, removed: [] });
+        await this.#pass(restMs);
         break;
       }
       case 'broken message':

@@ -37,7 +37,10 @@ function changed(state: State, every: number, change: (host: string) => string):
 }
 
 const step = fc.record({
-  what: fc.constantFrom(...(Object.keys(steps) as (keyof typeof steps)[])),
+  what: fc.oneof(
+    { weight: 1, arbitrary: fc.constant('all of the same length' as const) },
+    { weight: 2, arbitrary: fc.constantFrom(...(Object.keys(steps) as (keyof typeof steps)[])) },
+  ),
   order: fc.constantFrom('kept', 'reversed', 'halves swapped'),
   pauseMs: fc.constantFrom(0, 60, 1200),
 });
@@ -55,6 +58,12 @@ function ordered(state: State, order: string): Item[] {
 async function say(bridge: Bridge, origin: string, state: State, order: string): Promise<void> {
   const message = { kind: serviceEntry, incremental: false, items: ordered(state, order), removed: [] };
   expect(await bridge.receive(origin, encodeMessage(message, '1'))).toBe('ACK of 1');
+}
+
+async function sayWorkload(bridge: Bridge): Promise<void> {
+  const items = ordered(new Map([['shop/a', 'p.example']]), 'kept');
+  const message = encodeMessage({ kind: workloadEntry, incremental: false, items, removed: [] }, '2');
+  expect(await bridge.receive('only', message)).toBe('ACK of 2');
 }
 
 function newBridge(...origins: readonly string[]): Bridge {
@@ -90,6 +99,10 @@ test(
           say(bridge, 'only', state, 'reversed'),
           isAlone ? undefined : say(bridge, 'other', others, 'kept'),
         ]);
+        await bridge.clock.run(1200);
+        // A publication of something else is when there is time to lay it out anew.
+        await sayWorkload(bridge);
+        await bridge.clock.run(1200);
         for (const { what, order, pauseMs } of past) {
           state = steps[what](state);
           // The intake gives others their turn in the middle of a large message: time passes, streams are served.
