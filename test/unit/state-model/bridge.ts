@@ -10,6 +10,7 @@ import { viewResource, viewResourceBytes } from '../../../src/wire/resource-view
 import { MalformedError } from '../../../src/wire/scan.ts';
 import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
 import { frameOf } from '../../../src/push/frames.ts';
+import { heldBy } from '../../support/source-view.ts';
 import { StoreLab } from '../../support/store-lab.ts';
 import { textOf } from './content.ts';
 import type { Item, Name } from './item.ts';
@@ -86,7 +87,7 @@ export class Bridge extends StoreLab {
 
   /** Key → content of what is effective of one origin. */
   effective(origin: string, kind: Kind): Map<string, string> {
-    const resources = [...this.holding(origin, kind).resources.values()];
+    const resources = heldBy(this.holding(origin, kind).resources);
     return new Map(resources.map((resource) => [resource.key, textOf(viewResource(resource))]));
   }
 

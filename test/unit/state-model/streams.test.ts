@@ -1,10 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Kind } from '../../../src/model/kinds.ts';
+import { readRows } from '../../../src/wire/resource-frame.ts';
 import { viewResource } from '../../../src/wire/resource-view.ts';
 import { LegacySource, type SourceStream } from '../../support/legacy-source.ts';
 import { serviceEntry } from '../../support/resources.ts';
 import { SinkLab } from '../../support/sink-lab.ts';
+import { heldBy } from '../../support/source-view.ts';
 import { until } from '../../support/until.ts';
 import { collectionOf, encodeMessage, type Message } from './bridge.ts';
 import { textOf } from './content.ts';
@@ -135,7 +137,8 @@ class Streams {
     this.#pass(2000);
     this.#check();
     for (const kind of kinds) {
-      const resources = this.#lab.store.snapshot(kind.id)?.resources;
+      const snapshot = this.#lab.store.snapshot(kind.id);
+      const resources = snapshot && [...readRows(snapshot.pool, snapshot.rows)];
       const sent = resources && new Map(resources.map((one) => [one.key, textOf(viewResource(one))]));
       expect(sent, kind.kind).toEqual(this.#model.isComplete(kind) ? this.#model.merged(kind) : undefined);
     }
@@ -236,7 +239,7 @@ class Streams {
     for (const kind of kinds) {
       const model = this.#holding(kind);
       const { resources, sync, quarantine, withheld } = this.#lab.store.holding(origin, kind.id);
-      const effective = new Map(Array.from(resources.values(), (one) => [one.key, textOf(viewResource(one))]));
+      const effective = new Map(heldBy(resources).map((one) => [one.key, textOf(viewResource(one))]));
       const lost = [...this.#trace.proven(origin, kind)].filter((key) => !effective.has(key));
       expect(lost, 'the source has not said that it removed it').toEqual([]);
       expect({ effective, sync, quarantine: new Set(quarantine.keys()), withheld: new Set(withheld) }).toEqual({
