@@ -47,8 +47,9 @@ export type IntakeMessage = {
   readonly full: boolean;
 };
 
-/** Resources that are looked at before other work gets its turn: about 10 ms. */
+/** So many resources are looked at, or so many milliseconds pass, before other work gets its turn. */
 const turnSize = 5000;
+const turnMs = 10;
 
 /** Keys of repeated resources that are handed on, for people. */
 const maxRepeated = 20;
@@ -135,9 +136,15 @@ export class Intake {
     let known = 0;
     let same = 0;
     let overwritten = 0;
+    let turnBegin = 0;
+    let turnEnd = performance.now() + turnMs;
 
     for (let i = 0; i < spans.length; i += 2) {
-      if (i > 0 && i % (2 * turnSize) === 0) await nextTurn();
+      if (i % 128 === 0 && (i - turnBegin >= 2 * turnSize || performance.now() > turnEnd)) {
+        await nextTurn();
+        turnBegin = i;
+        turnEnd = performance.now() + turnMs;
+      }
       const start = spans[i] as number;
       const end = spans[i + 1] as number;
       let guess = guesses[guessed] ?? noRow;

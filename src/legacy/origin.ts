@@ -35,7 +35,7 @@ export function legacyTarget(
       if (entry === undefined) return;
       const holding = store.holding(origin, entry.kind.id);
       const change = await entry.intake.take(intakeMessage(message, full), holding);
-      store.apply(origin, entry.kind.id, change);
+      await store.apply(origin, entry.kind.id, change);
       entry.intakeLog.tell(change, holding.quarantine);
       const { upserts, overwritten, missing, received } = change;
       log.debug(

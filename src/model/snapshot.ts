@@ -12,11 +12,17 @@ export type Snapshot = {
   readonly version: string;
   /** Where the rows are. */
   readonly pool: ResourcePool;
-  /** Sorted by key, each key once. Another array where any of them lies somewhere else in memory. */
+  /**
+   * Sorted by key, each key once. The same array as before where only other forms of what was there took their places;
+   * another one where any of the others lies somewhere else in memory.
+   */
   readonly rows: Int32Array;
-  /** The rows of the snapshot before, where they are as many and all that are in both lie where they lay. */
-  readonly before: Int32Array | undefined;
+  /** For each {@link blockRows} rows: another number whenever one of them is another row. */
+  readonly stamps: Int32Array;
 };
+
+/** Rows that share a stamp: few enough that their part of a response is made again quickly. */
+export const blockRows = 512;
 
 /** Counts the versions of what is in the merged list: told of a row before it is overwritten, and after. */
 export type ListedSum = {

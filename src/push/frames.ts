@@ -1,8 +1,8 @@
 import type { Snapshot } from '../model/snapshot.ts';
 import { respliceResources, Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
 
-/** Where rows lie. Good for as long as the list is: one that is overwritten stays where it is. */
-const ropes = new WeakMap<Int32Array, Rope>();
+/** Where rows lie, and the stamps of that time. Good for as long as the list is: what is overwritten stays where it is. */
+const ropes = new WeakMap<Int32Array, { rope: Rope; stamps: Int32Array }>();
 
 /** What was copied for a snapshot: good for it alone. */
 type Copies = { isAskedFor: boolean; joined: Rope | undefined; unversioned: Rope | undefined };
@@ -17,21 +17,31 @@ const manyPieces = 1000;
  * `versioned: false` is the form for istiod up to 1.11.
  */
 export function frameOf(snapshot: Snapshot, options: { readonly versioned: boolean }): Rope {
-  const { pool, rows, before } = snapshot;
+  const { pool, rows } = snapshot;
   let made = copies.get(snapshot);
   if (made === undefined) {
     made = { isAskedFor: false, joined: undefined, unversioned: undefined };
     copies.set(snapshot, made);
   }
   if (!options.versioned) return (made.unversioned ??= spliceUnversioned(pool, rows));
-  let rope = ropes.get(rows);
-  if (rope === undefined) {
-    const old = before && ropes.get(before);
-    rope = old ? respliceResources(pool, rows, before, old) : spliceResources(pool, rows);
-    ropes.set(rows, rope);
-  }
+  const rope = ropeOf(snapshot);
   const { isAskedFor } = made;
   made.isAskedFor = true;
   if (!isAskedFor || rope.pieces <= manyPieces) return rope;
   return (made.joined ??= Rope.of(rope.toBuffer()));
+}
+
+function ropeOf({ pool, rows, stamps }: Snapshot): Rope {
+  const old = ropes.get(rows);
+  if (old === undefined) {
+    const rope = spliceResources(pool, rows);
+    ropes.set(rows, { rope, stamps: stamps.slice() });
+    return rope;
+  }
+  const isOther = (block: number) => old.stamps[block] !== stamps[block];
+  if (stamps.some((_, block) => isOther(block))) {
+    old.rope = respliceResources(pool, rows, old.rope, isOther);
+    old.stamps = stamps.slice();
+  }
+  return old.rope;
 }

@@ -23,8 +23,8 @@ export type QuarantineEntry = Quarantined & {
 /** Garbage that is not worth a look. */
 const smallGarbageBytes = 4 << 20;
 
-/** Resources that are moved without a pause: about 5 ms. */
-const sliceSize = 5000;
+/** Resources that are put in, or moved, without a pause: about 5 ms. */
+const sliceSize = 2000;
 
 /** Resources that may lie out of order in memory before they are laid out anew. */
 const maxScattered = 1000;
@@ -69,6 +69,27 @@ export class Holding {
     return this.received + this.withheld.size;
   }
 
+  /**
+   * Puts the resources of new keys in: what {@link apply} would do first. Yields when something else should get its
+   * turn; nothing of them is sent before {@link apply}.
+   */
+  *admit({ upserts, fresh }: Change): Generator<void> {
+    const first = upserts.length - fresh.length;
+    for (let i = first; i < upserts.length; i++) {
+      if (i > first && (i - first) % sliceSize === 0) yield;
+      this.#put(upserts[i] as number, noRow);
+    }
+  }
+
+  #put(row: number, replaced: number | undefined): void {
+    const { pool } = this.resources;
+    const old = this.resources.put(row, replaced);
+    this.#liveBytes += pool.bytes(row);
+    if (old === noRow) return;
+    pool.setAt(row, pool.at(old));
+    this.#release(old);
+  }
+
   /** Applies `change`; returns the keys whose effective form is another one now. */
   apply(change: Change, now: Date): { upserts: readonly number[]; removals: readonly string[]; withheld: number } {
     const { removals, withheld } = this.#guard.judge(change);
@@ -84,14 +105,9 @@ export class Holding {
       gone.push(key);
     }
     const { upserts, replaced } = change;
-    const { pool } = this.resources;
     for (let i = 0; i < upserts.length; i++) {
       const row = upserts[i] as number;
-      const old = this.resources.put(row, replaced[i]);
-      this.#liveBytes += pool.bytes(row);
-      if (old === noRow) continue;
-      pool.setAt(row, pool.at(old));
-      this.#release(old);
+      if (!this.resources.holds(row)) this.#put(row, replaced[i]);
     }
     this.#updateQuarantine(change, now);
     this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
@@ -145,16 +161,14 @@ export class Holding {
     const { pool } = this.resources;
     this.arena = new Arena();
     this.#scattered = 0;
-    const unlisted = [...this.resources.values()].filter((row) => !pool.isListed(row));
-    const rows = [...listed, ...unlisted];
-    for (let i = 0; i < rows.length; i += sliceSize) {
-      if (i > 0) yield;
-      // What is not held any more, or not here, is somebody else's; what has come meanwhile is there already.
-      relocate(
-        pool,
-        rows.slice(i, i + sliceSize).filter((row) => this.resources.holds(row) && !this.arena.has(pool.chunk(row))),
-        this.arena,
-      );
+    const unlisted = this.resources.rows().filter((row) => !pool.isListed(row));
+    // What is not held any more, or not here, is somebody else's; what has come meanwhile is there already.
+    const isToMove = (row: number) => this.resources.holds(row) && !this.arena.has(pool.chunk(row));
+    for (const rows of [listed, unlisted]) {
+      for (let i = 0; i < rows.length; i += sliceSize) {
+        relocate(pool, rows.subarray(i, i + sliceSize).filter(isToMove), this.arena);
+        if (i + sliceSize < rows.length) yield;
+      }
     }
   }
 

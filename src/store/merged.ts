@@ -1,5 +1,5 @@
 import { noRow, ResourcePool } from '../model/resource.ts';
-import type { ListedSum, Snapshot } from '../model/snapshot.ts';
+import { blockRows, type ListedSum, type Snapshot } from '../model/snapshot.ts';
 import { isSameName, keyOf } from '../wire/resource-frame.ts';
 import { update } from './merge.ts';
 import { VersionSum } from './version-sum.ts';
@@ -27,11 +27,13 @@ export class Merged {
   /** The version that listeners were told of last, and whether somebody was given another one since. */
   #told: string;
   #isGiven = false;
+  /** Number of the last fold. */
+  #stamp = 0;
 
   constructor(kind: string) {
     this.#kind = kind;
     this.#told = this.#sum.toString();
-    this.#snapshot = { kind, version: this.#told, pool: this.pool, rows: new Int32Array(), before: undefined };
+    this.#snapshot = { kind, version: this.#told, pool: this.pool, rows: new Int32Array(), stamps: new Int32Array() };
   }
 
   /** For resources that are overwritten where they are. */
@@ -110,7 +112,8 @@ export class Merged {
   #update(): Int32Array {
     const { pool } = this;
     const changed = this.#changed;
-    const list = this.#snapshot.rows.slice();
+    const { rows: list, stamps } = this.#snapshot;
+    const stamp = ++this.#stamp;
     const misplaced = new Map<string, number>();
     for (const row of this.#replaced) {
       pool.setPending(row, false);
@@ -123,6 +126,7 @@ export class Merged {
       this.#leaves(old);
       this.#comes(row);
       list[at] = row;
+      stamps[Math.floor(at / blockRows)] = stamp;
     }
     for (const [key, row] of misplaced) if (!changed.has(key)) changed.set(key, row);
     const rows = changed.size === 0 ? list : update(pool, list, changed, (row) => this.#leaves(row));
@@ -144,7 +148,7 @@ export class Merged {
 
   /** Resources lie somewhere else now: what was made of the snapshot so far would keep their old memory. */
   moved(): void {
-    this.#snapshot = { ...this.snapshot, rows: this.#snapshot.rows.slice(), before: undefined };
+    this.#renew(this.snapshot.rows.slice());
   }
 
   #comes(row: number): void {
@@ -160,8 +164,8 @@ export class Merged {
   #renew(rows: Int32Array): Snapshot {
     this.#isOverwritten = false;
     const old = this.#snapshot;
-    const before = rows === old.rows ? old.before : rows.length === old.rows.length ? old.rows : undefined;
-    this.#snapshot = { kind: this.#kind, version: this.#sum.toString(), pool: this.pool, rows, before };
+    const stamps = rows === old.rows ? old.stamps : new Int32Array(Math.ceil(rows.length / blockRows));
+    this.#snapshot = { kind: this.#kind, version: this.#sum.toString(), pool: this.pool, rows, stamps };
     return this.#snapshot;
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change } from '../model/change.ts';
 import type { Clock } from '../model/clock.ts';
 import { kinds } from '../model/kinds.ts';
@@ -64,9 +65,13 @@ export class Store {
     return this.#origins;
   }
 
-  /** Takes what a message says. Listeners hear of it after the debounce, if anything is another one then. */
-  apply(origin: string, kindId: string, change: Change): void {
+  /**
+   * Takes what a message says: the next one of this origin and kind may come once the promise is settled. Listeners hear
+   * of it after the debounce, if anything is another one then.
+   */
+  async apply(origin: string, kindId: string, change: Change): Promise<void> {
     const holding = this.holding(origin, kindId);
+    for (const _ of holding.admit(change)) await nextTurn();
     const wasComplete = this.complete(kindId);
     const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
     this.#report(origin, kindId, change, upserts.length + change.overwritten, removals.length, withheld);

@@ -1,4 +1,5 @@
 import type { ResourcePool } from '../model/resource.ts';
+import { blockRows } from '../model/snapshot.ts';
 import { copyBytes, type Viewed, viewed } from './bytes.ts';
 import { cursor, readLength, varintSize, writeVarint } from './scan.ts';
 import { versionLength } from './resource-frame.ts';
@@ -62,7 +63,7 @@ export class Rope {
 
   /** A rope of which each block is the one of this rope, or what `renew` makes for its number. */
   patched(renew: (block: number) => Block | undefined): Rope {
-    return new Rope(this.#blocks.map((block, i) => renew(i) ?? block));
+    return new Rope(this.#blocks.map((block, number) => renew(number) ?? block));
   }
 }
 
@@ -74,9 +75,6 @@ type Block = {
   /** Bytes of all together. */
   readonly length: number;
 };
-
-/** Resources of one block: few enough that one more is made quickly, many enough that there are few blocks. */
-const blockRows = 512;
 
 /**
  * The resources of one response, ready to send. Neighbours in memory become one piece, so a type that lies in order
@@ -90,21 +88,17 @@ export function spliceResources(pool: ResourcePool, rows: Int32Array): Rope {
   return new Rope(blocks);
 }
 
-/**
- * The same, where another list of as many rows was spliced before, and nothing lies somewhere else since: what did not
- * change is taken from that.
- */
-export function respliceResources(pool: ResourcePool, rows: Int32Array, before: Int32Array, rope: Rope): Rope {
+/** The same, where `rope` was made of these rows before, and only blocks that `isOther` are others now. */
+export function respliceResources(
+  pool: ResourcePool,
+  rows: Int32Array,
+  rope: Rope,
+  isOther: (block: number) => boolean,
+): Rope {
   return rope.patched((block) => {
     const from = block * blockRows;
-    const now = rows.subarray(from, from + blockRows);
-    return isSameRows(now, before.subarray(from, from + blockRows)) ? undefined : spliceBlock(pool, now);
+    return isOther(block) ? spliceBlock(pool, rows.subarray(from, from + blockRows)) : undefined;
   });
-}
-
-function isSameRows(a: Int32Array, b: Int32Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 function spliceBlock(pool: ResourcePool, rows: Int32Array): Block {

@@ -140,7 +140,12 @@ export class ResourceTable {
     return old;
   }
 
-  /** All rows, in no order. The table must not change meanwhile. */
+  /** All rows, in no order. */
+  rows(): Int32Array {
+    return this.#slots.filter((row) => row !== noRow);
+  }
+
+  /** The same, one by one. The table must not change meanwhile. */
   *values(): Generator<number> {
     for (const row of this.#slots) if (row !== noRow) yield row;
   }

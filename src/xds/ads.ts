@@ -36,7 +36,7 @@ const nothing: Snapshot = {
   version: '',
   pool: new ResourcePool(),
   rows: new Int32Array(),
-  before: undefined,
+  stamps: new Int32Array(),
 };
 
 /** What the exchange reads of the store. */

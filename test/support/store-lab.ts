@@ -46,7 +46,7 @@ export class StoreLab {
     const intake = this.#intakes.get(`${origin} ${kind.id}`);
     if (intake === undefined) throw new Error(`origin ${origin} has no ${kind.id}`);
     const change = await intake.take(messageOf(resources, options), this.store.holding(origin, kind.id));
-    this.store.apply(origin, kind.id, change);
+    await this.store.apply(origin, kind.id, change);
   }
 
   /** Delivers a full message with these names and contents. */

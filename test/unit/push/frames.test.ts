@@ -15,7 +15,7 @@ const newSnapshot = (): Snapshot => ({
   version: 'v',
   pool,
   rows: Int32Array.of(newRow(pool, 'a/1', 'x', arena), newRow(pool, 'a/2', 'x', arena)),
-  before: undefined,
+  stamps: new Int32Array(1),
 });
 
 test('each form of a snapshot is built once, and shared', () => {
