@@ -90,6 +90,18 @@ describe('compaction', () => {
     expect(holding.arena).toBe(arena);
   });
 
+  test('leaves what another origin holds of the same kind where it is', () => {
+    const pool = new ResourcePool();
+    const [one, other] = [new Holding(pool), new Holding(pool)];
+    const rows = [one, other].map((holding) => newRow(pool, 'a/1', 'x', holding.arena)) as [number, number];
+    one.apply(newChange({ upserts: [rows[0]] }), new Date(0));
+    other.apply(newChange({ upserts: [rows[1]] }), new Date(0));
+    const [own, foreign] = rows.map((row) => pool.chunk(row));
+    for (const _ of one.layOut(Int32Array.from(rows))) continue;
+    expect(pool.chunk(rows[0]) === own).toBe(false);
+    expect(pool.chunk(rows[1]) === foreign).toBe(true);
+  });
+
   test('gives back what a removal of nearly everything leaves', async () => {
     const { holding, say } = newSource();
     const resources = Array.from({ length: 640 }, (_, i) => legacyResource(`a/${i}`, text(32 * kib, i)));
