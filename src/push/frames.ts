@@ -1,5 +1,5 @@
 import type { Snapshot } from '../model/snapshot.ts';
-import { respliceResources, Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
+import { leastUnversionedLength, respliceResources, Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
 
 /** Where rows lie, and the stamps of that time. Good for as long as the list is: what is overwritten stays where it is. */
 const ropes = new WeakMap<Int32Array, { rope: Rope; stamps: Int32Array }>();
@@ -29,6 +29,11 @@ export function frameOf(snapshot: Snapshot, options: { readonly versioned: boole
   made.isAskedFor = true;
   if (!isAskedFor || rope.pieces <= manyPieces) return rope;
   return (made.joined ??= Rope.of(rope.toBuffer()));
+}
+
+/** Bytes that {@link frameOf} has at least. Costs little, where the frame of a large type would be made for nothing. */
+export function leastLengthOf(snapshot: Snapshot, options: { readonly versioned: boolean }): number {
+  return options.versioned ? ropeOf(snapshot).length : leastUnversionedLength(snapshot.pool, snapshot.rows);
 }
 
 function ropeOf({ pool, rows, stamps }: Snapshot): Rope {

@@ -136,6 +136,16 @@ export function spliceUnversioned(pool: ResourcePool, rows: Int32Array): Rope {
 /** Tag, length and text of the version field. */
 const versionFieldBytes = 2 + versionLength;
 
+/** The three lengths around it may take a byte less each. */
+const mostVersionBytes = versionFieldBytes + 3;
+
+/** Bytes that {@link spliceUnversioned} gives at least, without making them: at most three too few for each resource. */
+export function leastUnversionedLength(pool: ResourcePool, rows: Int32Array): number {
+  let length = 0;
+  for (let i = 0; i < rows.length; i++) length += pool.bytes(rows[i] as number) - mostVersionBytes;
+  return length;
+}
+
 /** Rewrites the four lengths around the version field. The layout is that of encodeResource. */
 function withoutVersion(pool: ResourcePool, row: number): Buffer {
   const chunk = pool.chunk(row);

@@ -5,7 +5,7 @@ import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
 import { ResourcePool } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { decide } from '../push/decide.ts';
-import { frameOf } from '../push/frames.ts';
+import { frameOf, leastLengthOf } from '../push/frames.ts';
 import { type Outgoing, Pump, type PumpOptions } from '../push/pump.ts';
 import { newSubscription, type Subscription } from '../push/subscription.ts';
 import type { Rope } from '../wire/frame.ts';
@@ -29,6 +29,9 @@ const gatherMs = 10;
 
 /** Name of types that are no kind of ours, where a name from a closed set is needed. */
 const otherKind = 'other';
+
+/** Room for what follows the resources in a response: version, type and nonce. */
+const tailBytes = 256;
 
 /** Of a type that no source can hold. */
 const nothing: Snapshot = {
@@ -257,9 +260,11 @@ export class AdsExchange {
     if (snapshot === undefined || snapshot.version === subscription.sent?.version) return;
     const { version } = snapshot;
     const profile = this.#profile ?? profileOf('', this.#options.istiodVersion);
-    const frame = frameOf(snapshot, profile);
-    if (profile.maxResponseBytes !== undefined && frame.length + 256 > profile.maxResponseBytes) {
-      this.#tooLarge(subscription, version, frame.length, profile.maxResponseBytes);
+    const limit = profile.maxResponseBytes ?? Number.POSITIVE_INFINITY;
+    const least = leastLengthOf(snapshot, profile);
+    const frame = least + tailBytes > limit ? undefined : frameOf(snapshot, profile);
+    if (frame === undefined || frame.length + tailBytes > limit) {
+      this.#tooLarge(subscription, version, frame?.length ?? least, limit);
       return;
     }
     const { typeUrl } = subscription;

@@ -1,7 +1,7 @@
 import { type Resource, ResourcePool } from '../../../src/model/resource.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { viewed } from '../../../src/wire/bytes.ts';
-import { type Rope, spliceResources, spliceUnversioned } from '../../../src/wire/frame.ts';
+import { leastUnversionedLength, type Rope, spliceResources, spliceUnversioned } from '../../../src/wire/frame.ts';
 import { encodeResource, readRow } from '../../../src/wire/resource-frame.ts';
 import {
   dropInvalidTime,
@@ -55,3 +55,4 @@ const rowsOf = (list: readonly Encoded[]): Int32Array => Int32Array.from(list, (
 
 export const splice = (list: readonly Encoded[]): Rope => spliceResources(pool, rowsOf(list));
 export const spliceWithoutVersions = (list: readonly Encoded[]): Rope => spliceUnversioned(pool, rowsOf(list));
+export const leastWithoutVersions = (list: readonly Encoded[]): number => leastUnversionedLength(pool, rowsOf(list));

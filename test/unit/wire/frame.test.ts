@@ -5,7 +5,15 @@ import { Rope } from '../../../src/wire/frame.ts';
 import { encodeResourceMessage, viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { root } from '../../../src/wire/root.ts';
 import { decodeDiscoveryResponse, encodeResponseTail } from '../../../src/wire/xds-messages.ts';
-import { bytesOf, encoded, type Encoded, serviceEntry, splice, spliceWithoutVersions } from './encoded.ts';
+import {
+  bytesOf,
+  encoded,
+  type Encoded,
+  leastWithoutVersions,
+  serviceEntry,
+  splice,
+  spliceWithoutVersions,
+} from './encoded.ts';
 import { field } from './fields.ts';
 
 function resource(name: string, arena: Arena, hostLength = 20): Encoded {
@@ -154,6 +162,9 @@ describe('resources without a version', () => {
       expect(after.type).toBe(before.type);
       expect(after.body.equals(before.body)).toBe(true);
     });
+    const exact = spliceWithoutVersions(list).length;
+    expect(leastWithoutVersions(list)).toBeLessThanOrEqual(exact);
+    expect(leastWithoutVersions(list)).toBeGreaterThanOrEqual(exact - 3 * list.length);
     return list.map((one) => bytesOf(one).length - spliceWithoutVersions([one]).length);
   }
 
