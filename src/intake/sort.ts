@@ -5,10 +5,10 @@ const sliceSize = 5000;
 
 /** Sorts texts by UTF-16 code units, in a new array. Gives other work its turn now and then. */
 export async function sortInTurns(texts: readonly string[]): Promise<string[]> {
-  if (texts.length <= sliceSize) return texts.toSorted(compare);
+  if (texts.length <= sliceSize) return texts.toSorted();
   const runs: string[][] = [];
   for (let from = 0; from < texts.length; from += sliceSize) {
-    runs.push(texts.slice(from, from + sliceSize).sort(compare));
+    runs.push(texts.slice(from, from + sliceSize).sort());
     await nextTurn();
   }
   while (runs.length > 1) runs.push(await merge(runs.shift() as string[], runs.shift() as string[]));
@@ -26,8 +26,4 @@ async function merge(a: readonly string[], b: readonly string[]): Promise<string
   while (i < a.length) merged.push(a[i++] as string);
   while (j < b.length) merged.push(b[j++] as string);
   return merged;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

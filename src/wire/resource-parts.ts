@@ -147,18 +147,8 @@ export function dropInvalidTime(bytes: Uint8Array, parts: ResourceParts): boolea
 
 /** True for a Timestamp that Go accepts: well formed, within years 1 to 9999, nanos within a second. */
 export function validTimestamp(bytes: Uint8Array, start: number, end: number): boolean {
-  // Whole seconds before the year 3058, as nearly all are, need no call.
-  if (end - start === 6 && bytes[start] === 0x08 && (bytes[end - 1] as number) < 0x80) {
-    if (
-      ((bytes[start + 1] as number) &
-        (bytes[start + 2] as number) &
-        (bytes[start + 3] as number) &
-        (bytes[start + 4] as number) &
-        0x80) !==
-      0
-    )
-      return true;
-  }
+  // Whole seconds before the year 3058, as nearly all are, need no loop.
+  if (end - start === 6 && bytes[start] === 0x08 && isFiveByteVarint(bytes, start + 1)) return true;
   let seconds = 0;
   let nanos = 0;
   try {
@@ -181,6 +171,11 @@ export function validTimestamp(bytes: Uint8Array, start: number, end: number): b
     return false;
   }
   return seconds >= minSeconds && seconds <= maxSeconds && nanos >= 0 && nanos < 1_000_000_000;
+}
+
+function isFiveByteVarint(bytes: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + 4; i++) if ((bytes[i] as number) < 0x80) return false;
+  return (bytes[at + 4] as number) < 0x80;
 }
 
 function readInt64(bytes: Uint8Array, start: number, end: number): bigint {
