@@ -1,28 +1,47 @@
 import { IsthmusError, messageOf } from '../model/errors.ts';
 
-/** A page that takes longer is not answered any more. */
-const timeoutMs = 10_000;
-
-const never = new AbortController().signal;
+export type PageOptions = {
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+  /** A page that takes longer is not answered any more. @default 10000 */
+  readonly timeoutMs?: number | undefined;
+};
 
 /**
  * Reads one of the admin pages of a running bridge.
  * @returns undefined where it answers that there is no such thing.
  * @throws IsthmusError UNREACHABLE where nothing good comes; WRONG_PROTOCOL where something else answers.
  */
-export async function readAdminPage(base: URL, path: string, signal = never): Promise<unknown> {
+export async function readAdminPage(
+  base: URL,
+  path: string,
+  { signal, timeoutMs = 10_000 }: PageOptions = {},
+): Promise<unknown> {
   let response: Response;
   let text: string;
+  const wait = new AbortController();
+  const stop = () => wait.abort(signal?.reason);
+  signal?.addEventListener('abort', stop);
+  // AbortSignal.timeout would not do: it lets the process end meanwhile, and AbortSignal.any can lose it (Node 20).
+  const timer = setTimeout(() => wait.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   try {
-    response = await fetch(new URL(path, base), { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+    signal?.throwIfAborted();
+    response = await fetch(new URL(path, base), { signal: wait.signal });
     text = await response.text();
   } catch (error) {
     throw new IsthmusError('UNREACHABLE', base.origin, reasonOf(error), {
       hint: 'is the bridge running, and is this its --admin-listen?',
       cause: error,
     });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
   }
-  if (response.status >= 500) throw new IsthmusError('UNREACHABLE', base.origin, `${path} answers ${response.status}`);
+  if (response.status >= 500) {
+    throw new IsthmusError('UNREACHABLE', base.origin, `${path} answers ${response.status}`, {
+      hint: "is this a bridge's --admin-listen? Its log may say more",
+    });
+  }
   try {
     const page: unknown = JSON.parse(text);
     return response.ok ? page : undefined;
@@ -32,8 +51,8 @@ export async function readAdminPage(base: URL, path: string, signal = never): Pr
 }
 
 /** The same, of a page that is a list. */
-export async function readAdminList(base: URL, path: string, signal?: AbortSignal): Promise<readonly unknown[]> {
-  const page = await readAdminPage(base, path, signal);
+export async function readAdminList(base: URL, path: string, options?: PageOptions): Promise<readonly unknown[]> {
+  const page = await readAdminPage(base, path, options);
   if (Array.isArray(page)) return page;
   throw noBridge(base, `it has no list at ${path}`);
 }

@@ -10,6 +10,7 @@ import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 import { about, type Finding } from './check-findings.ts';
 import { countOf, nearShare, type Readers, sizeFindings, sizeText } from './check-limits.ts';
+import { originProblem } from './origin-problem.ts';
 
 /** What a bridge says of itself. */
 export type BridgeState = {
@@ -32,27 +33,30 @@ const lookMs = 50;
 
 /**
  * Who answers at an admin address.
+ * @param timeoutMs for each page.
  * @returns undefined where it is no bridge.
  * @throws IsthmusError where nobody answers.
  */
-export async function findBridge(base: URL): Promise<RunningBridge | undefined> {
-  const index = (await readAdminPage(base, '/debug/')) as { version?: unknown; routes?: object } | undefined;
+export async function findBridge(base: URL, timeoutMs?: number): Promise<RunningBridge | undefined> {
+  const options = { timeoutMs };
+  const index = (await readAdminPage(base, '/debug/', options)) as { version?: unknown; routes?: object } | undefined;
   if (typeof index?.version !== 'string' || index.routes === undefined) return undefined;
-  const config = (await readAdminPage(base, '/debug/config')) as Pick<Config, 'xds' | 'admin' | 'metrics'>;
+  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'>;
   const answered = { host: base.hostname.replaceAll(/[[\]]/g, ''), port: Number(base.port) };
   const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen];
   return { base, version: index.version, listeners: listeners.flatMap((one) => one ?? []) };
 }
 
 /** @throws IsthmusError where it does not answer. */
-export async function readBridge(base: URL): Promise<BridgeState> {
-  const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
+export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeState> {
+  const options = { timeoutMs };
+  const read = async <T>(path: string) => (await readAdminList(base, path, options)) as T[];
   const [origins, snapshot, streams, quarantine, config] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
     read<QuarantineView>('/debug/quarantine'),
-    readAdminPage(base, '/debug/config') as Promise<Pick<Config, 'sources'>>,
+    readAdminPage(base, '/debug/config', options) as Promise<Pick<Config, 'sources'>>,
   ]);
   const maxMessage = new Map(config.sources.map((source) => [source.name, source.maxMessage]));
   return { origins, snapshot, streams, quarantine, maxMessage };
@@ -115,14 +119,14 @@ export function servedFindings({ snapshot, streams }: BridgeState, subject: stri
   return [...sizeFindings(subject, snapshot, readers), ...streamFindings(streams, subject)];
 }
 
-function connectionFindings({ connection }: OriginView, subject: string): Finding[] {
+function connectionFindings(origin: OriginView, subject: string): Finding[] {
+  const { connection } = origin;
   const { ok, info, error } = about(subject);
   const findings: Finding[] = [];
   if (connection.state === 'connected') findings.push(ok('SOURCE_CONNECTED', 'its stream of legacy MCP is open'));
   else {
-    const why = connection.lastError ?? connection.state;
     const next = 'what it said before stays in force; mend the source, or its address in the config';
-    findings.push(error('SOURCE_NOT_CONNECTED', `there is no stream of legacy MCP: ${why}`, next));
+    findings.push(error('SOURCE_NOT_CONNECTED', `there is no stream of legacy MCP: ${originProblem(origin)}`, next));
   }
   const refused = Object.keys(connection.unsupportedCollections);
   if (refused.length > 0) {

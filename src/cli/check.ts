@@ -20,10 +20,11 @@ import { type Readers, readersOf } from './check-limits.ts';
 import { istiodVersionOf, type Question, questionOf } from './check-question.ts';
 import { exportFindings, renderFindings } from './check-report.ts';
 import { askAsIstiod, xdsFindings } from './check-xds.ts';
+import { examples } from './examples.ts';
 import { configOptions } from './serve.ts';
 import { print, say } from './terminal.ts';
 
-/** Width of text where no terminal says its own. */
+/** Width of text where no terminal says its own, or one says 0, as a pseudo-terminal without a window does. */
 const defaultWidth = 100;
 
 /** The istiod that is played where nobody says which one will come. */
@@ -34,16 +35,18 @@ export function builder(yargs: Argv) {
     .usage(
       '$0 check [ADDR..] [options]\n\n' +
         'Looks at a config before serve does, at the bridge that runs, or at single addresses:\n' +
-        'xds://HOST:PORT as istiod sees it, mcp://HOST:PORT a legacy server, http://HOST:PORT a bridge’s admin pages.\n' +
+        '  xds://HOST:PORT    as istiod sees it\n' +
+        '  http://HOST:PORT   the admin pages of a bridge\n' +
+        '  mcp://HOST:PORT    a legacy server\n\n' +
         'Changes nothing. Exits with 1 where something is not as it should be, 2 where the config is wrong,\n' +
-        '3 where the bridge that is to be asked does not answer.',
+        '3 where the bridge that is to be asked (http://, --admin) does not answer.',
     )
     .positional('addresses', { type: 'string', array: true, describe: 'Addresses to look at in place of a config' })
     .option('admin', { type: 'string', describe: 'Admin address of a running bridge [default: that of the config]' })
     .option('direct', {
       type: 'boolean',
       default: false,
-      describe: 'Ask legacy servers for all they have. Dangerous where another client reads them: see README',
+      describe: 'Ask legacy servers for all they have, although a second client can harm a live one: see README',
     })
     .option('istiod-version', { type: 'string', describe: 'Version of the oldest istiod, for example 1.24' })
     .option('timeout', { type: 'number', default: 10, describe: 'Seconds to wait for each answer' })
@@ -53,9 +56,13 @@ export function builder(yargs: Argv) {
       default: 'table' as const,
       describe: 'Form',
     })
-    .example('$0 check --config isthmus.yaml', 'before serve, and next to it')
-    .example('$0 check --source galley=mcp://127.0.0.1:9901 --direct', 'and all that the source has')
-    .example('$0 check xds://127.0.0.1:15410', 'what istiod would meet there');
+    .epilogue(
+      examples(
+        ['isthmus check --config isthmus.yaml', 'before serve, and next to it'],
+        ['isthmus check --source galley=mcp://127.0.0.1:9901 --direct', 'and all that the source has'],
+        ['isthmus check xds://127.0.0.1:15410', 'what istiod would meet there'],
+      ),
+    );
 }
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;
@@ -76,13 +83,14 @@ export async function handler(flags: Flags): Promise<number> {
     findings = await check(questionOf(flags), { direct: flags.direct, istiodVersion, timeoutMs });
   } catch (error) {
     if (!(error instanceof ConfigError) || error.code !== 'CONFIG_INVALID') throw error;
-    const next = 'mend the config file; nothing else was looked at';
+    const isReadable = error.mistakes.some(({ at }) => at !== flags.config);
+    const next = `${isReadable ? 'mend it' : 'give a file that can be read with --config'}; nothing else was looked at`;
     const { error: wrong } = about(`config ${flags.config}`);
     findings = error.mistakes.map(({ at, what }) =>
       wrong('CONFIG_INVALID', at === flags.config ? what : `${at}: ${what}`, next),
     );
   }
-  if (flags.output === 'table') print(renderFindings(findings, process.stdout.columns ?? defaultWidth));
+  if (flags.output === 'table') print(renderFindings(findings, process.stdout.columns || defaultWidth));
   else print(exportFindings(findings, flags.output));
   return exitCodeOf(findings);
 }
@@ -91,7 +99,7 @@ type Options = { readonly direct: boolean; readonly istiodVersion: string | unde
 
 async function check(question: Question, { direct, istiodVersion, timeoutMs }: Options): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const { found, unreachable } = await findRunning(question);
+  const { found, unreachable } = await findRunning(question, timeoutMs);
   findings.push(...unreachable);
   // Beside a bridge that runs, a config that nobody has given is of no interest.
   const config = question.configIsGiven || found === undefined ? question.config : undefined;
@@ -128,14 +136,17 @@ const notAsked = about('not looked at').info(
 type Found = { readonly bridge: RunningBridge; readonly state: BridgeState };
 
 /** The bridge that was named, or the one where the config has its admin pages. */
-async function findRunning({ admin, config }: Question): Promise<{ found?: Found; unreachable: Finding[] }> {
+async function findRunning(
+  { admin, config }: Question,
+  timeoutMs: number,
+): Promise<{ found?: Found; unreachable: Finding[] }> {
   const base = admin ?? (config === undefined ? undefined : adminUrlOfConfig(config));
   if (base === undefined) return { unreachable: [] };
   let what = 'something else than a bridge answers there';
   let next = "give a bridge's --admin-listen";
   try {
-    const bridge = await findBridge(base);
-    if (bridge !== undefined) return { found: { bridge, state: await readBridge(base) }, unreachable: [] };
+    const bridge = await findBridge(base, timeoutMs);
+    if (bridge !== undefined) return { found: { bridge, state: await readBridge(base, timeoutMs) }, unreachable: [] };
   } catch (failure) {
     if (failure instanceof IsthmusError) {
       what = failure.message.replace(`${failure.subject}: `, '');

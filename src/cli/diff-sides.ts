@@ -9,7 +9,7 @@ import { readRows } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
 import { viewResource } from '../wire/resource-view.ts';
 import type { Item, ItemView } from './diff-compare.ts';
-import type { Reader, Reading, Served } from './get-readers.ts';
+import { type Reader, type Reading, type Served, silenceError } from './get-readers.ts';
 
 /** A resource that can't be compared, with the reason. */
 export type Unreadable = { readonly kind: string; readonly name: string; readonly why: string };
@@ -86,12 +86,7 @@ async function readAll(
     });
     const silent = kinds.filter(({ id }) => !answers.has(id)).map(({ kind }) => kind);
     if (silent.length === 0) return { served: answers, close };
-    throw (
-      failure ??
-      new IsthmusError('UNREACHABLE', address, `it has said nothing of ${silent.join(', ')}`, {
-        hint: 'no source has spoken of it yet (see isthmus status), or this is the address of something else; --type leaves it out',
-      })
-    );
+    throw failure ?? silenceError(address, silent, kinds.length);
   } catch (error) {
     close();
     throw error;

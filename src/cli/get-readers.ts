@@ -103,7 +103,10 @@ export function readAdmin(url: URL, kinds: readonly Kind[], reading: Reading): R
   const abort = new AbortController();
   const { signal } = abort;
   const run = async () => {
-    const snapshots = (await readAdminList(url, '/debug/snapshot', signal)) as { kind: string; complete: boolean }[];
+    const snapshots = (await readAdminList(url, '/debug/snapshot', { signal })) as {
+      kind: string;
+      complete: boolean;
+    }[];
     for (const kind of kinds) {
       const snapshot = snapshots.find((one) => one.kind === kind.kind);
       // A kind that no source can hold is not in the list; there are none of it.
@@ -131,11 +134,11 @@ async function readSnapshot(url: URL, { kind }: Kind, signal: AbortSignal): Prom
   const resources: Served[] = [];
   let path: string | null = `/debug/snapshot/${kind}?limit=5000`;
   while (path !== null) {
-    const page = (await readAdminPage(url, path, signal)) as Page;
+    const page = (await readAdminPage(url, path, { signal })) as Page;
     for (const { key, version, bytes } of page.resources) {
       const [namespace = '', name = ''] = key.split('/');
       const one = `/debug/snapshot/${kind}/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
-      const object = async () => (await readAdminPage(url, one, signal)) as object | undefined;
+      const object = async () => (await readAdminPage(url, one, { signal })) as object | undefined;
       resources.push({ kind, namespace, name, version, bytes, object });
     }
     path = page.next;
@@ -169,6 +172,23 @@ function served(kind: Kind, bytes: Buffer): Served {
   };
 }
 
+/**
+ * Nothing came of these kinds. What was not answered at all is most likely no bridge.
+ * @param asked how many kinds were asked for.
+ */
+export function silenceError(address: string, silent: readonly string[], asked: number): IsthmusError {
+  if (silent.length === asked && asked > 1) {
+    return new IsthmusError('UNREACHABLE', address, 'it has said nothing at all in time', {
+      hint: `isthmus check ${address} looks for the reason`,
+    });
+  }
+  return new IsthmusError('UNREACHABLE', address, `it has said nothing of ${silent.join(', ')}`, {
+    hint:
+      'no source has spoken of it yet (see isthmus status), or this is the address of something else' +
+      (silent.length < asked ? '; --type leaves it out' : ''),
+  });
+}
+
 function streamError(subject: string, code: number, details: string): IsthmusError {
   if (code === 12) {
     return new IsthmusError('WRONG_PROTOCOL', subject, 'it does not speak MCP-over-xDS', {
@@ -176,8 +196,8 @@ function streamError(subject: string, code: number, details: string): IsthmusErr
     });
   }
   if (code === 14)
-    return new IsthmusError('UNREACHABLE', subject, details, {
-      hint: 'is the bridge running, and is this its --xds-listen?',
+    return new IsthmusError('UNREACHABLE', subject, details.replace(/\.? Resolution note: $/, ''), {
+      hint: `is the bridge running, and is this its --xds-listen? isthmus check ${subject} looks for the reason`,
     });
   return new IsthmusError(
     'STREAM_ENDED',

@@ -3,6 +3,7 @@ import { exitCode, IsthmusError } from '../model/errors.ts';
 import { type Kind, kinds as allKinds } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
 import { toYaml } from '../schema/object.ts';
+import { examples } from './examples.ts';
 import {
   type Reader,
   type Reading,
@@ -11,6 +12,7 @@ import {
   readXds,
   type Served,
   type ServedKind,
+  silenceError,
 } from './get-readers.ts';
 import { adminUrlOf, millisecondsOf } from './arguments.ts';
 import { interrupted, oneLine, print, say, table } from './terminal.ts';
@@ -45,8 +47,12 @@ export function builder(yargs: Argv) {
       describe: 'Go on, and print changes (xds:// and mcp://)',
     })
     .option('timeout', { type: 'number', default: 10, describe: 'Seconds to wait for all kinds' })
-    .example('$0 get xds://127.0.0.1:15410', 'what istiod would receive')
-    .example('$0 get http://127.0.0.1:15480 --type ServiceEntry -o yaml', 'the same, from the admin port');
+    .epilogue(
+      examples(
+        ['isthmus get xds://127.0.0.1:15410', 'what istiod would receive'],
+        ['isthmus get http://127.0.0.1:15480 --type ServiceEntry -o yaml', 'the same, from the admin port'],
+      ),
+    );
 }
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;
@@ -91,7 +97,7 @@ export async function handler(flags: Flags): Promise<number> {
     clearTimeout(timer);
     const silent = kinds.filter(({ id }) => !answers.has(id)).map(({ kind }) => kind);
     if (failure !== undefined && silent.length > 0) throw failure;
-    if (silent.length === kinds.length && !flags.watch) throw nothingCame(flags.address, silent);
+    if (silent.length === kinds.length && !flags.watch) throw silenceError(flags.address, silent, kinds.length);
     const resources = kinds.flatMap(({ id }) => answers.get(id)?.resources ?? []).filter(matches);
     await printAll(resources, flags.output);
     if (silent.length > 0)
@@ -112,12 +118,6 @@ export async function handler(flags: Flags): Promise<number> {
 function requireWatchable({ address, output }: Flags): void {
   if (/^https?:/i.test(address)) throw new IsthmusError('USAGE', '--watch', 'is for xds:// and mcp:// only');
   if (output !== 'table') throw new IsthmusError('USAGE', '--watch', `prints lines; it has no -o ${output}`);
-}
-
-function nothingCame(address: string, silent: readonly string[]): IsthmusError {
-  return new IsthmusError('UNREACHABLE', address, `it has said nothing of ${silent.join(', ')}`, {
-    hint: 'no source has spoken of it yet (see isthmus status), or this is the address of something else',
-  });
 }
 
 /**

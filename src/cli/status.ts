@@ -4,7 +4,9 @@ import type { OriginView, QuarantineView, SnapshotView } from '../admin/views.ts
 import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList } from './admin-client.ts';
+import { originProblem } from './origin-problem.ts';
 import { adminUrlOf } from './arguments.ts';
+import { examples } from './examples.ts';
 import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -17,7 +19,7 @@ export function builder(yargs: Argv) {
       default: 'table' as const,
       describe: 'Form',
     })
-    .example('$0 status', 'the bridge on this host');
+    .epilogue(examples(['isthmus status', 'the bridge on this host']));
 }
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;
@@ -51,9 +53,9 @@ export async function handler({ url, output }: Flags): Promise<number> {
 
 function findingsOf({ origins, snapshot, streams, quarantine }: Status): string[] {
   const findings: string[] = [];
-  for (const { name, connection } of origins) {
-    if (connection.state !== 'connected')
-      findings.push(`source ${name} is not connected: ${connection.lastError ?? connection.state}`);
+  for (const origin of origins) {
+    const { name, connection } = origin;
+    if (connection.state !== 'connected') findings.push(`source ${name} is not connected: ${originProblem(origin)}`);
   }
   const waiting = snapshot.filter(({ complete }) => !complete);
   if (waiting.length > 0) {

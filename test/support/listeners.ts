@@ -29,6 +29,11 @@ export function occupyPort(port = 0): Promise<number> {
   return listen(createServer(), port);
 }
 
+/** A port of 127.0.0.1 that takes connections and closes them without a word. */
+export function hangUp(): Promise<number> {
+  return listen(createServer((socket) => socket.destroy()));
+}
+
 /** An HTTP server that answers every question with this. */
 export function answerWith(status: number, body: string): Promise<number> {
   return listen(

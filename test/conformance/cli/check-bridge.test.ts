@@ -12,7 +12,7 @@ import { codec } from '../../peers/support/contract.ts';
 import { Bridge, startSource } from '../../support/bridge.ts';
 import { failure, run } from '../../support/cli.ts';
 import { silentView, viewOf } from '../../support/legacy-states.ts';
-import { answerWith } from '../../support/listeners.ts';
+import { answerWith, hangUp, occupyPort } from '../../support/listeners.ts';
 import { legacyResource } from '../../support/resources.ts';
 import { strangers } from '../../support/strangers.ts';
 import { until } from '../../support/until.ts';
@@ -100,8 +100,10 @@ describe('a running bridge', () => {
       async () => `http://127.0.0.1:${await answerWith(200, '{"version":"1","routes":{}}')}`,
       /not those of a bridge/,
     ],
+    ['hangs up', async () => `http://127.0.0.1:${await hangUp()}`, /no answer within 1 s/],
+    ['says nothing', async () => `http://127.0.0.1:${await occupyPort()}`, /no answer within 1 s/],
   ])('that was named and %s is exit code 3', async (_what, start, text) => {
-    const { code, findings } = await check('--admin', await start());
+    const { code, findings } = await check('--admin', await start(), '--timeout', '1');
     expect([code, findings.map((one) => one.code)]).toEqual([3, ['BRIDGE_UNREACHABLE']]);
     expect(findings[0]?.what).toMatch(text);
   });

@@ -51,11 +51,12 @@ describe('somebody else is there', () => {
 });
 
 describe('nothing comes', () => {
-  test.each(['xds', 'http', 'mcp'])('over %s:// within --timeout: exit code 3, and no empty list', async (scheme) => {
+  test.each(['xds', 'http', 'mcp'])('over %s:// within --timeout: exit code 3, and where to look', async (scheme) => {
     const address = `${scheme}://127.0.0.1:${await occupyPort()}`;
     const { code, stderr } = await failure('get', address, '--timeout', '0.3', '-o', 'json');
     expect(code).toBe(3);
-    expect(stderr).toContain('it has said nothing of ServiceEntry');
+    expect(stderr).toContain('it has said nothing at all');
+    expect(stderr).toContain(`isthmus check ${address}`);
   });
 
   test.each(['xds', 'http'])('of a kind that no source has spoken of yet, over %s://', async (scheme) => {
