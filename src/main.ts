@@ -26,7 +26,7 @@ const parser = yargs(hideBin(process.argv))
   .help()
   .alias('h', 'help')
   .epilogue('Exit codes: 0 ok, 1 findings, 2 usage, 3 environment, 70 a bug of Isthmus')
-  .wrap(Math.min(110, process.stdout.columns ?? 100))
+  .wrap(Math.min(110, process.stdout.columns || 100))
   .exitProcess(false)
   .fail((message, error: Error | undefined) => {
     throw error ?? usage(message);

@@ -12,6 +12,7 @@ import { packageRoot, packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { millisecondsOf } from './arguments.ts';
+import { examples } from './examples.ts';
 import { readXds, type Served, type ServedKind } from './get-readers.ts';
 import { interrupted, print, table } from './terminal.ts';
 
@@ -28,7 +29,7 @@ export function builder(yargs: Argv) {
       default: '127.0.0.1:0',
       describe: 'Address of the admin pages; port 0 = any free one',
     })
-    .example('$0 demo', 'what istiod would receive, and a push');
+    .epilogue(examples(['isthmus demo', 'what istiod would receive, and a push']));
 }
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;

@@ -7,6 +7,7 @@ import { adminUrlOf, millisecondsOf } from './arguments.ts';
 import { compareItems, type Difference, type Item } from './diff-compare.ts';
 import { readFiles } from './diff-files.ts';
 import { type DiffReport, exportDiff, isEqual, renderDiff } from './diff-report.ts';
+import { examples } from './examples.ts';
 import { readSide, type Side } from './diff-sides.ts';
 import { kindsOf } from './get.ts';
 import { readAdmin, readLegacy, readXds } from './get-readers.ts';
@@ -16,11 +17,15 @@ export function builder(yargs: Argv) {
   return yargs
     .usage(
       '$0 diff A B [options]\n\n' +
-        'Compares what two of these have, resource by resource: xds://HOST:PORT (asked as istiod does),\n' +
-        'http://HOST:PORT (the admin pages of a bridge), mcp://HOST:PORT (a legacy server, with --direct),\n' +
-        'a folder of Istio YAML, or a file that isthmus get -o yaml or -o json has written.\n\n' +
-        'Equal are resources of the same labels, annotations and spec; versions and create times are compared with\n' +
-        '--strict only. Exits with 0 where all is equal, 1 where something differs, 3 where one does not answer.',
+        'Compares what two of these have, resource by resource:\n' +
+        '  xds://HOST:PORT    asked as istiod does\n' +
+        '  http://HOST:PORT   the admin pages of a bridge\n' +
+        '  mcp://HOST:PORT    a legacy server, with --direct\n' +
+        '  FOLDER             of Istio YAML\n' +
+        '  FILE               that isthmus get -o yaml or -o json has written\n\n' +
+        'Equal are resources of the same labels, annotations and spec; versions and create times are\n' +
+        'compared with --strict only. Exits with 0 where all is equal, 1 where something differs, 3 where\n' +
+        'one of the two does not answer.',
     )
     .positional('a', { type: 'string', demandOption: true, describe: 'What was, or what should be' })
     .positional('b', { type: 'string', demandOption: true, describe: 'What is' })
@@ -49,8 +54,13 @@ export function builder(yargs: Argv) {
       default: 'table' as const,
       describe: 'Form',
     })
-    .example('$0 diff examples/services xds://127.0.0.1:15410', 'did everything arrive?')
-    .example('$0 diff before.yaml http://127.0.0.1:15480', 'what changed since isthmus get -o yaml > before.yaml');
+    .epilogue(
+      examples(
+        ['isthmus diff examples/services xds://127.0.0.1:15410', 'did everything arrive?'],
+        ['isthmus get http://127.0.0.1:15480 -o yaml > before.yaml', 'how it is now'],
+        ['isthmus diff before.yaml http://127.0.0.1:15480', 'and what has changed since'],
+      ),
+    );
 }
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;

@@ -4,16 +4,22 @@ import { watchFolder } from '../legacy/folder.ts';
 import { SourceServer } from '../legacy/source-server.ts';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import { formatHostPort, parseHostPort } from '../net/address.ts';
+import { examples } from './examples.ts';
 import { interrupted, say } from './terminal.ts';
 
 export function builder(yargs: Argv) {
   return yargs
     .usage(
-      '$0 legacy-server DIR [options]\n\nServes a folder of ServiceEntries and WorkloadEntries as Galley did, and watches it.',
+      '$0 legacy-server FOLDER [options]\n\nServes a folder of ServiceEntries and WorkloadEntries as Galley did, and watches it.',
     )
     .positional('folder', { type: 'string', demandOption: true, describe: 'Folder with .yaml, .yml and .json files' })
     .option('listen', { type: 'string', default: '127.0.0.1:9901', describe: 'Address' })
-    .example('$0 legacy-server examples/services', 'then: $0 serve --source demo=mcp://127.0.0.1:9901');
+    .epilogue(
+      examples(
+        ['isthmus legacy-server examples/services', 'the services of the examples'],
+        ['isthmus serve --source demo=mcp://127.0.0.1:9901', 'and a bridge that asks it'],
+      ),
+    );
 }
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;

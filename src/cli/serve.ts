@@ -6,12 +6,13 @@ import { IsthmusError } from '../model/errors.ts';
 import { packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { examples } from './examples.ts';
 import { interrupted } from './terminal.ts';
 
 export function builder(yargs: Argv) {
   return configOptions(yargs)
     .usage('$0 serve [options]\n\nRuns the bridge until SIGTERM or Ctrl-C.')
-    .example('$0 serve --source galley=mcp://127.0.0.1:9901', 'bridge one legacy server');
+    .epilogue(examples(['isthmus serve --source galley=mcp://127.0.0.1:9901', 'bridge one legacy server']));
 }
 
 /** The flags that make a config, of this verb and of those that look at one. */

@@ -11,11 +11,14 @@ describe('--help', () => {
     expect(stdout).toContain('Exit codes: 0 ok, 1 findings, 2 usage, 3 environment');
   });
 
-  test.each(verbs)('of %s holds an example', async (verb) => {
+  test.each(verbs)('of %s holds examples, each command on a line of its own', async (verb) => {
     const { code, stdout, stderr } = await run(verb, '--help');
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(new RegExp(`^isthmus ${verb}\\b`));
-    expect(stdout.slice(stdout.indexOf('Examples:'))).toMatch(new RegExp(`^ +isthmus ${verb}\\b`, 'm'));
+    const lines = stdout.slice(stdout.indexOf('Examples:')).trimEnd().split('\n').slice(1);
+    expect(lines.filter((_, index) => index % 2 === 0).join('\n')).toMatch(/^(  # .+\n?)+$/);
+    expect(lines.filter((_, index) => index % 2 === 1).join('\n')).toMatch(/^(  isthmus .+\n?)+$/);
+    expect(lines.join('\n')).toMatch(new RegExp(`^  isthmus ${verb}\\b`, 'm'));
   });
 });
 
