@@ -80,6 +80,13 @@ export async function listenFindings(config: Config, ours: readonly HostPort[]):
       continue;
     }
     const failure = await bindFailure(address);
+    const other = ours.find(({ port }) => port === address.port);
+    if (failure?.code === 'EADDRINUSE' && other !== undefined) {
+      const why = `the running bridge has the port, on ${formatHostPort(other)}; its config is another one`;
+      const next = `check with the config of that bridge, or choose another port with ${flag}`;
+      findings.push(error('LISTEN_FAILED', `${target} can't be listened on: ${why}`, next));
+      continue;
+    }
     if (failure === undefined) findings.push(ok('LISTEN_FREE', `${target} can be listened on`));
     else {
       const [why, next] = explainListen(failure, address, flag);

@@ -9,9 +9,17 @@ export function renderFindings(findings: readonly Finding[], width: number): str
   for (const finding of findings) groups.set(finding.subject, [...(groups.get(finding.subject) ?? []), finding]);
   const { bold } = colorsOf(process.stdout);
   const parts = Array.from(groups, ([subject, group]) =>
-    [bold(oneLine(subject)), ...group.map((finding) => renderFinding(finding, width))].join('\n'),
+    [bold(oneLine(subject)), ...withoutRepeats(group).map((finding) => renderFinding(finding, width))].join('\n'),
   );
   return [...parts, verdictOf(findings)].join('\n\n');
+}
+
+/** Advice that the next finding repeats is left to that one. */
+function withoutRepeats(group: readonly Finding[]): Finding[] {
+  return group.map(({ next, ...finding }, index) => ({
+    ...finding,
+    ...(next === undefined || next === group[index + 1]?.next ? {} : { next }),
+  }));
 }
 
 /** The findings for programs. */
@@ -38,7 +46,10 @@ function colour(severity: Severity, text: string): string {
 
 function verdictOf(findings: readonly Finding[]): string {
   const { warning, error } = countFindings(findings);
-  if (warning + error === 0) return 'all is well';
+  if (warning + error === 0) {
+    const isOpen = findings.some(({ code }) => code === 'SERVICE_UNKNOWN');
+    return isOpen ? 'nothing wrong was found, and not all was looked at' : 'all is well';
+  }
   return [[error, 'error'] as const, [warning, 'warning'] as const]
     .flatMap(([count, noun]) => (count === 0 ? [] : [countOf(count, noun)]))
     .join(', ');

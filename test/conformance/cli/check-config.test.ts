@@ -103,6 +103,16 @@ describe('listeners', () => {
     expect(only(foreign.findings, 'LISTEN_FAILED').what).toContain('192.0.2.1 is no address of this host');
   });
 
+  test('of the bridge that runs, on another address than in this config, are told from those of strangers', async () => {
+    const { adminUrl, ports } = await Bridge.of({});
+    const listen = ['--xds-listen', `0.0.0.0:${ports.admin}`, '--admin-listen', '127.0.0.1:0'];
+    const { findings } = await check('--admin', adminUrl, ...listen);
+    expect(only(findings, 'LISTEN_FAILED')).toMatchObject({
+      what: expect.stringContaining(`the running bridge has the port, on 127.0.0.1:${ports.admin}`),
+      next: expect.stringContaining('--xds-listen'),
+    });
+  });
+
   test('of the bridge that runs are ours', async () => {
     const { app, ports } = await Bridge.of({});
     await app.stop();

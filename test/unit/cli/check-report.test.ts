@@ -59,6 +59,20 @@ describe('for people', () => {
         .at(-1),
     ).toBe('all is well');
   });
+
+  test('does not call well what was not looked at', () => {
+    const found = [ok('RESOLVED', 'a'), about('not looked at').info('SERVICE_UNKNOWN', 'b')];
+    expect(renderFindings(found, 80)).toMatch(/\n\nnothing wrong was found, and not all was looked at$/);
+  });
+
+  test('gives an advice that holds for several findings once, below the last of them', () => {
+    const mistakes = [error('CONFIG_INVALID', 'a', 'mend it'), error('CONFIG_INVALID', 'b', 'mend it')];
+    expect(renderFindings(mistakes, 80).split('\n').slice(1, 4)).toEqual([
+      '  error    a [CONFIG_INVALID]',
+      '  error    b [CONFIG_INVALID]',
+      '           → mend it',
+    ]);
+  });
 });
 
 test('for programs, JSON and YAML say the same', () => {
