@@ -7,6 +7,9 @@ import { colorsOf, oneLine } from './terminal.ts';
 /** Longest value that a table shows whole. */
 const maxValue = 160;
 
+/** Of longer ones that are equal up to some place: how much is shown before it. */
+const before = 40;
+
 /** What one of the two is, and how much it has. */
 type SideReport = {
   readonly address: string;
@@ -57,7 +60,9 @@ export function renderDiff(report: DiffReport): string {
   lines.push(oneLine(`A  ${a.address}: ${countOf(a.resources, 'resource')}`));
   lines.push(oneLine(`B  ${b.address}: ${countOf(b.resources, 'resource')}`));
   const summary = counts.filter(([count], index) => index === 0 || count > 0);
-  lines.push(bold(summary.map(([count, what]) => `${count} ${what}`).join(', ')));
+  const isEmpty = a.resources + b.resources === 0;
+  const remark = isEmpty && isEqual(report) ? ': neither has anything of what was asked for' : '';
+  lines.push(bold(summary.map(([count, what]) => `${count} ${what}`).join(', ') + remark));
   return lines.join('\n');
 }
 
@@ -77,12 +82,23 @@ function renderField(change: FieldChange): string {
   const { red, green } = colorsOf(process.stdout);
   if (!('b' in change)) return red(oneLine(`    - ${path}: ${valueText(a)}`));
   if (!('a' in change)) return green(oneLine(`    + ${path}: ${valueText(b)}`));
-  return oneLine(`    ~ ${path}: ${valueText(a)} → ${valueText(b)}`);
+  const from = excerptStart(a, b);
+  return oneLine(`    ~ ${path}: ${valueText(a, from)} → ${valueText(b, from)}`);
 }
 
-/** A value on one line; a remark in brackets stands as it is. */
-function valueText(value: unknown): string {
+/** Where an excerpt of two values begins, so that it holds the first place where they differ. */
+function excerptStart(a: unknown, b: unknown): number {
+  const [one = '', other = ''] = [a, b].map((value) => JSON.stringify(value));
+  let same = 0;
+  while (same < Math.min(one.length, other.length) && one[same] === other[same]) same++;
+  return same < maxValue ? 0 : same - before;
+}
+
+/** A value on one line, of a long one an excerpt that begins at `from`; a remark in brackets stands as it is. */
+function valueText(value: unknown, from = 0): string {
   if (typeof value === 'string' && /^\(.*\)$/.test(value)) return value;
   const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > maxValue ? `${text.slice(0, maxValue)}… (${text.length} characters)` : text;
+  if (text.length <= maxValue) return text;
+  const end = from + maxValue;
+  return `${from > 0 ? '…' : ''}${text.slice(from, end)}${end < text.length ? '…' : ''} (${text.length} characters)`;
 }

@@ -103,6 +103,25 @@ test('what differs is told by resource and by field: exit code 1', async () => {
   expect([yaml.code, (parse(yaml.stdout) as Report).differences.length]).toEqual([1, 3]);
 });
 
+test('of long values that begin alike, the place where they differ is shown', async () => {
+  const folder = (end: string) =>
+    tempFolder({
+      'a.yaml':
+        'apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: a\n  annotations: ' +
+        `{ note: ${'x'.repeat(900)}${end} }\nspec: { hosts: [a] }\n`,
+    });
+  const { code, stdout } = await run('diff', folder('one'), folder('two'));
+  expect(code).toBe(1);
+  expect(stdout).toContain('xone" (905 characters) → …');
+  expect(stdout).toContain('xtwo" (905 characters)\n');
+});
+
+test('two that have nothing of what was asked for are told from two that are equal', async () => {
+  const { xds, http } = await start(entries);
+  const { code, stdout } = await run('diff', xds, http, '--name', 'shop/order-service');
+  expect([code, stdout]).toEqual([0, expect.stringContaining('0 equal: neither has anything of what was asked for\n')]);
+});
+
 test('--type and --name leave out the rest', async () => {
   const [before, after] = [await start(entries), await start(changed)];
   const workloads = await diff(before.xds, after.xds, '--type', 'workloadentry');
