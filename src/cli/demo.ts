@@ -74,13 +74,24 @@ export async function handler({ changeAfter, adminListen }: Flags): Promise<void
     print('3. A client in istiod’s place asks the bridge, and receives:\n');
 
     let before: ServedKind | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
+    ends.push(() => {
+      isOver = true;
+      clearTimeout(timer);
+    });
+    // A change is shown only to those who have seen what was there before.
+    const showFirst = async (served: ServedKind) => {
+      await showAll(served, folder, ports.admin);
+      if (!isOver) timer = setTimeout(() => changeOneService(folder), changeAfterMs);
+    };
     const reader = readXds({ ...loopback, port: ports.xds }, readable(), {
       onKind(served) {
         if (served.kind.kind !== 'ServiceEntry') {
           if (served.resources.length > 0) print(`${served.kind.kind}: ${served.resources.map(nameOf).join(', ')}\n`);
           return;
         }
-        if (before === undefined) void showAll(served, folder, ports.admin);
+        if (before === undefined) void showFirst(served);
         else showPush(before, served);
         before = served;
       },
@@ -88,8 +99,6 @@ export async function handler({ changeAfter, adminListen }: Flags): Promise<void
     });
     ends.push(() => reader.close());
 
-    const timer = setTimeout(() => changeOneService(folder), changeAfterMs);
-    ends.push(() => clearTimeout(timer));
     await signal;
     print('\nstopping');
   } finally {
