@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change, Quarantined, QuarantineReason } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
 import { noRow } from '../model/resource.ts';
-import type { ListedSum } from '../model/snapshot.ts';
+import type { Listed } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
@@ -23,6 +23,7 @@ import { MalformedError } from '../wire/scan.ts';
 import { shapes } from '../wire/shapes.ts';
 import { acceptedBodies } from './body-type.ts';
 import { isPlainName, type NameRules, parseName } from './name.ts';
+import { sortInTurns } from './sort.ts';
 import { Upserts } from './upserts.ts';
 
 /** What is held of one origin and kind: what a message is compared with, and where new bytes go. */
@@ -34,7 +35,7 @@ export type Held = {
    * Where resources that are in the merged list may be overwritten: counts what is there. Undefined where that is not
    * allowed, because another origin has a word in it.
    */
-  readonly listed: ListedSum | undefined;
+  readonly listed: Listed | undefined;
 };
 
 /** One message, as the source's protocol delivered it. */
@@ -136,6 +137,8 @@ export class Intake {
     let known = 0;
     let same = 0;
     let overwritten = 0;
+    // Who found the borders of so many resources has had a turn.
+    if (spans.length >= 2 * turnSize) await nextTurn();
     let turnBegin = 0;
     let turnEnd = performance.now() + turnMs;
 
@@ -219,7 +222,7 @@ export class Intake {
       ...(await upserts.all()),
       overwritten,
       missing: message.full
-        ? this.#unseen(held, known, seen)
+        ? await this.#unseen(held, known, seen)
         : this.#removed(message.removed, (key) => {
             if (upserts.hasFresh(key) || quarantined.has(key)) return true;
             const row = held.resources.get(key);
@@ -358,12 +361,17 @@ export class Intake {
     return this.#bodies.has(name) && typeEnd - nameStart <= maxTypeBytes ? undefined : name || 'message without a type';
   }
 
-  #unseen(held: Held, known: number, seen: number): string[] {
+  async #unseen(held: Held, known: number, seen: number): Promise<string[]> {
     if (known === held.resources.size) return [];
     const { pool } = held.resources;
+    const rows = held.resources.rows();
     const missing: string[] = [];
-    for (const row of held.resources.values()) if (pool.seen(row) !== seen) missing.push(keyOf(pool, row));
-    return missing.sort();
+    for (let i = 0; i < rows.length; i++) {
+      if (i > 0 && i % (4 * turnSize) === 0) await nextTurn();
+      const row = rows[i] as number;
+      if (pool.seen(row) !== seen) missing.push(keyOf(pool, row));
+    }
+    return sortInTurns(missing);
   }
 
   /** A name that the same message also brings is not gone: to keep it is the mistake that loses nothing. */

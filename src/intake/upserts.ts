@@ -1,7 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change } from '../model/change.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { sortInTurns } from './sort.ts';
+
+/** Resources that are listed before other work gets its turn: a few milliseconds. */
+const turnSize = 20_000;
 
 /** The new and changed resources of one message: a list, of which a resource that is named again can be taken back. */
 export class Upserts {
@@ -55,12 +59,14 @@ export class Upserts {
     const upserts: number[] = [];
     const replaced: number[] = [];
     for (let place = 0; place < this.#rows.length; place++) {
+      if (place > 0 && place % turnSize === 0) await nextTurn();
       const old = this.#replaced[place] as number;
       if (old === noRow || this.#rows[place] === noRow) continue;
       upserts.push(this.#rows[place] as number);
       replaced.push(old);
     }
-    for (const key of fresh) {
+    for (const [i, key] of fresh.entries()) {
+      if (i > 0 && i % turnSize === 0) await nextTurn();
       upserts.push(this.#rows[this.#fresh.get(key) as number] as number);
       replaced.push(noRow);
     }

@@ -50,16 +50,13 @@ const SEEN = 5;
 const RANK = 6;
 const AT = 7;
 const SLOT = 8;
-const FLAGS = 9;
+const LISTED = 9;
 const RAW1 = 10;
 const RAW2 = 11;
 const RAW3 = 12;
 const HEAD = 13;
 const METADATA = 14;
 const TIME = 15;
-
-const listedFlag = 1;
-const pendingFlag = 2;
 
 /**
  * The encoded resources of one kind, of all origins, as a table of numbers: a resource is a *row* ≥ 0. A hundred
@@ -91,7 +88,7 @@ export class ResourcePool {
     words[first + V3] = content.h3;
     words[first + START] = start;
     words[first + END] = end;
-    words[first + SEEN] = words[first + RANK] = words[first + FLAGS] = words[first + RAW1] = 0;
+    words[first + SEEN] = words[first + RANK] = words[first + LISTED] = words[first + RAW1] = 0;
     words[first + AT] = words[first + SLOT] = noRow;
     this.setLayout(row, layout);
     return row;
@@ -112,11 +109,11 @@ export class ResourcePool {
    * {@link sweep} is called.
    */
   retire(row: number): void {
-    if (this.#words[(row << rowShift) + FLAGS] === 0) this.#release(row);
+    if (this.#words[(row << rowShift) + LISTED] === 0) this.#release(row);
     else this.#retired.push(row);
   }
 
-  /** Makes retired rows free, but for those that are in the merged list, or on their way there. */
+  /** Makes retired rows free, but for those that are still in the merged list. */
   sweep(): void {
     const retired = this.#retired;
     if (retired.length === 0) return;
@@ -257,21 +254,10 @@ export class ResourcePool {
 
   /** True while it is in the merged list. */
   isListed(row: number): boolean {
-    return ((this.#words[(row << rowShift) + FLAGS] as number) & listedFlag) !== 0;
+    return this.#words[(row << rowShift) + LISTED] !== 0;
   }
 
   setListed(row: number, isListed: boolean): void {
-    this.#setFlag(row, listedFlag, isListed);
-  }
-
-  /** For the store: true while it waits for its place in the merged list, by number. */
-  setPending(row: number, isPending: boolean): void {
-    this.#setFlag(row, pendingFlag, isPending);
-  }
-
-  #setFlag(row: number, flag: number, isOn: boolean): void {
-    const place = (row << rowShift) + FLAGS;
-    const flags = this.#words[place] as number;
-    this.#words[place] = isOn ? flags | flag : flags & ~flag;
+    this.#words[(row << rowShift) + LISTED] = isListed ? 1 : 0;
   }
 }

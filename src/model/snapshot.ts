@@ -24,8 +24,11 @@ export type Snapshot = {
 /** Rows that share a stamp: few enough that their part of a response is made again quickly. */
 export const blockRows = 512;
 
-/** Counts the versions of what is in the merged list: told of a row before it is overwritten, and after. */
-export type ListedSum = {
+/** The merged list, for the only origin that has a word in it: what is there becomes another form at once. */
+export type Listed = {
+  /** To be called before a row of the list is overwritten, and after it: the version counts what is there. */
   readonly remove: (row: number) => void;
   readonly add: (row: number) => void;
+  /** Puts another row of the same key in the place of `old`. False, and nothing done, where that is not in the list. */
+  readonly replace: (old: number, row: number) => boolean;
 };

@@ -1,6 +1,6 @@
 import type { Change, Quarantined } from '../model/change.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
-import type { ListedSum } from '../model/snapshot.ts';
+import type { Listed } from '../model/snapshot.ts';
 import { Arena, relocate } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
@@ -20,10 +20,13 @@ export type QuarantineEntry = Quarantined & {
   readonly lastGoodSent: boolean;
 };
 
+/** How many there were of each. */
+export type Applied = { readonly upserts: number; readonly removals: number; readonly withheld: number };
+
 /** Garbage that is not worth a look. */
 const smallGarbageBytes = 4 << 20;
 
-/** Resources that are put in, or moved, without a pause: about 5 ms. */
+/** Resources that are put in, moved or taken away without a pause: about 5 ms. */
 const sliceSize = 2000;
 
 /** Resources that may lie out of order in memory before they are laid out anew. */
@@ -41,7 +44,7 @@ export class Holding {
   readonly withheld = new Set<string>();
   arena = new Arena();
   /** Set by the store while nobody else holds the kind. */
-  listed: ListedSum | undefined;
+  listed: Listed | undefined;
   sync: SyncState = 'waiting';
   /** Messages taken so far, and when the last one came. */
   messages = 0;
@@ -70,51 +73,58 @@ export class Holding {
   }
 
   /**
-   * Puts the resources of new keys in: what {@link apply} would do first. Yields when something else should get its
-   * turn; nothing of them is sent before {@link apply}.
+   * Applies `change`, its upserts first. Yields when something else should get its turn: what was done so far is in
+   * effect then, and nothing else may be applied meanwhile.
+   *
+   * @param changed told in the same turn of a key whose effective form is another row now, or none ({@link noRow}):
+   * not of the `fresh` ones of the change, and not where the merged list has it already.
    */
-  *admit({ upserts, fresh }: Change): Generator<void> {
-    const first = upserts.length - fresh.length;
-    for (let i = first; i < upserts.length; i++) {
-      if (i > first && (i - first) % sliceSize === 0) yield;
-      this.#put(upserts[i] as number, noRow);
-    }
-  }
-
-  #put(row: number, replaced: number | undefined): void {
+  *apply(
+    change: Change,
+    now: Date,
+    changed: (key: string, row: number, old: number) => void,
+  ): Generator<void, Applied> {
     const { pool } = this.resources;
-    const old = this.resources.put(row, replaced);
-    this.#liveBytes += pool.bytes(row);
-    if (old === noRow) return;
-    pool.setAt(row, pool.at(old));
-    this.#release(old);
-  }
+    const { upserts, replaced, fresh } = change;
+    const known = upserts.length - fresh.length;
+    for (let i = 0; i < upserts.length; i++) {
+      if (i > 0 && i % sliceSize === 0) yield;
+      const row = upserts[i] as number;
+      const isListed = this.#put(row, replaced[i]);
+      if (i < known && !isListed) changed(keyOf(pool, row), row, noRow);
+    }
+    this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
 
-  /** Applies `change`; returns the keys whose effective form is another one now. */
-  apply(change: Change, now: Date): { upserts: readonly number[]; removals: readonly string[]; withheld: number } {
     const { removals, withheld } = this.#guard.judge(change);
     if (change.full) this.withheld.clear();
     else for (const key of this.#spokenOf(change)) this.withheld.delete(key);
     for (const key of withheld) this.withheld.add(key);
-
-    const gone: string[] = [];
+    let gone = 0;
     for (const key of removals) {
       const old = this.resources.delete(key);
       if (old === noRow) continue;
+      if (gone > 0 && gone % sliceSize === 0) yield;
+      gone++;
+      changed(key, noRow, old);
       this.#release(old);
-      gone.push(key);
-    }
-    const { upserts, replaced } = change;
-    for (let i = 0; i < upserts.length; i++) {
-      const row = upserts[i] as number;
-      if (!this.resources.holds(row)) this.#put(row, replaced[i]);
     }
     this.#updateQuarantine(change, now);
-    this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
     this.sync = 'synced';
     this.messages++;
     this.lastMessageAt = now;
-    return { upserts, removals: gone, withheld: withheld.length };
+    return { upserts: upserts.length, removals: gone, withheld: withheld.length };
+  }
+
+  /** Returns whether the row stands in the merged list now, in the place of another form of it. */
+  #put(row: number, replaced: number | undefined): boolean {
+    const { pool } = this.resources;
+    const old = this.resources.put(row, replaced);
+    this.#liveBytes += pool.bytes(row);
+    if (old === noRow) return false;
+    const isListed = this.listed?.replace(old, row) === true;
+    if (!isListed) pool.setAt(row, pool.at(old));
+    this.#release(old);
+    return isListed;
   }
 
   #updateQuarantine(change: Change, now: Date): void {
@@ -161,13 +171,13 @@ export class Holding {
     const { pool } = this.resources;
     this.arena = new Arena();
     this.#scattered = 0;
-    const unlisted = this.resources.rows().filter((row) => !pool.isListed(row));
     // What is not held any more, or not here, is somebody else's; what has come meanwhile is there already.
     const isToMove = (row: number) => this.resources.holds(row) && !this.arena.has(pool.chunk(row));
-    for (const rows of [listed, unlisted]) {
+    for (const rowsOf of [() => listed, () => this.resources.rows()]) {
+      const rows = rowsOf();
       for (let i = 0; i < rows.length; i += sliceSize) {
         relocate(pool, rows.subarray(i, i + sliceSize).filter(isToMove), this.arena);
-        if (i + sliceSize < rows.length) yield;
+        yield;
       }
     }
   }

@@ -32,7 +32,23 @@ export function update(
   return merged;
 }
 
-/** The same, by key alone. Costs a copy of the list, and a search for each change that is short where they are near. */
+/** The rows without some that are among them, which are where their `at` says. */
+export function without(pool: ResourcePool, rows: Int32Array, gone: ReadonlySet<number>): Int32Array {
+  const places = Int32Array.from(gone, (row) => pool.at(row)).sort();
+  const left = new Int32Array(rows.length - places.length);
+  let length = 0;
+  let from = 0;
+  for (const place of places) {
+    left.set(rows.subarray(from, place), length);
+    length += place - from;
+    from = place + 1;
+  }
+  left.set(rows.subarray(from), length);
+  for (let i = places[0] ?? 0; i < left.length; i++) pool.setAt(left[i] as number, i);
+  return left;
+}
+
+/** The same as {@link update}, by key alone. Costs a copy of the list, and a search for each change that is short where they are near. */
 export function mergeSorted(
   pool: ResourcePool,
   rows: Int32Array,

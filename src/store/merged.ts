@@ -1,7 +1,6 @@
 import { noRow, ResourcePool } from '../model/resource.ts';
-import { blockRows, type ListedSum, type Snapshot } from '../model/snapshot.ts';
-import { isSameName, keyOf } from '../wire/resource-frame.ts';
-import { update } from './merge.ts';
+import { blockRows, type Listed, type Snapshot } from '../model/snapshot.ts';
+import { update, without } from './merge.ts';
 import { VersionSum } from './version-sum.ts';
 
 /**
@@ -15,8 +14,10 @@ export class Merged {
   readonly #changed = new Map<string, number>();
   /** What came first of all, sorted by key, while nothing else has come. */
   #first: { readonly keys: readonly string[]; readonly rows: readonly number[] } | undefined;
-  /** Other forms of what the list has, each where its `at` says. The last one of a key counts. */
-  readonly #replaced: number[] = [];
+  /** Rows of the list that are to leave it. */
+  readonly #leaving = new Set<number>();
+  /** Rows that were put in the place of others since the last fold. */
+  #replaced = 0;
   /** True from the first moment on at which every origin that may hold the kind was known. */
   announced = false;
   readonly #kind: string;
@@ -27,7 +28,7 @@ export class Merged {
   /** The version that listeners were told of last, and whether somebody was given another one since. */
   #told: string;
   #isGiven = false;
-  /** Number of the last fold. */
+  /** The last one given. */
   #stamp = 0;
 
   constructor(kind: string) {
@@ -36,20 +37,32 @@ export class Merged {
     this.#snapshot = { kind, version: this.#told, pool: this.pool, rows: new Int32Array(), stamps: new Int32Array() };
   }
 
-  /** For resources that are overwritten where they are. */
-  readonly listed: ListedSum = {
+  readonly listed: Listed = {
     remove: (row) => {
       this.#isOverwritten = true;
       this.#sum.remove(this.pool, row);
     },
     add: (row) => this.#sum.add(this.pool, row),
+    replace: (old, row) => {
+      const { rows, stamps } = this.#snapshot;
+      const at = this.pool.at(old);
+      if (rows[at] !== old) return false;
+      this.#isOverwritten = true;
+      this.#replaced++;
+      this.#leaves(old);
+      this.#comes(row);
+      rows[at] = row;
+      this.pool.setAt(row, at);
+      stamps[Math.floor(at / blockRows)] = ++this.#stamp;
+      return true;
+    },
   };
 
-  /** Takes note of another form of what stands in the list where its `at` says. */
-  replace(row: number): void {
-    this.#spreadFirst();
-    this.pool.setPending(row, true);
-    this.#replaced.push(row);
+  /** Takes note that a row of the list is to leave it. False where it is not in there. */
+  remove(row: number): boolean {
+    if (this.#snapshot.rows[this.pool.at(row)] !== row) return false;
+    this.#leaving.add(row);
+    return true;
   }
 
   /** Takes note of what became of a key: another row, or {@link noRow} where it is gone. */
@@ -71,9 +84,9 @@ export class Merged {
     for (let i = 0; i < keys.length; i++) this.#changed.set(keys[i] as string, rows[i] as number);
   }
 
-  /** Changes that wait to be folded in, but for what was overwritten. */
+  /** Changes that wait to be folded in. */
   get pending(): number {
-    return this.#changed.size + this.#replaced.length + (this.#first?.rows.length ?? 0);
+    return this.#changed.size + this.#leaving.size + (this.#first?.rows.length ?? 0);
   }
 
   get snapshot(): Snapshot {
@@ -84,17 +97,17 @@ export class Merged {
     return this.#snapshot;
   }
 
-  /**
-   * Folds the pending changes into the list; returns how many there were, but for what was overwritten.
-   */
+  /** Folds the pending changes into the list; returns how many rows are new or gone since the last fold. */
   fold(): number {
     const { pool, pending } = this;
-    if (pending === 0) return 0;
+    const news = pending + this.#replaced;
+    this.#replaced = 0;
+    if (pending === 0) return news;
     const rows = this.#first === undefined ? this.#update() : this.#begin(this.#first.rows);
     pool.sweep();
     // Even with an equal version the rows are others: the old ones may hold memory that was given back.
     this.#renew(rows);
-    return pending;
+    return news;
   }
 
   /** The list that was empty. */
@@ -112,26 +125,11 @@ export class Merged {
   #update(): Int32Array {
     const { pool } = this;
     const changed = this.#changed;
-    const { rows: list, stamps } = this.#snapshot;
-    const stamp = ++this.#stamp;
-    const misplaced = new Map<string, number>();
-    for (const row of this.#replaced) {
-      pool.setPending(row, false);
-      const at = pool.at(row);
-      const old = list[at];
-      if (old === undefined || !isSameName(pool, old, row)) {
-        misplaced.set(keyOf(pool, row), row);
-        continue;
-      }
-      this.#leaves(old);
-      this.#comes(row);
-      list[at] = row;
-      stamps[Math.floor(at / blockRows)] = stamp;
-    }
-    for (const [key, row] of misplaced) if (!changed.has(key)) changed.set(key, row);
-    const rows = changed.size === 0 ? list : update(pool, list, changed, (row) => this.#leaves(row));
+    const left = this.#leaving.size === 0 ? this.#snapshot.rows : without(pool, this.#snapshot.rows, this.#leaving);
+    for (const row of this.#leaving) this.#leaves(row);
+    const rows = changed.size === 0 ? left : update(pool, left, changed, (row) => this.#leaves(row));
     for (const row of changed.values()) if (row !== noRow) this.#comes(row);
-    this.#replaced.length = 0;
+    this.#leaving.clear();
     changed.clear();
     return rows;
   }

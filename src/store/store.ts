@@ -5,7 +5,6 @@ import { kinds } from '../model/kinds.ts';
 import type { Reporter } from '../model/reporter.ts';
 import { noRow } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { keyOf } from '../wire/resource-frame.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
 import { Holding, type SyncState } from './holding.ts';
 import { Merged } from './merged.ts';
@@ -71,29 +70,21 @@ export class Store {
    */
   async apply(origin: string, kindId: string, change: Change): Promise<void> {
     const holding = this.holding(origin, kindId);
-    for (const _ of holding.admit(change)) await nextTurn();
-    const wasComplete = this.complete(kindId);
-    const { upserts, removals, withheld } = holding.apply(change, this.#options.clock.date());
-    this.#report(origin, kindId, change, upserts.length + change.overwritten, removals.length, withheld);
     const merged = this.#mergedOf(kindId);
-    const { pool } = merged;
+    const wasComplete = this.complete(kindId);
+    const work = holding.apply(change, this.#options.clock.date(), (key, row, old) => {
+      if (!this.#isOnly(kindId)) merged.set(key, this.#winner(kindId, key));
+      else if (row !== noRow || !merged.remove(old)) merged.set(key, row);
+    });
+    let step = work.next();
+    for (; step.done !== true; step = work.next()) await nextTurn();
+    const { upserts, removals, withheld } = step.value;
+    this.#report(origin, kindId, change, upserts + change.overwritten, removals, withheld);
     const { fresh } = change;
-    const isOnly = this.#isOnly(kindId);
-    const known = upserts.length - fresh.length;
-    for (let i = 0; i < known; i++) {
-      const row = upserts[i] as number;
-      if (isOnly && pool.at(row) >= 0) {
-        merged.replace(row);
-        continue;
-      }
-      const key = keyOf(pool, row);
-      merged.set(key, isOnly ? row : this.#winner(kindId, key));
-    }
-    if (isOnly) merged.add(fresh, upserts.slice(known));
+    if (this.#isOnly(kindId)) merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
     else for (const key of fresh) merged.set(key, this.#winner(kindId, key));
-    for (const key of removals) merged.set(key, isOnly ? noRow : this.#winner(kindId, key));
     if (holding.isWasteful) this.#layOut(merged, holding);
-    const isOther = merged.pending + change.overwritten > 0;
+    const isOther = upserts + removals + change.overwritten + merged.pending > 0;
     if (isOther || !wasComplete) this.#debouncer.call();
   }
 
@@ -186,7 +177,7 @@ export class Store {
       if (isDone) this.#layingOut.delete(holding);
       else setImmediate(step);
     };
-    step();
+    setImmediate(step);
   }
 
   #report(origin: string, kindId: string, change: Change, upserts: number, removals: number, withheld: number): void {

@@ -142,7 +142,11 @@ export class ResourceTable {
 
   /** All rows, in no order. */
   rows(): Int32Array {
-    return this.#slots.filter((row) => row !== noRow);
+    const slots = this.#slots;
+    const rows = new Int32Array(this.#size);
+    let length = 0;
+    for (let i = 0; i < slots.length; i++) if (slots[i] !== noRow) rows[length++] = slots[i] as number;
+    return rows;
   }
 
   /** The same, one by one. The table must not change meanwhile. */

@@ -1,7 +1,8 @@
 import type { IntakeMessage } from '../../src/intake/intake.ts';
 import type { Change } from '../../src/model/change.ts';
 import { type Kind, kindOf } from '../../src/model/kinds.ts';
-import type { Resource, ResourcePool } from '../../src/model/resource.ts';
+import { noRow, type Resource, type ResourcePool } from '../../src/model/resource.ts';
+import type { Holding } from '../../src/store/holding.ts';
 import { Arena } from '../../src/wire/arena.ts';
 import { viewed } from '../../src/wire/bytes.ts';
 import { encodeResource } from '../../src/wire/resource-frame.ts';
@@ -67,6 +68,17 @@ export function newRow(pool: ResourcePool, key: string, content = 'a', arena = n
 }
 
 /** A change that says nothing but what is given. */
+/** Applies a change to a holding that no list is made of; says what left. */
+export function applyAtOnce(holding: Holding, parts: Partial<Change>, at = new Date(0)) {
+  const removals: string[] = [];
+  const work = holding.apply(newChange(parts), at, (key, row) => {
+    if (row === noRow) removals.push(key);
+  });
+  let step = work.next();
+  while (step.done !== true) step = work.next();
+  return { ...step.value, removals };
+}
+
 export function newChange(parts: Partial<Change>): Change {
   return {
     upserts: [],

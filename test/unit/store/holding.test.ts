@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Change, Quarantined, QuarantineReason } from '../../../src/model/change.ts';
 import { ResourcePool } from '../../../src/model/resource.ts';
 import { Holding } from '../../../src/store/holding.ts';
-import { newChange, newRow } from '../../support/resources.ts';
+import { applyAtOnce, newRow } from '../../support/resources.ts';
 import { contentsOf, heldBy } from '../../support/source-view.ts';
 
 const at = (second: number) => new Date(second * 1000);
@@ -16,7 +16,7 @@ const bad = (key: string, reason: QuarantineReason = 'no_body'): Quarantined => 
 let holding: Holding;
 let pool: ResourcePool;
 
-const apply = (parts: Partial<Change>, second = 0) => holding.apply(newChange(parts), at(second));
+const apply = (parts: Partial<Change>, second = 0) => applyAtOnce(holding, parts, at(second));
 const upsert = (...keys: string[]) => keys.map((key) => newRow(pool, key, 'x', holding.arena));
 const counts = () => ({ received: holding.received, released: holding.released, effective: holding.resources.size });
 
@@ -32,7 +32,7 @@ describe('before the first message', () => {
   });
 
   test('even a message with nothing ends the waiting', () => {
-    expect(apply({}, 7)).toEqual({ upserts: [], removals: [], withheld: 0 });
+    expect(apply({}, 7)).toEqual({ upserts: 0, removals: [], withheld: 0 });
     expect(holding).toMatchObject({ sync: 'synced', messages: 1, lastMessageAt: at(7) });
   });
 });

@@ -5,7 +5,7 @@ import { ResourcePool } from '../../../src/model/resource.ts';
 import { Holding } from '../../../src/store/holding.ts';
 import { keyOf, readRow } from '../../../src/wire/resource-frame.ts';
 import { resourceBytes } from '../../../src/wire/resource-view.ts';
-import { legacyResource, messageOf, newChange, newRow, serviceEntry } from '../../support/resources.ts';
+import { legacyResource, messageOf, applyAtOnce, newRow, serviceEntry } from '../../support/resources.ts';
 import { contentsOf, heldBy } from '../../support/source-view.ts';
 
 const kib = 1 << 10;
@@ -46,7 +46,7 @@ function newSource() {
     holding,
     say: async (resources: readonly Buffer[], full = true): Promise<boolean> => {
       const change = await intake.take(messageOf(resources, { full }), holding);
-      holding.apply(change, new Date(0));
+      applyAtOnce(holding, change);
       return compact(holding);
     },
   };
@@ -84,7 +84,7 @@ describe('compaction', () => {
   test('has nothing to do while little was replaced', () => {
     const pool = new ResourcePool();
     const holding = new Holding(pool);
-    holding.apply(newChange({ upserts: [newRow(pool, 'a/1', 'x', holding.arena)] }), new Date(0));
+    applyAtOnce(holding, { upserts: [newRow(pool, 'a/1', 'x', holding.arena)] });
     const { arena } = holding;
     expect(compact(holding)).toBe(false);
     expect(holding.arena).toBe(arena);
@@ -94,8 +94,8 @@ describe('compaction', () => {
     const pool = new ResourcePool();
     const [one, other] = [new Holding(pool), new Holding(pool)];
     const rows = [one, other].map((holding) => newRow(pool, 'a/1', 'x', holding.arena)) as [number, number];
-    one.apply(newChange({ upserts: [rows[0]] }), new Date(0));
-    other.apply(newChange({ upserts: [rows[1]] }), new Date(0));
+    applyAtOnce(one, { upserts: [rows[0]] });
+    applyAtOnce(other, { upserts: [rows[1]] });
     const [own, foreign] = rows.map((row) => pool.chunk(row));
     for (const _ of one.layOut(Int32Array.from(rows))) continue;
     expect(pool.chunk(rows[0]) === own).toBe(false);

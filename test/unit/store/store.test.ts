@@ -3,6 +3,7 @@ import { kinds } from '../../../src/model/kinds.ts';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
 import { keyOf } from '../../../src/wire/resource-frame.ts';
 import { legacyResource, requireKind, serviceEntry as se, workloadEntry as we } from '../../support/resources.ts';
+import { settle } from '../../support/settle.ts';
 import { StoreLab } from '../../support/store-lab.ts';
 import { field } from '../../support/wire-bytes.ts';
 
@@ -321,6 +322,7 @@ test('what was compacted away under a pending change is published whole', async 
   lab.flush();
   const { arena } = lab.store.holding('a', se.id);
   await lab.say('a', se, few);
+  await settle();
   expect(lab.store.holding('a', se.id).arena, 'nothing was compacted').not.toBe(arena);
   lab.flush();
   const fresh = new StoreLab();
