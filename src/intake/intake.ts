@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change, Quarantined, QuarantineReason } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
 import { noRow } from '../model/resource.ts';
+import { listTurn, readStep, readTurn } from '../model/sizes.ts';
 import type { Listed } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
@@ -48,8 +49,7 @@ export type IntakeMessage = {
   readonly full: boolean;
 };
 
-/** So many resources are looked at, or so many milliseconds pass, before other work gets its turn. */
-const turnSize = 5000;
+/** Milliseconds that pass before other work gets its turn, at most. */
 const turnMs = 10;
 
 /** Keys of repeated resources that are handed on, for people. */
@@ -118,9 +118,19 @@ export class Intake {
    * `message.bytes` in place. Never throws for anything that a source sends.
    */
   async take(message: IntakeMessage, held: Held): Promise<Change> {
+    const upserts = new Upserts(held.resources.pool);
+    try {
+      return await this.#take(message, held, upserts);
+    } catch (error) {
+      // No memory, or a mistake of ours: the stream ends, and what the source says next is compared with what is held.
+      upserts.release(held.arena);
+      throw error;
+    }
+  }
+
+  async #take(message: IntakeMessage, held: Held, upserts: Upserts): Promise<Change> {
     const seen = ++this.#message;
     const { pool } = held.resources;
-    const upserts = new Upserts(pool);
     const quarantined = new Map<string, Quarantined>();
     const confirmed = new Set<string>();
     const repeated: string[] = [];
@@ -138,12 +148,12 @@ export class Intake {
     let same = 0;
     let overwritten = 0;
     // Who found the borders of so many resources has had a turn.
-    if (spans.length >= 2 * turnSize) await nextTurn();
+    if (spans.length >= readTurn) await nextTurn();
     let turnBegin = 0;
     let turnEnd = performance.now() + turnMs;
 
     for (let i = 0; i < spans.length; i += 2) {
-      if (i % 128 === 0 && (i - turnBegin >= 2 * turnSize || performance.now() > turnEnd)) {
+      if (i % (2 * readStep) === 0 && (i - turnBegin >= 2 * readTurn || performance.now() > turnEnd)) {
         await nextTurn();
         turnBegin = i;
         turnEnd = performance.now() + turnMs;
@@ -188,15 +198,12 @@ export class Intake {
         continue;
       }
       if (isAgain) {
-        const dropped = upserts.drop(this.#keyAt(i, held));
-        if (dropped !== noRow) {
-          if (message.full) order[pool.rank(dropped)] = noRow;
-          held.arena.release(pool.chunk(dropped), pool.bytes(dropped));
-          pool.retire(dropped);
-        }
+        const dropped = upserts.drop(this.#keyAt(i, held), held.arena);
+        if (dropped !== noRow && message.full) order[pool.rank(dropped)] = noRow;
       }
       if (reading.isSame || this.#overwrite(bytes, held)) {
-        if (!reading.isSame) overwritten++;
+        if (reading.isSame) same++;
+        else overwritten++;
         if (isPlain) pool.setRaw(old, raw);
         if (!message.full) confirmed.add(this.#keyAt(i, held));
         if (!isAgain) {
@@ -279,9 +286,10 @@ export class Intake {
     const { nameStart, nameEnd } = parts;
     if (fault === undefined && nameStart >= 0) {
       hashResource(bytes, parts, undefined, this.#seed);
-      reading.isSame = guess !== noRow && pool.hasContent(guess, hashed);
-      if (reading.isSame || (guess !== noRow && isNamed(pool, guess, bytes, nameStart, nameEnd))) {
+      // The name says who it is: whoever can choose 16 bytes of one resource can give it the hash of another.
+      if (guess !== noRow && isNamed(pool, guess, bytes, nameStart, nameEnd)) {
         reading.old = guess;
+        reading.isSame = pool.hasContent(guess, hashed);
         return undefined;
       }
       const hash = hashKey(bytes.view, nameStart, nameEnd);
@@ -367,7 +375,7 @@ export class Intake {
     const rows = held.resources.rows();
     const missing: string[] = [];
     for (let i = 0; i < rows.length; i++) {
-      if (i > 0 && i % (4 * turnSize) === 0) await nextTurn();
+      if (i > 0 && i % listTurn === 0) await nextTurn();
       const row = rows[i] as number;
       if (pool.seen(row) !== seen) missing.push(keyOf(pool, row));
     }
@@ -385,6 +393,11 @@ export class Intake {
   }
 }
 
+const random32 = (): number => Math.floor(Math.random() * 2 ** 32) | 0;
+
+/** Others in each process, so that nobody outside can give one resource the hash of another. */
+const rawSeed: HashSeed = { h1: random32(), h2: random32(), h3: random32(), h4: random32() };
+
 /** Hashes a resource as it came. */
 function hashRaw(
   { view }: ViewedBuffer,
@@ -392,7 +405,7 @@ function hashRaw(
   end: number,
   raw: { h1: number; h2: number; h3: number },
 ): void {
-  resetHash();
+  resetHash(rawSeed);
   hash128(view, start, end);
   raw.h1 = hashed.h1;
   raw.h2 = hashed.h2;

@@ -56,7 +56,10 @@ export function parseName(bytes: Buffer, kind: Kind, rules: NameRules): ParsedNa
       };
     }
     const key = `${rules.defaultNamespace}/${text}`;
-    return { key, bytes: Buffer.from(key), bare: true };
+    const named = Buffer.from(key);
+    if (named.length > maxNameBytes)
+      return bad('', `is, with its namespace, ${named.length} bytes long; at most ${maxNameBytes} are taken`);
+    return { key, bytes: named, bare: true };
   }
   if (first === from) return bad(text, 'has an empty namespace');
   if (first === text.length - 1) return bad(text, 'ends with a slash');

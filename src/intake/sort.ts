@@ -1,14 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-
-/** Texts that are sorted, or merged, without a pause: about 5 ms. */
-const sliceSize = 5000;
+import { listTurn, sortTurn } from '../model/sizes.ts';
 
 /** Sorts texts by UTF-16 code units, in a new array. Gives other work its turn now and then. */
 export async function sortInTurns(texts: readonly string[]): Promise<string[]> {
-  if (texts.length <= sliceSize) return texts.toSorted();
+  if (texts.length <= sortTurn) return texts.toSorted();
   const runs: string[][] = [];
-  for (let from = 0; from < texts.length; from += sliceSize) {
-    runs.push(texts.slice(from, from + sliceSize).sort());
+  for (let from = 0; from < texts.length; from += sortTurn) {
+    runs.push(texts.slice(from, from + sortTurn).sort());
     await nextTurn();
   }
   while (runs.length > 1) runs.push(await merge(runs.shift() as string[], runs.shift() as string[]));
@@ -21,7 +19,7 @@ async function merge(a: readonly string[], b: readonly string[]): Promise<string
   let j = 0;
   while (i < a.length && j < b.length) {
     merged.push((a[i] as string) <= (b[j] as string) ? (a[i++] as string) : (b[j++] as string));
-    if (merged.length % (4 * sliceSize) === 0) await nextTurn();
+    if (merged.length % listTurn === 0) await nextTurn();
   }
   while (i < a.length) merged.push(a[i++] as string);
   while (j < b.length) merged.push(b[j++] as string);

@@ -1,11 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change } from '../model/change.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
+import { listTurn } from '../model/sizes.ts';
+import type { Arena } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { sortInTurns } from './sort.ts';
-
-/** Resources that are listed before other work gets its turn: a few milliseconds. */
-const turnSize = 20_000;
 
 /** The new and changed resources of one message: a list, of which a resource that is named again can be taken back. */
 export class Upserts {
@@ -35,8 +34,8 @@ export class Upserts {
     return this.#fresh.has(key);
   }
 
-  /** Takes the row with this key back, if there is one, and returns it. */
-  drop(key: string): number {
+  /** Takes the row with this key back, if there is one: it is free. Returns it. */
+  drop(key: string, arena: Arena): number {
     this.#places ??= this.#allPlaces();
     const place = this.#places.get(key);
     if (place === undefined) return noRow;
@@ -45,7 +44,18 @@ export class Upserts {
     this.#fresh.delete(key);
     this.#rows[place] = noRow;
     this.#dropped++;
+    this.#free(row, arena);
     return row;
+  }
+
+  /** Takes all rows back. */
+  release(arena: Arena): void {
+    for (const row of this.#rows) if (row !== noRow) this.#free(row, arena);
+  }
+
+  #free(row: number, arena: Arena): void {
+    arena.release(this.#pool.chunk(row), this.#pool.bytes(row));
+    this.#pool.retire(row);
   }
 
   #allPlaces(): Map<string, number> {
@@ -59,14 +69,14 @@ export class Upserts {
     const upserts: number[] = [];
     const replaced: number[] = [];
     for (let place = 0; place < this.#rows.length; place++) {
-      if (place > 0 && place % turnSize === 0) await nextTurn();
+      if (place > 0 && place % listTurn === 0) await nextTurn();
       const old = this.#replaced[place] as number;
       if (old === noRow || this.#rows[place] === noRow) continue;
       upserts.push(this.#rows[place] as number);
       replaced.push(old);
     }
     for (const [i, key] of fresh.entries()) {
-      if (i > 0 && i % turnSize === 0) await nextTurn();
+      if (i > 0 && i % listTurn === 0) await nextTurn();
       upserts.push(this.#rows[this.#fresh.get(key) as number] as number);
       replaced.push(noRow);
     }

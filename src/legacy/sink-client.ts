@@ -32,6 +32,9 @@ const quietMs = 20_000;
 /** So long may a source take to read an answer. */
 const sendTimeoutMs = 60_000;
 
+/** Between two looks at how long a collection has been silent, at least. */
+const leastWatchMs = 250;
+
 /** How often to look for refusals that are old enough to be asked for again. */
 const refusalCheckMs = refusalTtlMs / 24;
 
@@ -93,6 +96,8 @@ type Session = {
   opened: boolean;
   /** The operator was told that it says nothing. */
   isQuiet: boolean;
+  /** Milliseconds in which we were ready to read since the first message, and since when we are; undefined = we are not. */
+  listening: { readonly ms: number; readonly since: number | undefined };
   /** Set where the headers are none of gRPC. */
   contentType: string | undefined;
   /** Called when the answer that is being sent is on its way, or never will be; undefined while there is none. */
@@ -171,6 +176,7 @@ export class SinkClient {
       connected: false,
       opened: false,
       isQuiet: false,
+      listening: { ms: 0, since: undefined },
       contentType: undefined,
       sent: undefined,
       end: undefined,
@@ -200,15 +206,17 @@ export class SinkClient {
       }
       this.#opened(session);
     });
+    const listen = () => {
+      session.listening = { ...session.listening, since: clock.now() };
+      stream.resume();
+    };
     stream.on('data', (bytes: Buffer) => {
+      session.listening = { ms: listenedMs(session, clock.now()), since: undefined };
       stream.pause();
-      this.#inTurn(session, bytes).then(
-        () => stream.resume(),
-        (error: unknown) => {
-          const malformed = error instanceof MalformedError;
-          endSession(session, { code: 13, details: messageOf(error), malformed });
-        },
-      );
+      this.#inTurn(session, bytes).then(listen, (error: unknown) => {
+        const malformed = error instanceof MalformedError;
+        endSession(session, { code: 13, details: messageOf(error), malformed });
+      });
     });
     // grpc-js reports every end that is not OK as an 'error' too; 'status' has all that is needed.
     stream.on('error', () => {});
@@ -252,15 +260,16 @@ export class SinkClient {
   }
 
   async #take(session: Session, bytes: Buffer): Promise<void> {
-    const { name, reporter, log, clock, silentCollectionMs } = this.#options;
+    const { name, reporter, log, silentCollectionMs } = this.#options;
     const { exchange } = session;
     const received = exchange.receive(bytes);
     const { message, reply } = received;
     const { collection } = message;
     if (received.accepted) {
       reporter.resourcesReceived(name, collection, bytes.length);
-      await this.#target.accept(collection, message, received.full);
+      // It has spoken, though it may take a while until the target knows.
       this.#settled.add(collection);
+      await this.#target.accept(collection, message, received.full);
       this.#probe.answered();
       this.#tellRefused();
       reporter.sourceAcked(name, collection);
@@ -278,7 +287,10 @@ export class SinkClient {
     session.messages++;
     if (session.isQuiet) this.#set({ lastError: undefined });
     session.isQuiet = false;
-    if (session.messages === 1) session.timers.push(clock.after(silentCollectionMs, () => this.#markSilent()));
+    if (session.messages === 1) {
+      session.listening = { ms: 0, since: undefined };
+      this.#watchSilence(session, silentCollectionMs);
+    }
     if (exchange.answered.size === this.#probe.asked.length) this.#survived(session);
   }
 
@@ -318,6 +330,17 @@ export class SinkClient {
       this.#target.markEmpty(collection, 'unsupported');
     }
     this.#target.remember(refused);
+  }
+
+  /** Counts only the time in which we listened: what waits behind a message that is being read is not silent. */
+  #watchSilence(session: Session, leftMs: number): void {
+    const { clock, silentCollectionMs } = this.#options;
+    const look = () => {
+      const left = silentCollectionMs - listenedMs(session, clock.now());
+      if (left <= 0) this.#markSilent();
+      else this.#watchSilence(session, left);
+    };
+    session.timers.push(clock.after(Math.max(leftMs, leastWatchMs), look));
   }
 
   /** A source that serves others and never speaks of a collection has nothing in it (legacy: version "" is never pushed). */
@@ -388,6 +411,10 @@ export class SinkClient {
         : { since: this.#options.clock.date() };
     this.#connection = { ...this.#connection, ...since, ...change };
   }
+}
+
+function listenedMs({ listening: { ms, since } }: Session, now: number): number {
+  return since === undefined ? ms : ms + now - since;
 }
 
 /** How a stream ended, with what was seen of the peer. */

@@ -10,6 +10,8 @@ export type Snapshot = {
   readonly kind: string;
   /** A sum over the versions of the resources; does not depend on their order or their sources' order. */
   readonly version: string;
+  /** The same, for comparing within this process: nobody outside can make two contents of one identity. */
+  readonly identity: string;
   /** Where the rows are. */
   readonly pool: ResourcePool;
   /**
@@ -17,12 +19,9 @@ export type Snapshot = {
    * another one where any of the others lies somewhere else in memory.
    */
   readonly rows: Int32Array;
-  /** For each {@link blockRows} rows: another number whenever one of them is another row. */
+  /** For each `blockRows` rows (model/sizes): another number whenever one of them is another row. */
   readonly stamps: Int32Array;
 };
-
-/** Rows that share a stamp: few enough that their part of a response is made again quickly. */
-export const blockRows = 512;
 
 /** The merged list, for the only origin that has a word in it: what is there becomes another form at once. */
 export type Listed = {

@@ -1,3 +1,4 @@
+import { manyPieces } from '../model/sizes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { leastUnversionedLength, respliceResources, Rope, spliceResources, spliceUnversioned } from '../wire/frame.ts';
 
@@ -8,9 +9,6 @@ const ropes = new WeakMap<Int32Array, { rope: Rope; stamps: Int32Array }>();
 type Copies = { isAskedFor: boolean; joined: Rope | undefined; unversioned: Rope | undefined };
 
 const copies = new WeakMap<Snapshot, Copies>();
-
-/** Pieces from which joining them pays as soon as a second stream wants them. */
-const manyPieces = 1000;
 
 /**
  * The `resources` of a response with this snapshot, built when first needed and shared by every stream.

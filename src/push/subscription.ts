@@ -2,13 +2,15 @@
 export type Subscription = {
   readonly typeUrl: string;
   /** The last response; undefined before the first. */
-  sent: { readonly nonce: string; readonly version: string; readonly at: number } | undefined;
+  sent:
+    | { readonly nonce: string; readonly version: string; readonly identity: string; readonly at: number }
+    | undefined;
   /** True from a response until its ACK or NACK. */
   pending: boolean;
   ackedVersion: string | undefined;
   /** The peer's last objection, if that was its last word. */
   nack: string | undefined;
-  /** Version that is not sent because the peer can't receive so much; tried again with the next version. */
+  /** Identity of what is not sent because the peer can't receive so much; another one is tried again. */
   tooLarge: string | undefined;
 };
 

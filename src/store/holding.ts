@@ -1,5 +1,6 @@
 import type { Change, Quarantined } from '../model/change.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
+import { maxScattered, placeTurn, smallGarbageBytes } from '../model/sizes.ts';
 import type { Listed } from '../model/snapshot.ts';
 import { Arena, relocate } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
@@ -23,15 +24,6 @@ export type QuarantineEntry = Quarantined & {
 /** How many there were of each. */
 export type Applied = { readonly upserts: number; readonly removals: number; readonly withheld: number };
 
-/** Garbage that is not worth a look. */
-const smallGarbageBytes = 4 << 20;
-
-/** Resources that are put in, moved or taken away without a pause: about 5 ms. */
-const sliceSize = 2000;
-
-/** Resources that may lie out of order in memory before they are laid out anew. */
-const maxScattered = 1000;
-
 /**
  * The three states of one origin and kind. `effective` is kept whole; the other two are kept as what differs
  * from it, since they are nearly always equal: received = effective − withheld + quarantined,
@@ -39,7 +31,7 @@ const maxScattered = 1000;
  */
 export class Holding {
   readonly resources: ResourceTable;
-  readonly quarantine = new Map<string, QuarantineEntry>();
+  quarantine: ReadonlyMap<string, QuarantineEntry> = new Map();
   /** Keys that stay although the source does not name them any more. */
   readonly withheld = new Set<string>();
   arena = new Arena();
@@ -88,7 +80,7 @@ export class Holding {
     const { upserts, replaced, fresh } = change;
     const known = upserts.length - fresh.length;
     for (let i = 0; i < upserts.length; i++) {
-      if (i > 0 && i % sliceSize === 0) yield;
+      if (i > 0 && i % placeTurn === 0) yield;
       const row = upserts[i] as number;
       const isListed = this.#put(row, replaced[i]);
       if (i < known && !isListed) changed(keyOf(pool, row), row, noRow);
@@ -103,12 +95,12 @@ export class Holding {
     for (const key of removals) {
       const old = this.resources.delete(key);
       if (old === noRow) continue;
-      if (gone > 0 && gone % sliceSize === 0) yield;
+      if (gone > 0 && gone % placeTurn === 0) yield;
       gone++;
       changed(key, noRow, old);
       this.#release(old);
     }
-    this.#updateQuarantine(change, now);
+    yield* this.#updateQuarantine(change, now);
     this.sync = 'synced';
     this.messages++;
     this.lastMessageAt = now;
@@ -118,6 +110,8 @@ export class Holding {
   /** Returns whether the row stands in the merged list now, in the place of another form of it. */
   #put(row: number, replaced: number | undefined): boolean {
     const { pool } = this.resources;
+    // Memory was laid out anew while the message was read: nobody would count what lies in the old one.
+    if (!this.arena.has(pool.chunk(row))) relocate(pool, [row], this.arena);
     const old = this.resources.put(row, replaced);
     this.#liveBytes += pool.bytes(row);
     if (old === noRow) return false;
@@ -127,15 +121,17 @@ export class Holding {
     return isListed;
   }
 
-  #updateQuarantine(change: Change, now: Date): void {
-    const before = new Map(this.quarantine);
-    if (change.full) this.quarantine.clear();
-    else for (const key of this.#spokenOf(change)) this.quarantine.delete(key);
-    for (const entry of change.quarantined) {
+  *#updateQuarantine(change: Change, now: Date): Generator<void> {
+    const before = this.quarantine;
+    const entries = change.full ? new Map<string, QuarantineEntry>() : new Map(before);
+    if (!change.full) for (const key of this.#spokenOf(change)) entries.delete(key);
+    for (const [i, entry] of change.quarantined.entries()) {
+      if (i > 0 && i % placeTurn === 0) yield;
       const known = before.get(entry.key);
       const since = known !== undefined && known.reason === entry.reason ? known.since : now;
-      this.quarantine.set(entry.key, { ...entry, since, lastGoodSent: this.resources.has(entry.key) });
+      entries.set(entry.key, { ...entry, since, lastGoodSent: this.resources.has(entry.key) });
     }
+    this.quarantine = entries;
   }
 
   #release(row: number): void {
@@ -175,8 +171,8 @@ export class Holding {
     const isToMove = (row: number) => this.resources.holds(row) && !this.arena.has(pool.chunk(row));
     for (const rowsOf of [() => listed, () => this.resources.rows()]) {
       const rows = rowsOf();
-      for (let i = 0; i < rows.length; i += sliceSize) {
-        relocate(pool, rows.subarray(i, i + sliceSize).filter(isToMove), this.arena);
+      for (let i = 0; i < rows.length; i += placeTurn) {
+        relocate(pool, rows.subarray(i, i + placeTurn).filter(isToMove), this.arena);
         yield;
       }
     }

@@ -1,6 +1,8 @@
 import { noRow, ResourcePool } from '../model/resource.ts';
-import { blockRows, type Listed, type Snapshot } from '../model/snapshot.ts';
-import { update, without } from './merge.ts';
+import { blockRows } from '../model/sizes.ts';
+import type { Listed, Snapshot } from '../model/snapshot.ts';
+import { keyOf } from '../wire/resource-frame.ts';
+import { lowerBound, update, without } from './merge.ts';
 import { VersionSum } from './version-sum.ts';
 
 /**
@@ -25,7 +27,7 @@ export class Merged {
   #snapshot: Snapshot;
   /** True where a listed resource was overwritten since the snapshot was made. */
   #isOverwritten = false;
-  /** The version that listeners were told of last, and whether somebody was given another one since. */
+  /** The identity that listeners were told of last, and whether somebody was given another one since. */
   #told: string;
   #isGiven = false;
   /** The last one given. */
@@ -33,8 +35,15 @@ export class Merged {
 
   constructor(kind: string) {
     this.#kind = kind;
-    this.#told = this.#sum.toString();
-    this.#snapshot = { kind, version: this.#told, pool: this.pool, rows: new Int32Array(), stamps: new Int32Array() };
+    this.#snapshot = {
+      kind,
+      version: this.#sum.toString(),
+      identity: this.#sum.identity,
+      pool: this.pool,
+      rows: new Int32Array(),
+      stamps: new Int32Array(),
+    };
+    this.#told = this.#snapshot.identity;
   }
 
   readonly listed: Listed = {
@@ -68,7 +77,15 @@ export class Merged {
   /** Takes note of what became of a key: another row, or {@link noRow} where it is gone. */
   set(key: string, row: number): void {
     this.#spreadFirst();
-    this.#changed.set(key, row);
+    // What came and went before the list had it: while a kind is not complete, that may go on for days.
+    if (row === noRow && this.#changed.has(key) && !this.#lists(key)) this.#changed.delete(key);
+    else this.#changed.set(key, row);
+  }
+
+  #lists(key: string): boolean {
+    const { rows } = this.#snapshot;
+    const row = rows[lowerBound(this.pool, rows, key, 0)];
+    return row !== undefined && keyOf(this.pool, row) === key;
   }
 
   /** Takes note of rows with new keys, sorted by them. */
@@ -87,6 +104,11 @@ export class Merged {
   /** Changes that wait to be folded in. */
   get pending(): number {
     return this.#changed.size + this.#leaving.size + (this.#first?.rows.length ?? 0);
+  }
+
+  /** True where listeners may have to hear of something, be it of a message that was never read to its end. */
+  get isUntold(): boolean {
+    return this.pending > 0 || this.#isOverwritten || this.#isGiven || this.#snapshot.identity !== this.#told;
   }
 
   get snapshot(): Snapshot {
@@ -136,9 +158,9 @@ export class Merged {
 
   /** True where listeners have to hear of it: there is something else than what they, or somebody, was given. */
   tell(): boolean {
-    const { version } = this.#isOverwritten ? this.#renew(this.#snapshot.rows) : this.#snapshot;
-    const isNews = version !== this.#told || this.#isGiven || !this.announced;
-    this.#told = version;
+    const { identity } = this.#isOverwritten ? this.#renew(this.#snapshot.rows) : this.#snapshot;
+    const isNews = identity !== this.#told || this.#isGiven || !this.announced;
+    this.#told = identity;
     this.#isGiven = false;
     this.announced = true;
     return isNews;
@@ -163,7 +185,9 @@ export class Merged {
     this.#isOverwritten = false;
     const old = this.#snapshot;
     const stamps = rows === old.rows ? old.stamps : new Int32Array(Math.ceil(rows.length / blockRows));
-    this.#snapshot = { kind: this.#kind, version: this.#sum.toString(), pool: this.pool, rows, stamps };
+    const version = this.#sum.toString();
+    const { identity } = this.#sum;
+    this.#snapshot = { kind: this.#kind, version, identity, pool: this.pool, rows, stamps };
     return this.#snapshot;
   }
 }

@@ -84,8 +84,7 @@ export class Store {
     if (this.#isOnly(kindId)) merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
     else for (const key of fresh) merged.set(key, this.#winner(kindId, key));
     if (holding.isWasteful) this.#layOut(merged, holding);
-    const isOther = upserts + removals + change.overwritten + merged.pending > 0;
-    if (isOther || !wasComplete) this.#debouncer.call();
+    if (merged.isUntold || !wasComplete) this.#debouncer.call();
   }
 
   /** Says that a collection counts as empty although nothing came. What is held already stays. */

@@ -1,29 +1,66 @@
+import { randomBytes } from 'node:crypto';
 import type { ResourcePool } from '../model/resource.ts';
+
+/**
+ * Others in each process. Content versions are public, and whoever writes a resource can choose its: two that change
+ * together could keep the sum of their versions as it was.
+ */
+const [secret1 = 0, secret2 = 0, secret3 = 0, secret4 = 0] = new Int32Array(randomBytes(16).buffer.slice(0, 16));
 
 /**
  * The version of a set of resources: the sum of their content versions, in three lanes of 32 bits. It depends on
  * neither their order nor on how the set came about, so replicas and restarts agree, and one changed resource costs
- * two additions.
+ * two additions. Two more lanes sum up what only this process can foresee.
  */
 export class VersionSum {
   #v1 = 0;
   #v2 = 0;
   #v3 = 0;
+  #own1 = 0;
+  #own2 = 0;
 
   add(pool: ResourcePool, row: number): void {
-    this.#v1 = (this.#v1 + pool.v1(row)) | 0;
-    this.#v2 = (this.#v2 + pool.v2(row)) | 0;
-    this.#v3 = (this.#v3 + pool.v3(row)) | 0;
+    const [v1, v2, v3] = [pool.v1(row), pool.v2(row), pool.v3(row)];
+    this.#v1 = (this.#v1 + v1) | 0;
+    this.#v2 = (this.#v2 + v2) | 0;
+    this.#v3 = (this.#v3 + v3) | 0;
+    this.#own1 = (this.#own1 + keyed(secret1, secret2, v1, v2, v3)) | 0;
+    this.#own2 = (this.#own2 + keyed(secret3, secret4, v3, v1, v2)) | 0;
   }
 
   remove(pool: ResourcePool, row: number): void {
-    this.#v1 = (this.#v1 - pool.v1(row)) | 0;
-    this.#v2 = (this.#v2 - pool.v2(row)) | 0;
-    this.#v3 = (this.#v3 - pool.v3(row)) | 0;
+    const [v1, v2, v3] = [pool.v1(row), pool.v2(row), pool.v3(row)];
+    this.#v1 = (this.#v1 - v1) | 0;
+    this.#v2 = (this.#v2 - v2) | 0;
+    this.#v3 = (this.#v3 - v3) | 0;
+    this.#own1 = (this.#own1 - keyed(secret1, secret2, v1, v2, v3)) | 0;
+    this.#own2 = (this.#own2 - keyed(secret3, secret4, v3, v1, v2)) | 0;
   }
 
-  /** 24 hexadecimal digits. */
+  /** 24 hexadecimal digits: the same wherever the set is the same. */
   toString(): string {
-    return [this.#v1, this.#v2, this.#v3].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
+    return hex(this.#v1, this.#v2, this.#v3);
   }
+
+  /** As long as the process runs, two sets that are not the same have not the same identity, whoever made them. */
+  get identity(): string {
+    return hex(this.#v1, this.#v2, this.#v3, this.#own1, this.#own2);
+  }
+}
+
+/** A hash that nobody can foresee who does not know both secrets. */
+function keyed(before: number, after: number, a: number, b: number, c: number): number {
+  return mixed(mixed(mixed(a ^ before) + b) + (c ^ after));
+}
+
+/** The end of MurmurHash3: every bit of the input changes half of the output. */
+function mixed(value: number): number {
+  let h = value;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+function hex(...lanes: readonly number[]): string {
+  return lanes.map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
 }

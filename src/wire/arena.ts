@@ -1,8 +1,6 @@
 import type { Chunk, ResourcePool } from '../model/resource.ts';
+import { chunkBytes } from '../model/sizes.ts';
 import { copyBytes, viewed } from './bytes.ts';
-
-/** Bytes of one allocation. Larger resources get a chunk of their own. */
-const chunkBytes = 1 << 20;
 
 /**
  * Memory for encoded resources; what was committed stays where it is. Chunks are small enough that one long-lived

@@ -1,5 +1,5 @@
 import type { ResourcePool } from '../model/resource.ts';
-import { blockRows } from '../model/snapshot.ts';
+import { blockRows } from '../model/sizes.ts';
 import { copyBytes, type Viewed, viewed } from './bytes.ts';
 import { cursor, readLength, varintSize, writeVarint } from './scan.ts';
 import { versionLength } from './resource-frame.ts';

@@ -62,7 +62,11 @@ export function scanResource(bytes: Uint8Array, start: number, end: number, part
   while (at < end) {
     const tag = readVarint(bytes, at, end);
     if (tag === 0x0a) {
-      if (parts.hasMetadata) throw new MalformedError('metadata twice');
+      if (parts.hasMetadata) {
+        // Go merges both, so that the last name counts: nobody can tell which resource it is.
+        parts.nameStart = parts.nameEnd = -1;
+        throw new MalformedError('metadata twice');
+      }
       at = readLength(bytes, cursor, end) + cursor;
       parts.hasMetadata = true;
       scanMetadata(bytes, cursor, at, parts);

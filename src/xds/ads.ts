@@ -37,6 +37,7 @@ const tailBytes = 256;
 const nothing: Snapshot = {
   kind: '',
   version: '',
+  identity: '',
   pool: new ResourcePool(),
   rows: new Int32Array(),
   stamps: new Int32Array(),
@@ -239,10 +240,10 @@ export class AdsExchange {
   #due(): Outgoing[] {
     const due: Outgoing[] = [];
     for (const subscription of this.#subscriptions.values()) {
-      const version = this.#snapshotFor(subscription)?.version;
-      if (version === undefined) continue;
-      if (subscription.sent?.version === version) subscription.tooLarge = undefined;
-      else if (subscription.tooLarge !== version) due.push({ send: () => this.#send(subscription) });
+      const identity = this.#snapshotFor(subscription)?.identity;
+      if (identity === undefined) continue;
+      if (subscription.sent?.identity === identity) subscription.tooLarge = undefined;
+      else if (subscription.tooLarge !== identity) due.push({ send: () => this.#send(subscription) });
     }
     return due;
   }
@@ -257,20 +258,20 @@ export class AdsExchange {
   /** Sends the snapshot of this moment: it is only good for as long as nobody else runs. */
   async #send(subscription: Subscription): Promise<void> {
     const snapshot = this.#snapshotFor(subscription);
-    if (snapshot === undefined || snapshot.version === subscription.sent?.version) return;
-    const { version } = snapshot;
+    if (snapshot === undefined || snapshot.identity === subscription.sent?.identity) return;
+    const { version, identity } = snapshot;
     const profile = this.#profile ?? profileOf('', this.#options.istiodVersion);
     const limit = profile.maxResponseBytes ?? Number.POSITIVE_INFINITY;
     const least = leastLengthOf(snapshot, profile);
     const frame = least + tailBytes > limit ? undefined : frameOf(snapshot, profile);
     if (frame === undefined || frame.length + tailBytes > limit) {
-      this.#tooLarge(subscription, version, frame?.length ?? least, limit);
+      this.#tooLarge(subscription, identity, frame?.length ?? least, limit);
       return;
     }
     const { typeUrl } = subscription;
     const nonce = String(++this.#nonce);
     const message = frame.with(encodeResponseTail({ versionInfo: version, typeUrl, nonce }));
-    subscription.sent = { nonce, version, at: this.#options.clock.now() };
+    subscription.sent = { nonce, version, identity, at: this.#options.clock.now() };
     subscription.tooLarge = undefined;
     subscription.pending = true;
     this.#pending++;
@@ -279,9 +280,9 @@ export class AdsExchange {
     await this.#transport.send(message);
   }
 
-  #tooLarge(subscription: Subscription, version: string, bytes: number, limit: number): void {
+  #tooLarge(subscription: Subscription, identity: string, bytes: number, limit: number): void {
     const { typeUrl } = subscription;
-    subscription.tooLarge = version;
+    subscription.tooLarge = identity;
     this.#options.reporter.pushTooLarge(kindName(typeUrl));
     const hint = 'istiod up to 1.11 receives at most 4 MiB; it keeps what it had. Upgrade it, or serve fewer resources';
     this.#options.log.error({ node: this.#nodeId, typeUrl, bytes, limit, hint }, 'a type is too large for this istiod');

@@ -5,6 +5,7 @@ import { Bridge } from '../../support/bridge.ts';
 import { failure, run } from '../../support/cli.ts';
 import { viewOf } from '../../support/legacy-states.ts';
 import { occupyPort } from '../../support/listeners.ts';
+import { skipWhere } from '../../support/skip-where.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 type Finding = { code: string; severity: string; subject: string; what: string; next?: string };
@@ -157,8 +158,8 @@ describe('the state folder', () => {
     }
   });
 
-  // Nothing is forbidden to root.
-  test.skipIf(process.getuid?.() === 0)('that may not be written to can’t be used', async () => {
+  test('that may not be written to can’t be used', async (context) => {
+    skipWhere(process.getuid?.() === 0, 'nothing is forbidden to root', context);
     const folder = tempFolder();
     chmodSync(folder, 0o555);
     const [finding] = await state(folder);

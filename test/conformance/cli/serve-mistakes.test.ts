@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { failure } from '../../support/cli.ts';
 import { occupyPort } from '../../support/listeners.ts';
+import { skipWhere } from '../../support/skip-where.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const anyPort = ['--xds-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
@@ -73,8 +74,8 @@ describe('a state folder that cannot be is exit code 3', () => {
     expect(stderr.endsWith(hint)).toBe(true);
   });
 
-  // Nothing is forbidden to root.
-  test.skipIf(process.getuid?.() === 0)('because it may not be written to', async () => {
+  test('because it may not be written to', async (context) => {
+    skipWhere(process.getuid?.() === 0, 'nothing is forbidden to root', context);
     const folder = tempFolder();
     chmodSync(folder, 0o555);
     const { code, stderr } = await failure('serve', ...anyPort, '--state-dir', folder);

@@ -258,7 +258,6 @@ describe('bytes that are no resource', () => {
     ],
     ['behind the metadata', fields(metadata, truncated(2))],
     ['at the very end', fields(metadata, field(2, goodBody), Buffer.from([0x80]))],
-    ['where the metadata comes twice', fields(metadata, metadata, field(2, goodBody))],
     ['where the body comes twice', fields(metadata, field(2, goodBody), field(2, goodBody))],
   ])('%s are quarantined by the name that was read before', async (_where, bytes) => {
     expect(await refused(bytes)).toMatchObject({ key: 'a/b', named: true, reason: 'malformed' });
@@ -267,6 +266,11 @@ describe('bytes that are no resource', () => {
   test('behind a name that can not be used are quarantined without one', async () => {
     const bytes = fields(field(1, field(1, 'a/b/c')), truncated(2));
     expect(await refused(bytes)).toMatchObject({ named: false, reason: 'malformed' });
+  });
+
+  test('where the metadata comes twice are quarantined without a name: Go takes the last one', async () => {
+    const bytes = fields(metadata, metadata, field(2, goodBody));
+    expect(await refused(bytes)).toMatchObject({ key: '#0', named: false, reason: 'malformed' });
   });
 
   test('without metadata are quarantined without a name', async () => {

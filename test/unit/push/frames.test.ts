@@ -13,6 +13,7 @@ const pool = new ResourcePool();
 const newSnapshot = (): Snapshot => ({
   kind: 'k',
   version: 'v',
+  identity: 'i',
   pool,
   rows: Int32Array.of(newRow(pool, 'a/1', 'x', arena), newRow(pool, 'a/2', 'x', arena)),
   stamps: new Int32Array(1),

@@ -1,0 +1,34 @@
+/**
+ * How much is done in one turn, kept in one piece, or worth an effort. In one place, so that a test can make all of it
+ * small (test/unit/state-model/turns.test.ts) and meet between turns what else only a hundred thousand resources would.
+ */
+
+/** Resources of a message that are looked at, at most, before other work gets its turn: 5 to 10 ms. */
+export const readTurn = 10_000;
+
+/** So often is the clock asked whether the turn is over. */
+export const readStep = 128;
+
+/** Texts that are sorted without a pause: about 5 ms. */
+export const sortTurn = 5000;
+
+/** Resources that are listed or passed over, one number each, without a pause: a few milliseconds. */
+export const listTurn = 20_000;
+
+/** Resources that are put in, moved or taken away without a pause: about 5 ms. */
+export const placeTurn = 2000;
+
+/** Bytes of one allocation of an arena. Larger resources get a chunk of their own. */
+export const chunkBytes = 1 << 20;
+
+/** Garbage that is not worth a look. */
+export const smallGarbageBytes = 4 << 20;
+
+/** Resources that may lie out of order in memory before they are laid out anew. */
+export const maxScattered = 1000;
+
+/** Rows of a snapshot that share a stamp: few enough that their part of a response is made again quickly. */
+export const blockRows = 512;
+
+/** Pieces from which joining them pays as soon as a second stream wants them. */
+export const manyPieces = 1000;
