@@ -157,8 +157,8 @@ async function runSteps(isAlone: boolean, isLate: boolean, steps: readonly Step[
     } else if ('turns' in one) for (let i = 0; i < one.turns; i++) await nextTurn();
     else if ('again' in one) {
       const isOther = (place: number) => ((one.seed >> (place % 30)) & 1) === 1;
-      const ones = last[one.again].map((one, place) =>
-        one.content === undefined || !isOther(place) ? one : { ...one, content: one.content === 'x' ? 'y' : 'x' },
+      const items = last[one.again].map((said, place) =>
+        said.content === undefined || !isOther(place) ? said : { ...said, content: said.content === 'x' ? 'y' : 'x' },
       );
       say(one.again, items, one.full);
     } else say(one.origin, one.message.items, one.message.full, one.message.removed);
