@@ -71,7 +71,7 @@ const bytesOf = ({ name, content: c }: Item) =>
 
 function applyTo(model: Map<string, string>, items: readonly Item[], full: boolean, removed: readonly string[]) {
   const named = new Set(items.map(({ name }) => keyOfName(name)));
-  if (full) for (const k of [...model.keys()]) if (!named.has(k)) model.delete(k);
+  if (full) for (const k of model.keys()) if (!named.has(k)) model.delete(k);
   if (!full) for (const name of removed) if (!named.has(keyOfName(name))) model.delete(keyOfName(name));
   for (const { name, content: c } of items) if (c !== undefined) model.set(keyOfName(name), c);
 }
@@ -137,13 +137,14 @@ async function runSteps(isAlone: boolean, isLate: boolean, steps: readonly Step[
   const say = (origin: Origin, items: readonly Item[], full: boolean, removed: readonly string[] = []) => {
     if (!origins.includes(origin)) return;
     last[origin] = items;
-    queues[origin] = queues[origin].then(async () => {
+    const deliver = async () => {
       if (!lab.store.origins.has(origin)) lab.addOrigin(origin, serviceEntry);
       await lab.deliver(origin, serviceEntry, items.map(bytesOf), { full, removed });
       applyTo(models[origin], items, full, removed);
       const { resources } = lab.store.holding(origin, serviceEntry.id);
       expect(contentsOf(heldBy(resources))).toEqual(Object.fromEntries(models[origin]));
-    });
+    };
+    queues[origin] = queues[origin].then(deliver);
   };
   const settled = () => Promise.all([queues.one, queues.two]);
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Intake } from '../../../src/intake/intake.ts';
 import { noRow, ResourcePool } from '../../../src/model/resource.ts';
 import { Holding } from '../../../src/store/holding.ts';
@@ -13,6 +13,7 @@ import {
   workloadEntry,
 } from '../../support/resources.ts';
 import { heldBy } from '../../support/source-view.ts';
+import { settle } from '../../support/settle.ts';
 import { StoreLab } from '../../support/store-lab.ts';
 
 describe('a message that fails half-way, as where there is no memory for it', () => {
@@ -23,13 +24,12 @@ describe('a message that fails half-way, as where there is no memory for it', ()
     lab.flush();
     const told = (lab.store.snapshot(serviceEntry.id) as Snapshot).version;
     const { arena } = lab.store.holding('only', serviceEntry.id);
-    const { reserve } = arena;
-    arena.reserve = () => {
+    const reserve = vi.spyOn(arena, 'reserve').mockImplementation(() => {
       throw new RangeError('Array buffer allocation failed');
-    };
+    });
     // a/1 keeps its length and is overwritten; there is no room for a/2.
     await expect(lab.say('only', serviceEntry, { 'a/1': 'y', 'a/2': 'much longer' })).rejects.toThrow(RangeError);
-    arena.reserve = reserve;
+    reserve.mockRestore();
     // The stream is ended; the source comes back, and has a/2 as it was.
     await lab.say('only', serviceEntry, { 'a/1': 'y', 'a/2': 'x' });
     const news = lab.flush();
@@ -42,12 +42,12 @@ describe('a message that fails half-way, as where there is no memory for it', ()
     const pool = new ResourcePool();
     const holding = new Holding(pool);
     const intake = new Intake(serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false });
-    const { reserve } = holding.arena;
+    const reserve = holding.arena.reserve.bind(holding.arena);
     let left = 2;
-    holding.arena.reserve = (size) => {
+    vi.spyOn(holding.arena, 'reserve').mockImplementation((size) => {
       if (left-- === 0) throw new RangeError('Array buffer allocation failed');
-      reserve.call(holding.arena, size);
-    };
+      reserve(size);
+    });
     const resources = ['a/1', 'a/2', 'a/3'].map((name) => legacyResource(name));
     await expect(intake.take(messageOf(resources), holding)).rejects.toThrow(RangeError);
     expect(pool.size).toBe(holding.resources.size);
@@ -95,18 +95,11 @@ test('another origin may speak between the turns of a large message', async () =
   await lab.say('second', serviceEntry, { 'a/0001': 'second' });
   lab.flush();
   const many = Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`a/${String(i).padStart(4, '0')}`, 'first']));
-  const done = lab.say('first', serviceEntry, many);
-  let turns = 0;
-  let isDone = false;
-  void done.then(() => {
-    isDone = true;
-  });
-  while (!isDone) {
-    await lab.say('second', serviceEntry, { 'a/0001': turns++ % 2 === 0 ? 'longer' : 'second' });
+  const done = lab.say('first', serviceEntry, many).then(() => 'done');
+  for (let turn = 0; (await Promise.race([done, settle()])) !== 'done'; turn++) {
+    await lab.say('second', serviceEntry, { 'a/0001': turn % 2 === 0 ? 'longer' : 'second' });
     lab.flush();
-    await new Promise((resolve) => void setImmediate(resolve));
   }
-  await done;
   lab.flush();
   expect(lab.published(serviceEntry)).toEqual(many);
 });
