@@ -1,6 +1,6 @@
 import { encodeResources } from '../../src/wire/legacy-messages.ts';
 import { encodeResourceMessage } from '../../src/wire/resource-view.ts';
-import { root } from '../../src/wire/root.ts';
+import { bodies } from '../../src/wire/root.ts';
 
 export const collection = 'istio/networking/v1alpha3/serviceentries';
 
@@ -141,7 +141,7 @@ function newForm(index: number, name: string, more: string): Form {
     address: `10.${number}.${(index >>> 8) & 255}.${index & 255}`,
     ports: { http: 8080 },
   });
-  const body = root()
+  const body = bodies()
     .lookupType(bodyType)
     .encode({
       hosts: [`service-${idOf(index)}.registry.example`],

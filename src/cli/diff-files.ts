@@ -26,8 +26,6 @@ type Contents = {
   readonly summaries: Summary[];
   readonly errors: string[];
   readonly warnings: string[];
-  /** Kinds that stand in the files and can't be read from them: nothing can be said of these. */
-  readonly withoutReading: Set<string>;
 };
 
 /**
@@ -36,7 +34,7 @@ type Contents = {
  *   is not one that is missing.
  */
 export async function readFiles(path: string, kinds: readonly Kind[], rules: NameRules): Promise<FileSide> {
-  const contents: Contents = { resources: [], summaries: [], errors: [], warnings: [], withoutReading: new Set() };
+  const contents: Contents = { resources: [], summaries: [], errors: [], warnings: [] };
   for (const file of filesOf(path)) readFile(file, rules, contents);
   const { errors } = contents;
   if (errors.length > 0) {
@@ -47,7 +45,6 @@ export async function readFiles(path: string, kinds: readonly Kind[], rules: Nam
   const items = new Map<string, readonly Item[]>();
   const unreadable: Unreadable[] = [];
   for (const kind of kinds) {
-    if (contents.withoutReading.has(kind.kind)) continue;
     const raws = firstOfEach(
       contents.resources.filter((one) => one.kind === kind),
       path,
@@ -58,9 +55,7 @@ export async function readFiles(path: string, kinds: readonly Kind[], rules: Nam
     items.set(kind.id, [...read.items.map((item) => ({ ...item, version: undefined })), ...summaries]);
     unreadable.push(...read.unreadable);
   }
-  const unread = [...contents.withoutReading].filter((name) => kinds.some(({ kind }) => kind === name));
-  const remarks = unread.map((kind) => `${path}: a ${kind} can't be read from YAML yet; none of them is compared`);
-  return { address: path, items, unreadable, close() {}, remarks: [...remarks, ...contents.warnings] };
+  return { address: path, items, unreadable, close() {}, remarks: contents.warnings };
 }
 
 function filesOf(path: string): string[] {
@@ -91,9 +86,7 @@ function readFile(file: string, { defaultNamespace }: NameRules, contents: Conte
   const { resources, findings } = parseDocuments(others, file, { defaultNamespace });
   contents.resources.push(...resources);
   for (const finding of findings) {
-    const unread = /^(\S+) can't be read from YAML yet$/.exec(finding.message)?.[1];
-    if (unread !== undefined) contents.withoutReading.add(unread);
-    else contents[finding.severity === 'error' ? 'errors' : 'warnings'].push(findingText(finding));
+    contents[finding.severity === 'error' ? 'errors' : 'warnings'].push(findingText(finding));
   }
 }
 

@@ -1,6 +1,7 @@
-import { root } from '../wire/root.ts';
+import type { Kind } from '../model/kinds.ts';
+import { bodies } from '../wire/root.ts';
 
-type Root = ReturnType<typeof root>;
+type Root = ReturnType<typeof bodies>;
 export type MessageType = ReturnType<Root['lookupType']>;
 export type EnumType = ReturnType<Root['lookupEnum']>;
 type ReflectionField = MessageType['fieldsArray'][number];
@@ -26,6 +27,8 @@ export type Field = {
   readonly presence: boolean;
   /** The oneof that it is a member of, if that has others. */
   readonly oneof: string | undefined;
+  /** A field that Istio no longer has: older sources may send it, istiod 1.9 and newer passes over it. */
+  readonly dropped: boolean;
 };
 
 /** Fields in the order of the .proto file, which is that of Go's JSON. */
@@ -43,10 +46,9 @@ export function toJsonName(name: string): string {
   return name.replace(/_+(.?)/g, (_, next: string) => next.toUpperCase());
 }
 
-/** The type of that full name; undefined where proto/ has none, or it is no message. */
-export function messageType(fullName: string): MessageType | undefined {
-  const found = root().lookup(fullName);
-  return found !== null && 'fieldsArray' in found ? (found as MessageType) : undefined;
+/** The message of a kind's body. @throws where proto/ has none. */
+export function typeOfBody({ body }: Kind): MessageType {
+  return bodies().lookupType(body);
 }
 
 const described = new WeakMap<MessageType, Message>();
@@ -81,6 +83,7 @@ function toField(reflected: ReflectionField): Field {
     value,
     presence: key === undefined && !field.repeated && ('message' in value || partOf !== null),
     oneof: partOf !== null && partOf.fieldsArray.length > 1 ? partOf.name : undefined,
+    dropped: field.options?.['deprecated'] === true,
   };
 }
 

@@ -82,6 +82,7 @@ class Reader {
         continue;
       }
       if (field.oneof !== undefined) oneofs.set(field.oneof, field);
+      if (field.dropped) this.#dropped(here);
       entries.push(...this.#entry(field, value, here));
     }
     return Object.fromEntries(entries);
@@ -166,6 +167,12 @@ class Reader {
     const meant = closest(key, message.byJsonName.keys());
     const hint = meant === undefined ? fieldsHint(message) : `did you mean "${meant}"?`;
     this.#problems.push({ severity: 'warning', path, onKey: true, message: 'is no known field; it is left out', hint });
+  }
+
+  #dropped(path: Path): void {
+    const message = 'is a field that istiod 1.9 and newer passes over';
+    const hint = 'it is kept; say what it says with the fields of today';
+    this.#problems.push({ severity: 'warning', path, onKey: true, message, hint });
   }
 
   #error(path: Path, message: string, hint: string, onKey = false): undefined {

@@ -1,18 +1,10 @@
 import { kinds, type Kind } from '../model/kinds.ts';
 import { canonicalise } from '../wire/canonical.ts';
 import { shapes } from '../wire/shapes.ts';
-import { messageType } from './descriptor.ts';
+import { typeOfBody } from './descriptor.ts';
 import { messageFromJson } from './from-json.ts';
 import type { Path, Problem } from './problem.ts';
 import { messageToJson } from './to-json.ts';
-
-/** True for a kind whose body can be read and written field by field: proto/ has its message. */
-export function isReadable(kind: Kind): boolean {
-  return messageType(kind.body) !== undefined;
-}
-
-/** Names of all readable kinds, for messages to people. */
-export const readableKinds = (): string[] => kinds.filter(isReadable).map((kind) => kind.kind);
 
 /**
  * The kind that a body of that full name is. The version of the package is not looked at: sources also send
@@ -28,15 +20,13 @@ const withoutVersion = (name: string): string => name.replace(/\.v\d[a-z0-9]*\./
 /**
  * Encodes a `spec` as the body of a resource, in canonical order (fields by number, maps by name).
  * `body` is undefined where a problem is an error. Paths begin with `path`.
- *
- * @throws for a kind that is not {@link isReadable}.
  */
 export function bodyFromJson(
   kind: Kind,
   json: unknown,
   path: Path = ['spec'],
 ): { body: Buffer | undefined; problems: Problem[] } {
-  const type = requireType(kind);
+  const type = typeOfBody(kind);
   const problems: Problem[] = [];
   const message = messageFromJson(type, json, path, problems);
   if (problems.some((problem) => problem.severity === 'error')) return { body: undefined, problems };
@@ -49,16 +39,10 @@ export function bodyFromJson(
  * Decodes the body of a resource to its `spec`, as Kubernetes shows it: defaults are left out. Bytes that the
  * message of proto/ does not explain are left out of the spec and named in `problems`, never dropped in silence.
  *
- * @throws MalformedError where the bytes are no protobuf message; an Error for a kind that is not {@link isReadable}.
+ * @throws MalformedError where the bytes are no protobuf message.
  */
 export function bodyToJson(kind: Kind, body: Buffer): { spec: object; problems: Problem[] } {
   const problems: Problem[] = [];
-  const spec = messageToJson(requireType(kind), body, ['spec'], problems) as object;
+  const spec = messageToJson(typeOfBody(kind), body, ['spec'], problems) as object;
   return { spec, problems };
-}
-
-function requireType(kind: Kind) {
-  const type = messageType(kind.body);
-  if (type === undefined) throw new Error(`proto/ has no ${kind.body}`);
-  return type;
 }

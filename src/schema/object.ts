@@ -1,7 +1,7 @@
 import { Document, visit, type Tags } from 'yaml';
 import { messageOf } from '../model/errors.ts';
 import type { ResourceView } from '../wire/resource-view.ts';
-import { bodyToJson, isReadable, kindOfBody } from './json.ts';
+import { bodyToJson, kindOfBody } from './json.ts';
 import { pathText } from './problem.ts';
 
 /** A resource as `kubectl get -o yaml` shows it, without what only its cluster knows. */
@@ -34,13 +34,13 @@ type ResourceSummary = {
 export type ResourceObject = { readonly object: KubernetesObject | ResourceSummary; readonly notes: readonly string[] };
 
 /**
- * A wire resource in the form that people know: a Kubernetes object for the kinds that can be read, a summary for
- * the others and for a body that is no protobuf. apiVersion is the oldest that istiod asks for, which every
+ * A wire resource in the form that people know: a Kubernetes object; a summary for a body of a type that no kind has,
+ * and for one that is no protobuf. apiVersion is the oldest that istiod asks for, which every
  * API server with Istio's kinds takes. The version of MCP is not shown: as resourceVersion it would stop kubectl apply.
  */
 export function resourceToObject(view: ResourceView): ResourceObject {
   const kind = kindOfBody(view.bodyType);
-  if (kind === undefined || !isReadable(kind)) return { object: summary(view, kind?.kind ?? view.bodyType), notes: [] };
+  if (kind === undefined) return { object: summary(view, view.bodyType), notes: [] };
   try {
     const { spec, problems } = bodyToJson(kind, view.body);
     return {

@@ -1,5 +1,5 @@
 import { kindOf, kinds, type Kind } from '../model/kinds.ts';
-import { bodyFromJson, isReadable, readableKinds } from './json.ts';
+import { bodyFromJson } from './json.ts';
 import { readMetadata } from './metadata.ts';
 import { pathText, valueText, type Path, type Problem } from './problem.ts';
 import { closest } from './suggest.ts';
@@ -42,8 +42,14 @@ export type ParseOptions = {
   readonly defaultNamespace?: string;
 };
 
-/** Group versions under which the API server of any Istio serves its kinds; the bodies are the same. */
-const versions = ['v1alpha3', 'v1beta1', 'v1'];
+/**
+ * Group versions under which the API server of any Istio serves a kind; the bodies are the same. They are those that
+ * istiods ask for, and v1beta1 between v1alpha3 and v1 (CustomResourceDefinitions of istio.io/api 1.5 to 1.30).
+ */
+const versionsOf = ({ versions: [oldest = '', ...newer] }: Kind): string[] =>
+  oldest === 'v1alpha3' && newer.length > 0 ? [oldest, 'v1beta1', ...newer] : [oldest, ...newer];
+
+const kindNames = kinds.map(({ kind }) => kind).join(', ');
 
 const topLevelFields = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
@@ -143,31 +149,26 @@ function readKind(apiVersion: unknown, name: unknown, path: Path, problems: Prob
   };
   if (typeof apiVersion !== 'string')
     return fail('apiVersion', 'is missing', 'write apiVersion: networking.istio.io/v1');
-  if (typeof name !== 'string') return fail('kind', 'is missing', `write one of ${readableKinds().join(', ')}`);
+  if (typeof name !== 'string') return fail('kind', 'is missing', `write one of ${kindNames}`);
   const [group = '', version, ...rest] = apiVersion.split('/');
   const kind = kindOf(group, name);
   if (kind === undefined) {
     const sameName = kinds.find((known) => known.kind === name);
     if (sameName !== undefined) {
-      const hint = `write apiVersion: ${sameName.group}/v1`;
+      const hint = `write apiVersion: ${sameName.group}/${sameName.versions.at(-1)}`;
       return fail('apiVersion', `${name} is no kind of "${apiVersion}"`, hint);
     }
     if (!group.endsWith('istio.io')) {
       const message = `${name} of ${apiVersion} is no Istio configuration; it is left out`;
       return fail('kind', message, 'keep it elsewhere to silence this', 'warning');
     }
-    const meant = closest(
-      name,
-      kinds.filter((known) => known.group === group).map((known) => known.kind),
-    );
-    const hint =
-      meant === undefined ? `the readable kinds are ${readableKinds().join(', ')}` : `did you mean ${meant}?`;
+    const ofGroup = kinds.filter((known) => known.group === group).map((known) => known.kind);
+    const meant = closest(name, ofGroup);
+    const others = ofGroup.length > 0 ? ofGroup.join(', ') : kindNames;
+    const hint = meant === undefined ? `the known kinds are ${others}` : `did you mean ${meant}?`;
     return fail('kind', `${name} is no known kind of ${group}`, hint);
   }
-  if (!isReadable(kind)) {
-    const hint = `only ${readableKinds().join(' and ')} can be; take it out of the file`;
-    return fail('kind', `${name} can't be read from YAML yet`, hint);
-  }
+  const versions = versionsOf(kind);
   if (version === undefined || rest.length > 0 || !versions.includes(version)) {
     const hint = `write one of ${versions.map((known) => `${group}/${known}`).join(', ')}`;
     return fail('apiVersion', `"${apiVersion}" is no version of ${name}`, hint);

@@ -4,19 +4,34 @@ import protobuf from 'protobufjs';
 import { packageRoot } from '../model/package.ts';
 import { MalformedError } from './scan.ts';
 
-/** Every .proto file of the two contracts and of the bodies we can read, relative to its include folder. */
-export const protoFiles = [
-  'mcp/v1alpha1/mcp.proto',
-  'envoy/service/discovery/v3/discovery.proto',
+/** The .proto files of the two contracts, relative to their include folders. */
+export const contractFiles = ['mcp/v1alpha1/mcp.proto', 'envoy/service/discovery/v3/discovery.proto'];
+
+/** The .proto files of the bodies that people can read. */
+const bodyFiles = [
   'istio/networking/v1alpha3/service_entry.proto',
+  'istio/networking/v1alpha3/workload_entry.proto',
+  'istio/networking/v1alpha3/workload_group.proto',
+  'istio/networking/v1alpha3/virtual_service.proto',
+  'istio/networking/v1alpha3/destination_rule.proto',
+  'istio/networking/v1alpha3/gateway.proto',
+  'istio/networking/v1alpha3/sidecar.proto',
+  'istio/networking/v1alpha3/envoy_filter.proto',
+  'istio/security/v1beta1/authorization_policy.proto',
+  'istio/security/v1beta1/peer_authentication.proto',
+  'istio/security/v1beta1/request_authentication.proto',
+  'istio/telemetry/v1alpha1/telemetry.proto',
+  'istio/extensions/v1alpha1/wasm.proto',
+  'istio/extensions/v1alpha1/traffic_extension.proto',
+  'istio/networking/v1beta1/proxy_config.proto',
 ];
 
-/** Include folders for {@link protoFiles}, in the order in which they are searched. */
+/** Include folders for the files, in the order in which they are searched. */
 export function includeDirs(): string[] {
   return [join(packageRoot(), 'proto/legacy'), join(packageRoot(), 'proto/xds')];
 }
 
-function load(): protobuf.Root {
+function load(files: string[]): protobuf.Root {
   const types = new protobuf.Root();
   const dirs = includeDirs();
   types.resolvePath = (_origin, target) => {
@@ -24,16 +39,26 @@ function load(): protobuf.Root {
     const found = dirs.map((dir) => join(dir, target)).find((path) => existsSync(path));
     return found ?? target;
   };
-  types.loadSync(protoFiles).resolveAll();
+  types.loadSync(files).resolveAll();
   return types;
 }
 
-let cached: protobuf.Root | undefined;
+let contracts: protobuf.Root | undefined;
+let bodyTypes: protobuf.Root | undefined;
 
-/** All message types by full name. Parsed once, at the first call. */
+/** The message types of both contracts by full name. Parsed once, at the first call. */
 export function root(): protobuf.Root {
-  cached ??= load();
-  return cached;
+  contracts ??= load(contractFiles);
+  return contracts;
+}
+
+/**
+ * The message types of the bodies by full name. Parsed once, at the first call: a bridge carries bodies as bytes, and
+ * needs them only when somebody looks at one.
+ */
+export function bodies(): protobuf.Root {
+  bodyTypes ??= load(bodyFiles);
+  return bodyTypes;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { loadSync, type MessageTypeDefinition, type ServiceDefinition } from '@grpc/proto-loader';
-import { includeDirs, protoFiles } from './root.ts';
+import { includeDirs, contractFiles } from './root.ts';
 
 /** What travels on a raw stream: bytes in, bytes or a {@link Rope}-like object out. */
 export type Outgoing = { readonly length: number; copy(target: Uint8Array, at?: number): number };
@@ -22,7 +22,7 @@ const asBuffer = (value: Outgoing): Buffer => value as unknown as Buffer;
 let loaded: ReturnType<typeof loadSync> | undefined;
 
 function rawMethod(service: string, method: string): RawMethod {
-  loaded ??= loadSync(protoFiles, { includeDirs: includeDirs() });
+  loaded ??= loadSync(contractFiles, { includeDirs: includeDirs() });
   const definition = loaded[service] as ServiceDefinition;
   const { path } = definition[method] as ServiceDefinition[string] & {
     requestType: MessageTypeDefinition<object, object>;

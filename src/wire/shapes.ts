@@ -20,9 +20,9 @@ const trafficPolicy: Shape = {
 };
 
 /**
- * Which fields of each body are, or lead to, maps. Field numbers: istio.io/api networking/v1alpha3,
- * security/v1beta1, type/v1beta1 at 1.24.0; none of them was ever renumbered. The dropped ones are reserved since:
- * istiod passes over them, but a source of their time still writes them in random order.
+ * Which fields of each body are, or lead to, maps. Field numbers: istio.io/api at 1.30.3; none of them was ever
+ * renumbered. The dropped ones are reserved since: istiod passes over them, but a source of their time still writes
+ * them in random order.
  */
 export const shapes: Readonly<Record<string, Shape>> = {
   'istio.networking.v1alpha3.ServiceEntry': { 6: message(workloadEntry), 9: message(workloadSelector) },
@@ -59,4 +59,12 @@ export const shapes: Readonly<Record<string, Shape>> = {
   'istio.security.v1beta1.AuthorizationPolicy': { 1: message(workloadSelector) },
   'istio.security.v1beta1.PeerAuthentication': { 1: message(workloadSelector), 3: numberMap },
   'istio.security.v1beta1.RequestAuthentication': { 1: message(workloadSelector) },
+  'istio.telemetry.v1alpha1.Telemetry': {
+    1: message(workloadSelector),
+    2: message({ 5: map }),
+    3: message({ 2: message({ 3: map }) }),
+  },
+  'istio.extensions.v1alpha1.WasmPlugin': { 1: message(workloadSelector), 7: message(struct) },
+  'istio.extensions.v1alpha1.TrafficExtension': { 1: message(workloadSelector), 6: message({ 6: message(struct) }) },
+  'istio.networking.v1beta1.ProxyConfig': { 1: message(workloadSelector), 3: map },
 };

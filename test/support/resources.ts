@@ -8,7 +8,7 @@ import { viewed } from '../../src/wire/bytes.ts';
 import { encodeResource } from '../../src/wire/resource-frame.ts';
 import { hashResource, newResourceParts, orderMaps, scanResource, seedOf } from '../../src/wire/resource-parts.ts';
 import { encodeResourceMessage, viewResource } from '../../src/wire/resource-view.ts';
-import { root } from '../../src/wire/root.ts';
+import { bodies } from '../../src/wire/root.ts';
 
 /** The kind of this name. @throws where there is none. */
 export function requireKind(name: string, group = 'networking.istio.io'): Kind {
@@ -22,7 +22,7 @@ export const workloadEntry = requireKind('WorkloadEntry');
 
 /** A ServiceEntry body. */
 export function serviceEntryBody(spec: Readonly<Record<string, unknown>>): Buffer {
-  return Buffer.from(root().lookupType(serviceEntry.body).encode(spec).finish());
+  return Buffer.from(bodies().lookupType(serviceEntry.body).encode(spec).finish());
 }
 
 /** A good resource as a legacy server sends it; `content` is told apart by the host of its body. */
@@ -37,7 +37,7 @@ export function legacyResource(name: string, content = 'a', bodyType = serviceEn
 
 /** The content that {@link legacyResource} or {@link newRow} was given. */
 export function contentOf(resource: Resource): string {
-  const body = root().lookupType(serviceEntry.body).decode(viewResource(resource).body);
+  const body = bodies().lookupType(serviceEntry.body).decode(viewResource(resource).body);
   return (body as unknown as { hosts: string[] }).hosts.join();
 }
 

@@ -177,14 +177,21 @@ describe('a folder', () => {
     ]);
   });
 
-  test('with kinds that can’t be read from YAML yet says so, and says nothing of these', async () => {
-    const virtual =
-      'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a] }\n';
-    const folder = tempFolder({ 'a.yaml': virtual });
-    const { http } = await start({});
-    const { code, stderr, differences } = await diff(folder, http);
-    expect(stderr).toContain(`${folder}: a VirtualService can't be read from YAML yet; none of them is compared`);
-    expect([code, differences.map(({ kind }) => kind)]).toEqual([1, ['WorkloadEntry']]);
+  test('with any kind says which fields differ', async () => {
+    const policy = (action: string) =>
+      `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: a }\nspec: { action: ${action} }\n`;
+    const folder = (action: string) => tempFolder({ 'a.yaml': policy(action) });
+    expect(await diff(folder('DENY'), folder('AUDIT'))).toMatchObject({
+      code: 1,
+      differences: [
+        {
+          kind: 'AuthorizationPolicy',
+          name: 'default/a',
+          in: 'both',
+          fields: [{ path: 'spec.action', a: 'DENY', b: 'AUDIT' }],
+        },
+      ],
+    });
   });
 
   test('with one name twice counts the first, as legacy-server does', async () => {

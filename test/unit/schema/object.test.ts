@@ -55,10 +55,6 @@ describe('a wire resource as an object', () => {
       object: { kind: 'acme.v1.Thing', ...summary },
       notes: [],
     });
-    expect(resourceToObject(view({ bodyType: 'istio.extensions.v1alpha1.TrafficExtension' }))).toEqual({
-      object: { kind: 'TrafficExtension', ...summary },
-      notes: [],
-    });
     expect(resourceToObject(view({ body: Buffer.from('0aff', 'hex'), createTime: undefined }))).toEqual({
       object: { kind: 'ServiceEntry', name: 'shop/orders', version: '1a2b', size: 2 },
       notes: ['the body is no ServiceEntry: truncated varint'],

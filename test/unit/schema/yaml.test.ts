@@ -222,7 +222,9 @@ describe('each finding has a place, a path, and what to do', () => {
       'a misspelt kind',
       entry('a').replace('ServiceEntry', 'ServiceEntries'),
       [],
-      ['error 1 f.yaml:2:7: kind: ServiceEntries is no known kind of networking.istio.io; the readable kinds are'],
+      [
+        'error 1 f.yaml:2:7: kind: ServiceEntries is no known kind of networking.istio.io; the known kinds are ServiceEntry, WorkloadEntry,',
+      ],
     ],
     [
       'a kind in lower case',
@@ -280,16 +282,28 @@ describe('each finding has a place, a path, and what to do', () => {
     });
   }
 
-  test('a known kind that has no message here yet says which ones have', () => {
-    const { resources, findings } = parseYaml(
-      'apiVersion: extensions.istio.io/v1alpha1\nkind: TrafficExtension\nmetadata: {name: a}\nspec: {}\n',
-      'f.yaml',
-    );
-    expect(resources).toEqual([]);
-    expect(findings).toMatchObject([
-      { severity: 'error', line: 2, column: 7, message: "TrafficExtension can't be read from YAML yet" },
+  test('a version that no API server has of the kind says which ones there are', () => {
+    const said = (apiVersion: string, kind: string) =>
+      read(`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: a}\nspec: {}\n`).said;
+    for (const [apiVersion, kind] of [
+      ['networking.istio.io/v1alpha3', 'EnvoyFilter'],
+      ['networking.istio.io/v1beta1', 'VirtualService'],
+      ['security.istio.io/v1beta1', 'PeerAuthentication'],
+      ['security.istio.io/v1', 'PeerAuthentication'],
+      ['telemetry.istio.io/v1', 'Telemetry'],
+      ['networking.istio.io/v1beta1', 'ProxyConfig'],
+    ] as const) {
+      expect(said(apiVersion, kind)).toEqual([]);
+    }
+    expect(said('networking.istio.io/v1', 'EnvoyFilter')).toEqual([
+      'error 1 f.yaml:1:13: apiVersion: "networking.istio.io/v1" is no version of EnvoyFilter; write one of networking.istio.io/v1alpha3',
     ]);
-    expect(findings[0]?.hint).toContain('ServiceEntry');
+    expect(said('networking.istio.io/v2', 'Gateway')).toEqual([
+      'error 1 f.yaml:1:13: apiVersion: "networking.istio.io/v2" is no version of Gateway; write one of networking.istio.io/v1alpha3, networking.istio.io/v1beta1, networking.istio.io/v1',
+    ]);
+    expect(said('networking.istio.io/v1', 'WasmPlugin')).toEqual([
+      'error 1 f.yaml:1:13: apiVersion: WasmPlugin is no kind of "networking.istio.io/v1"; write apiVersion: extensions.istio.io/v1alpha1',
+    ]);
   });
 
   test('in the second document lines are counted from the top of the file', () => {

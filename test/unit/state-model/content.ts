@@ -1,6 +1,6 @@
 import type { Kind } from '../../../src/model/kinds.ts';
 import type { ResourceView } from '../../../src/wire/resource-view.ts';
-import { root } from '../../../src/wire/root.ts';
+import { bodies } from '../../../src/wire/root.ts';
 import { serviceEntry, workloadEntry } from '../../support/resources.ts';
 import { field, fields } from '../../support/wire-bytes.ts';
 
@@ -35,7 +35,7 @@ export function turned<T>(map: Readonly<Record<string, T>>, turn: number): Recor
   return Object.fromEntries(turn > 2 ? shifted.toReversed() : shifted);
 }
 
-const typeOf = (name: string) => root().lookupType(`istio.networking.v1alpha3.${name}`);
+const typeOf = (name: string) => bodies().lookupType(`istio.networking.v1alpha3.${name}`);
 const types = {
   ServiceEntry: typeOf('ServiceEntry'),
   WorkloadEntry: typeOf('WorkloadEntry'),

@@ -4,7 +4,7 @@ import { parseAllDocuments } from 'yaml';
 import { kindOfCollection, kindOfTypeUrl, kinds, meshConfigTypeUrl } from '../../../src/model/kinds.ts';
 import { readResources, type ResourcesView } from '../../../src/wire/legacy-messages.ts';
 import { viewResource, viewResourceBytes } from '../../../src/wire/resource-view.ts';
-import { root } from '../../../src/wire/root.ts';
+import { bodies } from '../../../src/wire/root.ts';
 import {
   decodeDiscoveryRequest,
   decodeDiscoveryResponse,
@@ -95,7 +95,7 @@ describe('Galley 1.5.10', () => {
   });
 
   test('has bodies that say what the YAML says', () => {
-    const type = root().lookupType(serviceEntry);
+    const type = bodies().lookupType(serviceEntry);
     for (const view of entries) {
       for (const { name, body, bodyType } of encodedOf(view).map(viewResource)) {
         expect(bodyType).toBe(serviceEntry);

@@ -15,7 +15,7 @@ import {
   viewResource,
   viewResourceBytes,
 } from '../../../src/wire/resource-view.ts';
-import { root } from '../../../src/wire/root.ts';
+import { bodies } from '../../../src/wire/root.ts';
 import { MalformedError } from '../../../src/wire/scan.ts';
 import { shapes } from '../../../src/wire/shapes.ts';
 import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
@@ -54,7 +54,7 @@ describe('what is sent on', () => {
       { maxLength: 4 },
     ),
   });
-  const bodyMessage = () => root().lookupType(serviceEntry);
+  const bodyMessage = () => bodies().lookupType(serviceEntry);
 
   test('is what was received, with a version of its own, as a reader of a DiscoveryResponse sees it', () => {
     fc.assert(

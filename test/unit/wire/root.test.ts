@@ -1,14 +1,18 @@
 import { expect, test } from 'vitest';
-import { root } from '../../../src/wire/root.ts';
+import { kinds } from '../../../src/model/kinds.ts';
+import { bodies, root } from '../../../src/wire/root.ts';
 
-test('both wire contracts and the readable bodies are loaded from proto/', () => {
+test('both wire contracts are loaded from proto/, and the bodies apart from them', () => {
   for (const name of [
     'istio.mcp.v1alpha1.Resources',
     'istio.mcp.v1alpha1.RequestResources',
     'envoy.service.discovery.v3.DiscoveryResponse',
-    'istio.networking.v1alpha3.ServiceEntry',
   ]) {
     expect(root().lookupType(name).fullName).toBe(`.${name}`);
+  }
+  for (const { body } of kinds) {
+    expect(bodies().lookupType(body).fullName).toBe(`.${body}`);
+    expect(root().lookup(body)).toBeNull();
   }
 });
 

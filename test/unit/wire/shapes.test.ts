@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { kinds } from '../../../src/model/kinds.ts';
 import { canonicalise, type Shape } from '../../../src/wire/canonical.ts';
+import { bodies } from '../../../src/wire/root.ts';
 import { shapes } from '../../../src/wire/shapes.ts';
 import { field, number } from './fields.ts';
+
+type Type = ReturnType<ReturnType<typeof bodies>['lookupType']>;
 
 type MapField = { readonly path: string; readonly name: string; readonly key: string };
 type Bodies = Readonly<Record<string, readonly MapField[]>>;
@@ -12,7 +15,9 @@ const fixture = JSON.parse(readFileSync(new URL('./fixtures/map-fields.json', im
   readonly current: Bodies;
   readonly dropped: Bodies;
 };
-const carried = kinds.filter((kind) => kind.collection !== undefined).map((kind) => kind.body);
+const known = kinds.map((kind) => kind.body);
+/** TrafficExtension came with Istio 1.30. */
+const inGo = known.filter((body) => body in fixture.current);
 const mapsOf = (body: string) => [...(fixture.current[body] ?? []), ...(fixture.dropped[body] ?? [])];
 
 /** Paths of the maps in a shape; a message inside itself is not entered again, as in the fixture. */
@@ -26,11 +31,48 @@ function pathsOf(shape: Shape, path: readonly number[] = [], above: readonly Sha
   });
 }
 
-test('every kind that a legacy collection carries has a shape', () => {
-  expect(Object.keys(shapes).sort()).toEqual(carried.toSorted());
+/** Paths of the maps in a message, and whether their keys are numbers; a message inside itself is not entered again. */
+function mapsIn(type: Type, path: readonly number[] = [], above: readonly Type[] = []): [string, boolean][] {
+  if (above.includes(type)) return [];
+  return type.fieldsArray.flatMap((one) => {
+    const { id, map, resolvedType } = one.resolve();
+    const here = [...path, id];
+    const deeper = (at: readonly number[]) =>
+      resolvedType !== null && 'fieldsArray' in resolvedType ? mapsIn(resolvedType, at, [...above, type]) : [];
+    if (!map) return deeper(here);
+    const { keyType } = one as unknown as { keyType: string };
+    return [[here.join('.'), keyType !== 'string'] as [string, boolean], ...deeper([...here, 2])];
+  });
+}
+
+/** The rule of a shape at the path of a map. */
+function ruleAt(shape: Shape | undefined, path: string): Shape[number] | undefined {
+  let at = shape;
+  let rule: Shape[number] | undefined;
+  for (const id of path.split('.').map(Number)) {
+    // What is in a map's entry is its key and its value.
+    if (rule?.map && id === 2) continue;
+    rule = at?.[id];
+    at = rule?.shape;
+  }
+  return rule;
+}
+
+test('every kind has a shape', () => {
+  expect(Object.keys(shapes).sort()).toEqual(known.toSorted());
 });
 
-describe.each(carried)('%s', (body) => {
+describe.each(known)('%s', (body) => {
+  test('the maps of its shape are those of its .proto file, keys that are numbers included', () => {
+    const maps = mapsIn(bodies().lookupType(body));
+    expect(pathsOf(shapes[body] as Shape).sort()).toEqual(maps.map(([path]) => path).sort());
+    for (const [path] of maps) expect(ruleAt(shapes[body], path)).toMatchObject({ map: true });
+    const numbers = maps.filter(([path]) => ruleAt(shapes[body], path)?.numberKeys === true);
+    expect(numbers).toEqual(maps.filter(([, numberKeys]) => numberKeys));
+  });
+});
+
+describe.each(inGo)('%s', (body) => {
   test('the maps of its shape are those of the contract: none is missing, and no list is taken for one', () => {
     expect(pathsOf(shapes[body] as Shape).sort()).toEqual(
       mapsOf(body)
