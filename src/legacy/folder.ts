@@ -86,7 +86,14 @@ function readFile(
   for (const finding of findings) handlers.onFinding(findingText(finding));
   const broken = findings.some(({ severity }) => severity === 'error');
   const now = new Map(broken ? before : undefined);
-  for (const resource of resources) now.set(keyOf(resource), resource);
+  for (const resource of resources) {
+    const key = keyOf(resource);
+    if (resource.kind.collection !== undefined) now.set(key, resource);
+    else {
+      const why = 'legacy MCP has no collection for its kind';
+      handlers.onFinding(`${file}:${resource.line}: ${key} is not served: ${why}`);
+    }
+  }
   return now;
 }
 

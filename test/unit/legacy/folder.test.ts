@@ -119,6 +119,16 @@ describe('the first view', () => {
   });
 });
 
+test('a kind that legacy MCP never had is not served, and it says so', async () => {
+  const plugin = 'apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: w}\nspec: {url: a}\n';
+  const watched = await watch({ 'a.yaml': service('a') + '---\n' + plugin });
+  expect(watched.names()).toEqual(['x/a']);
+  expect([watched.counts, watched.findings]).toEqual([
+    [1],
+    ['a.yaml:7: WasmPlugin default/w is not served: legacy MCP has no collection for its kind'],
+  ]);
+});
+
 describe('a file', () => {
   test('that comes, changes and goes takes its resources with it', async () => {
     const watched = await watch({ 'a.yaml': service('a') });
