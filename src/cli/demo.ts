@@ -85,7 +85,7 @@ export async function handler({ changeAfter, adminListen }: Flags): Promise<void
       await showAll(served, folder, ports.admin);
       if (!isOver) timer = setTimeout(() => changeOneService(folder), changeAfterMs);
     };
-    const reader = readXds({ ...loopback, port: ports.xds }, readable(), {
+    const reader = readXds({ ...loopback, port: ports.xds }, shown(), {
       onKind(served) {
         if (served.kind.kind !== 'ServiceEntry') {
           if (served.resources.length > 0) print(`${served.kind.kind}: ${served.resources.map(nameOf).join(', ')}\n`);
@@ -106,7 +106,7 @@ export async function handler({ changeAfter, adminListen }: Flags): Promise<void
   }
 }
 
-function readable() {
+function shown() {
   return ['ServiceEntry', 'WorkloadEntry'].flatMap((name) => kindOf('networking.istio.io', name) ?? []);
 }
 

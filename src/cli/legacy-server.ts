@@ -9,9 +9,7 @@ import { interrupted, say } from './terminal.ts';
 
 export function builder(yargs: Argv) {
   return yargs
-    .usage(
-      '$0 legacy-server FOLDER [options]\n\nServes a folder of ServiceEntries and WorkloadEntries as Galley did, and watches it.',
-    )
+    .usage('$0 legacy-server FOLDER [options]\n\nServes a folder of Istio YAML as Galley did, and watches it.')
     .positional('folder', { type: 'string', demandOption: true, describe: 'Folder with .yaml, .yml and .json files' })
     .option('listen', { type: 'string', default: '127.0.0.1:9901', describe: 'Address' })
     .epilogue(
