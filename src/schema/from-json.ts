@@ -164,7 +164,7 @@ class Reader {
   }
 
   #unknown(message: Message, key: string, path: Path): void {
-    const meant = closest(key, message.byJsonName.keys());
+    const meant = closest(key, namesOfToday(message));
     const hint = meant === undefined ? fieldsHint(message) : `did you mean "${meant}"?`;
     this.#problems.push({ severity: 'warning', path, onKey: true, message: 'is no known field; it is left out', hint });
   }
@@ -185,8 +185,12 @@ const isObject = (json: unknown): json is object => typeof json === 'object' && 
 /** google.protobuf.Value is the one type for which null is a value. */
 const isValueField = ({ value }: Field): boolean => 'name' in value && value.name === 'google.protobuf.Value';
 
+/** What people may be told to write. */
+const namesOfToday = (message: Message): string[] =>
+  message.fields.filter((field) => !field.dropped).map((field) => field.jsonName);
+
 function fieldsHint(message: Message): string {
   return message.fields.length === 0
     ? 'it has no fields: write {}'
-    : `its fields are ${message.fields.map((field) => field.jsonName).join(', ')}`;
+    : `its fields are ${namesOfToday(message).join(', ')}`;
 }

@@ -306,6 +306,37 @@ describe('each finding has a place, a path, and what to do', () => {
     ]);
   });
 
+  test('deep in a VirtualService, with what was meant', () => {
+    const text = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: reviews
+spec:
+  hosts: [reviews]
+  http:
+  - match:
+    - uri: {exact: /a, prefix: /b}
+      headers:
+        end-user: jason
+    route:
+    - destination: {hots: reviews, port: 9080}
+      weight: 90%
+    redirect: {port: 1, derivePort: FROM_REQUEST_PORTS}
+    timeout: 5
+    websocketUpgrade: true
+`;
+    expect(read(text).said).toEqual([
+      'error 1 f.yaml:9:24: spec.http[0].match[0].uri.prefix: excludes "exact", which is set too; keep one of them',
+      'error 1 f.yaml:11:19: spec.http[0].match[0].headers.end-user: expected an object, found "jason"; its fields are exact, prefix, regex',
+      'warning 1 f.yaml:13:21: spec.http[0].route[0].destination.hots: is no known field; it is left out; did you mean "host"?',
+      'error 1 f.yaml:13:42: spec.http[0].route[0].destination.port: expected an object, found 9080; its fields are number',
+      'error 1 f.yaml:14:15: spec.http[0].route[0].weight: expected a whole number, found "90%"; write a whole number from -2147483648 to 2147483647',
+      'error 1 f.yaml:15:25: spec.http[0].redirect.derivePort: excludes "port", which is set too; keep one of them',
+      'error 1 f.yaml:16:14: spec.http[0].timeout: expected a duration, found 5; write it as in "5s" or "0.25s"',
+      'warning 1 f.yaml:17:5: spec.http[0].websocketUpgrade: is a field that istiod 1.9 and newer passes over; it is kept; say what it says with the fields of today',
+    ]);
+  });
+
   test('in the second document lines are counted from the top of the file', () => {
     const { findings } = parseYaml(`${entry('a')}---\n${entry('b', '{hosts: [7]}')}`, 'dir/f.yaml');
     expect(findings).toEqual([
