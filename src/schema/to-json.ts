@@ -70,7 +70,9 @@ class Writer {
         oneofs.set(field.oneof, field);
       }
       const found = elements(field, wireType, bytes, start, at);
-      spans.set(field, [...(spans.get(field) ?? []), ...found]);
+      const before = spans.get(field);
+      if (before === undefined) spans.set(field, found);
+      else for (const span of found) before.push(span);
     }
     return spans;
   }
