@@ -1,8 +1,10 @@
 import { kindOf, kinds, type Kind } from '../model/kinds.ts';
-import { bodyFromJson } from './json.ts';
+import { bodyFromJson, bodyToJson } from './json.ts';
 import { readMetadata } from './metadata.ts';
 import { pathText, valueText, type Path, type Problem } from './problem.ts';
 import { closest } from './suggest.ts';
+import { validate } from './validate/validate.ts';
+import { consequence, type Subject } from './validate/violation.ts';
 import { readYamlDocuments, type YamlDocument } from './yaml-documents.ts';
 
 /** Something wrong in a file, for people. */
@@ -40,6 +42,8 @@ export type ParsedResource = {
 export type ParseOptions = {
   /** Namespace of a resource that names none. @default 'default' */
   readonly defaultNamespace?: string;
+  /** Say as warnings which rules of Istio a resource breaks. @default false */
+  readonly rules?: boolean;
 };
 
 /**
@@ -72,7 +76,7 @@ export function parseDocuments(
   file: string,
   options: ParseOptions = {},
 ): { resources: ParsedResource[]; findings: Finding[] } {
-  const { defaultNamespace = 'default' } = options;
+  const { defaultNamespace = 'default', rules = false } = options;
   const resources: ParsedResource[] = [];
   const findings: Finding[] = [];
   for (const document of documents) {
@@ -84,7 +88,7 @@ export function parseDocuments(
     if (document.value === undefined) continue;
     for (const { json, path } of items(document.value)) {
       const problems: Problem[] = [];
-      const resource = readObject(json, path, { defaultNamespace, document, problems });
+      const resource = readObject(json, path, { defaultNamespace, rules, document, problems });
       if (resource !== undefined && !problems.some(({ severity }) => severity === 'error')) resources.push(resource);
       findings.push(...problems.map((problem) => toFinding(problem, document, file)));
     }
@@ -108,10 +112,10 @@ function items(json: unknown, path: Path = []): { json: unknown; path: Path }[] 
   return list.flatMap((item, index) => items(item, [...path, 'items', index]));
 }
 
-type Context = { readonly defaultNamespace: string; readonly document: YamlDocument; readonly problems: Problem[] };
+type Context = Required<ParseOptions> & { readonly document: YamlDocument; readonly problems: Problem[] };
 
 function readObject(json: unknown, path: Path, context: Context): ParsedResource | undefined {
-  const { defaultNamespace, document, problems } = context;
+  const { defaultNamespace, rules, document, problems } = context;
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     const hint = 'write an object with apiVersion, kind, metadata and spec';
     problems.push({ severity: 'error', path, message: `expected a resource, found ${valueText(json)}`, hint });
@@ -140,7 +144,18 @@ function readObject(json: unknown, path: Path, context: Context): ParsedResource
   const { body, problems: inSpec } = bodyFromJson(kind, spec, specPath);
   problems.push(...inSpec);
   if (meta === undefined || body === undefined) return undefined;
+  if (rules) problems.push(...brokenRules(kind, meta, body, path));
   return { kind, ...meta, body, line: document.locate(path).line };
+}
+
+/** Of the resource as it is sent, so without the fields that are left out. */
+function brokenRules(kind: Kind, subject: Subject, body: Buffer, path: Path): Problem[] {
+  return validate(kind, subject, bodyToJson(kind, body).spec).map(({ path: where, message, hint }) => ({
+    severity: 'warning',
+    path: [...path, ...where],
+    message: `${message}: ${consequence}`,
+    hint,
+  }));
 }
 
 function readKind(apiVersion: unknown, name: unknown, path: Path, problems: Problem[]): Kind | undefined {

@@ -6,12 +6,20 @@ import { mustRun } from './support/run.ts';
 
 const pilot = 'istio.io/istio/pilot/cmd/pilot-discovery';
 
-/** The one after the other: two of them at once would need the memory of both. */
-async function buildIstiods(): Promise<Pick<Peers, 'istiod' | 'istiod-1.16.5'>> {
+type FromIstiod = 'istiod' | 'istiod-1.16.5' | 'validator-1.24.0' | 'validator-1.16.5';
+
+/**
+ * The one after the other: two of them at once would need the memory of both. The validators are made of the same
+ * modules, and quick after them.
+ */
+async function buildIstiods(): Promise<Pick<Peers, FromIstiod>> {
   const [newer, older] = ['istiod-1.24.0', 'istiod-1.16.5'] as const;
+  const mainPackage = './validator';
   return {
     istiod: await buildGo({ name: newer, module: newer, mainPackage: pilot }),
+    'validator-1.24.0': await buildGo({ name: 'validator-1.24.0', module: newer, mainPackage }),
     [older]: await buildGo({ name: older, module: older, mainPackage: pilot }),
+    'validator-1.16.5': await buildGo({ name: 'validator-1.16.5', module: older, mainPackage }),
   };
 }
 

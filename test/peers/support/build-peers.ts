@@ -53,7 +53,7 @@ export type GoPeer = {
   readonly name: string;
   /** Folder next to this one that holds the Go module. */
   readonly module: string;
-  /** @default "." the module's own */
+  /** @default "." the module's own; "./validator" is the folder of that name in the module */
   readonly mainPackage?: string;
   /** Instead of go.mod, with its own .sum next to it: the same program on other versions of what it is made of. */
   readonly modFile?: string;
@@ -65,10 +65,9 @@ export async function buildGo({ name, module, mainPackage = '.', modFile = 'go.m
   if (version?.code !== 0) return { absent: `${name} needs go, which is not installed` };
   const folder = join(goModules, module);
   const hash = createHash('sha256').update(version.stdout);
-  for (const file of readdirSync(folder).sort()) {
-    if (file === modFile || file === modFile.replace(/mod$/, 'sum') || file.endsWith('.go')) {
-      hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
-    }
+  const pins = [modFile, modFile.replace(/mod$/, 'sum')];
+  for (const file of [...pins, ...goFilesOf(folder, mainPackage)]) {
+    hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
   }
   const path = join(cacheFolder(), `${name}-${hash.digest('hex').slice(0, 16)}`);
   await cached(name, path, async (temporary) => {
@@ -76,6 +75,13 @@ export async function buildGo({ name, module, mainPackage = '.', modFile = 'go.m
     await mustRun('go', ['build', ...pinned, '-ldflags=-s -w', '-o', temporary, mainPackage], { cwd: folder });
   });
   return { path };
+}
+
+/** The module's own code, as paths in its folder: that of a main package of its own, or else what lies at its top. */
+function goFilesOf(folder: string, mainPackage: string): string[] {
+  const inside = mainPackage.startsWith('./') ? mainPackage.slice(2) : '.';
+  const files = readdirSync(join(folder, inside)).sort();
+  return files.filter((file) => file.endsWith('.go')).map((file) => join(inside, file));
 }
 
 /** Upstream Envoy, as the package registry of Python carries it. */

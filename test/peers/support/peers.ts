@@ -1,7 +1,15 @@
 import { describe, inject } from 'vitest';
 
 /** Real programs that the suites run, by the name under which they are asked for; `istiod` is 1.24.0. */
-export type PeerName = 'galley' | 'mcp-source-1.5.10' | 'mcp-source-1.8-dev' | 'istiod' | 'istiod-1.16.5' | 'envoy';
+export type PeerName =
+  | 'galley'
+  | 'mcp-source-1.5.10'
+  | 'mcp-source-1.8-dev'
+  | 'istiod'
+  | 'istiod-1.16.5'
+  | 'validator-1.24.0'
+  | 'validator-1.16.5'
+  | 'envoy';
 
 /** A path to the program, or why there is none. */
 export type Peer = { readonly path: string } | { readonly absent: string };

@@ -2,14 +2,22 @@ import { spawn } from 'node:child_process';
 
 export type Finished = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
+export type RunOptions = {
+  readonly cwd?: string;
+  /** What it reads. @default '' */
+  readonly input?: string;
+};
+
 /** Runs a tool to its end. Undefined when there is no such tool. */
 export function run(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string } = {},
+  { input = '', ...options }: RunOptions = {},
 ): Promise<Finished | undefined> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+    // One that does not read to the end says so by its exit code.
+    child.stdin.on('error', () => undefined).end(input);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -27,11 +35,7 @@ export function run(
 }
 
 /** Runs a tool that has to succeed. */
-export async function mustRun(
-  command: string,
-  args: readonly string[],
-  options: { readonly cwd?: string } = {},
-): Promise<string> {
+export async function mustRun(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const finished = await run(command, args, options);
   if (finished === undefined) throw new Error(`${command} was not found`);
   if (finished.code !== 0) {

@@ -219,6 +219,14 @@ describe('a file that is not right', () => {
     expect(watched.findings).toEqual([expect.stringMatching(/^a\.yaml:\d+:\d+: /)]);
   });
 
+  test('since it breaks a rule of Istio is served all the same, with a warning that says where', async () => {
+    const watched = await watch({ 'a.yaml': service('a') + service('b', '"*"') });
+    await watched.serves('x/a', 'x/b');
+    expect(watched.findings.map((line) => line.split(': istiod')[0])).toEqual([
+      'a.yaml:10:17: spec.hosts[0]: "*" is no host of a service',
+    ]);
+  });
+
   test('as it cannot be read, keeps what it said; the others are served', async () => {
     const watched = await watch({ 'a.yaml': service('a') });
     symlinkSync(watched.path('nowhere'), watched.path('b.yaml'));
