@@ -15,8 +15,8 @@ export const violationCodes = [
   'hosts',
   'labels',
   'locality',
-  'names',
   'missing',
+  'names',
   'numbers',
   'ports',
   'protocols',
@@ -42,7 +42,7 @@ export type Violation = {
 };
 
 /** What istiod makes of a violation: the same for all of them (pilot/pkg/config/memory/store.go, every version). */
-export const consequence = 'istiod 1.14 and newer refuses the resource and keeps the form that it has';
+export const consequence = 'istiod from 1.14 on refuses the resource and keeps the form that it has';
 
 /** Takes what a check finds. */
 export type Report = (code: ViolationCode, path: Path, message: string, hint: string) => void;

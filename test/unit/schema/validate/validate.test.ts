@@ -20,7 +20,7 @@ test('a violation says where it is, what is wrong, what istiod does and what to 
     },
   ]);
   expect(violations.map(violationText)).toEqual([
-    'spec.hosts[1]: "*" is no host of a service: istiod 1.14 and newer refuses the resource and keeps the form that it has; name a host, or a part as in "*.example.com"',
+    'spec.hosts[1]: "*" is no host of a service: istiod from 1.14 on refuses the resource and keeps the form that it has; name a host, or a part as in "*.example.com"',
   ]);
 });
 
