@@ -46,7 +46,7 @@ const maxProxyVersion = 1024;
 
 /**
  * The value of a patch is Envoy's, whose types are not known here: it is not looked at.
- * Source: pkg/config/validation/envoyfilter validateEnvoyFilter (validation.go up to 1.22), 1.14 to 1.31.
+ * Source: pkg/config/validation/envoyfilter validateEnvoyFilter (validation.go up to 1.21), 1.14 to 1.31.
  */
 export function checkEnvoyFilter(spec: object, _subject: Subject, report: Report): void {
   const { workloadSelector, configPatches } = spec as EnvoyFilter;

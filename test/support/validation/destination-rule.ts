@@ -30,10 +30,10 @@ export const destinationRuleCases = casesOf('DestinationRule', [
   ['an IP address as a host', rule({ host: '10.0.0.1' }), 'hosts'],
 
   ['an empty policy', policy({}), 'missing'],
-  ['a policy with a retry budget alone', policy({ retryBudget: {} }), missed('1.27 and newer know it')],
+  ['a policy with a retry budget alone', policy({ retryBudget: {} }), missed('1.28 and newer know it')],
   ['a tunnel', policy({ tunnel: { targetHost: 'a.com', targetPort: 80 } })],
   ['a tunnel without a port', policy({ tunnel: { targetHost: 'a.com' } }), missed('1.14 does not know it')],
-  ['a proxy protocol alone', policy({ proxyProtocol: {} }), older('1.23 and newer know it')],
+  ['a proxy protocol alone', policy({ proxyProtocol: {} }), older('1.21 and newer know it')],
 
   ['an empty connection pool', pool({}), 'missing'],
   ['an empty tcp', pool({ tcp: {} })],
@@ -45,7 +45,7 @@ export const destinationRuleCases = casesOf('DestinationRule', [
   ['connectTimeout -1s', pool({ tcp: { connectTimeout: '-1s' } }), 'durations'],
   ['connectTimeout of 300 years', pool({ tcp: { connectTimeout: '9500000000s' } }), missed('not worth a rule')],
   ['maxConnectionDuration 0s', pool({ tcp: { maxConnectionDuration: '0s' } }), missed('1.14 does not know it')],
-  ['tcp idleTimeout 0s', pool({ tcp: { idleTimeout: '0s' } }), newer('1.16 does not know it, 1.27 takes it')],
+  ['tcp idleTimeout 0s', pool({ tcp: { idleTimeout: '0s' } }), newer('1.16 does not know it, 1.26 takes it')],
   ['http1MaxPendingRequests -1', pool({ http: { http1MaxPendingRequests: -1 } }), 'numbers'],
   ['http2MaxRequests -1', pool({ http: { http2MaxRequests: -1 } }), 'numbers'],
   ['maxRequestsPerConnection -1', pool({ http: { maxRequestsPerConnection: -1 } }), 'numbers'],
@@ -68,7 +68,7 @@ export const destinationRuleCases = casesOf('DestinationRule', [
 
   ['a cookie', hash({ httpCookie: { name: 'a', ttl: '0s' } })],
   ['a cookie without a name', hash({ httpCookie: { ttl: '0s' } }), 'missing'],
-  ['a cookie without a ttl', hash({ httpCookie: { name: 'a' } }), older('1.23 and newer take it')],
+  ['a cookie without a ttl', hash({ httpCookie: { name: 'a' } }), older('1.20 and newer take it')],
   [
     'a ring size beside a ring',
     hash({ useSourceIp: true, minimumRingSize: '10', ringHash: { minimumRingSize: '10' } }),
