@@ -129,8 +129,8 @@ describe('Isthmus', () => {
       'web/slash': 'four',
     };
     for (const istiod of istiods) {
-      await eventually(() => servicesOf(istiod)['shop/good'] === 'five');
-      expect(servicesOf(istiod), istiod.profile.version).toEqual(expected);
+      // A stream that is due while the message is in work may be given some of it before the rest (ADR 3).
+      await eventually(() => expect(servicesOf(istiod), istiod.profile.version).toEqual(expected));
       expect(istiod.fatal).toBeUndefined();
       expect(istiod.log).toEqual([]);
       expect(istiod.events.delete).toBe(0);
