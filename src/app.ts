@@ -1,4 +1,3 @@
-import { accessSync, constants } from 'node:fs';
 import { adminRoutes, healthRoutes, type HttpListener, listenHttp } from './admin/server.ts';
 import { createBridgeView } from './admin/bridge-view.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
@@ -15,6 +14,7 @@ import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.
 import { probeProtocol } from './net/protocol-hint.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
+import { LastKnownGood } from './state/last-known-good.ts';
 import { Store } from './store/store.ts';
 import { AdsServer } from './xds/ads-server.ts';
 
@@ -37,6 +37,7 @@ export class App {
   readonly #options: AppOptions;
   readonly #store: Store;
   readonly #sources: ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }>;
+  readonly #state: LastKnownGood | undefined;
   readonly #ads: AdsServer;
   readonly #http: HttpListener[] = [];
   #ready = false;
@@ -82,6 +83,10 @@ export class App {
         return [name, { config: source, client }];
       }),
     );
+    const { stateDir } = config;
+    const { version } = options;
+    this.#state =
+      stateDir === undefined ? undefined : new LastKnownGood({ stateDir, store: this.#store, clock, log, version });
     this.#ads = new AdsServer(
       {
         clock,
@@ -98,7 +103,8 @@ export class App {
   }
 
   /**
-   * Listens first: istiod exits when nobody does. What may leave, the store's completeness decides.
+   * Listens first: istiod exits when nobody does. What may leave, the store's completeness decides. Sources are dialled
+   * once what was known before is there, so that what they say is compared with it.
    * @throws IsthmusError LISTEN_FAILED; nothing stays open then.
    */
   async start(): Promise<BoundPorts> {
@@ -111,6 +117,7 @@ export class App {
       streams: () => this.#ads.streams,
       isReady: () => this.#ready,
       metrics,
+      state: this.#state,
     });
     metrics.watch(metricsView);
     try {
@@ -125,7 +132,6 @@ export class App {
       const xds = await this.#ads.listen(config.xds.listen);
       this.#ready = true;
       this.#warn();
-      for (const { client } of this.#sources.values()) client.start();
       log.info(
         {
           xds: formatHostPort({ ...config.xds.listen, port: xds }),
@@ -134,6 +140,9 @@ export class App {
         },
         'Isthmus is listening',
       );
+      await this.#state?.load();
+      this.#state?.start();
+      for (const { client } of this.#sources.values()) client.start();
       return { xds, admin: admin.port, metrics: metricsPort };
     } catch (error) {
       await this.stop();
@@ -146,7 +155,8 @@ export class App {
     this.#ready = false;
     for (const { client } of this.#sources.values()) client.stop();
     this.#store.close();
-    await this.#ads.stop(this.#options.config.shutdownGrace);
+    const { shutdownGrace } = this.#options.config;
+    await Promise.all([this.#ads.stop(shutdownGrace), this.#state?.stop(shutdownGrace)]);
     await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
   }
 
@@ -158,7 +168,7 @@ export class App {
     if (config.stateDir === undefined) {
       log.warn(
         { hint: 'set --state-dir' },
-        'no state directory: collections that a source refuses are learned anew after each restart',
+        'no state directory: a restart while a source is down leaves istiod without what that source has',
       );
     }
     if (!isLoopback(config.xds.listen.host)) {
@@ -180,9 +190,7 @@ function kindIdsOf(collections: readonly string[]): string[] {
 
 function openMemory(stateDir: string | undefined, log: Logger): RefusalMemory {
   try {
-    const memory = new RefusalMemory(stateDir, log);
-    if (stateDir !== undefined) accessSync(stateDir, constants.W_OK);
-    return memory;
+    return new RefusalMemory(stateDir, log);
   } catch (error) {
     const hint = 'choose a folder that this user may write to, with --state-dir';
     throw new IsthmusError('STATE_UNWRITABLE', stateDir ?? '', messageOf(error), { hint, cause: error });

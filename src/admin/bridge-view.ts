@@ -5,13 +5,21 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { formatHostPort } from '../net/address.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
 import { resourceToObject } from '../schema/object.ts';
-import type { Holding } from '../store/holding.ts';
+import type { LastKnownGood } from '../state/last-known-good.ts';
+import type { Holding, SyncState } from '../store/holding.ts';
 import { lowerBound } from '../store/merge.ts';
 import type { Store } from '../store/store.ts';
 import { keyOf, readRow, readRows } from '../wire/resource-frame.ts';
 import { viewResource } from '../wire/resource-view.ts';
 import type { StreamView } from '../xds/ads-server.ts';
-import { type BridgeView, type OriginView, type QuarantineView, refusalsView, type SnapshotView } from './views.ts';
+import {
+  type BridgeView,
+  type OriginView,
+  type QuarantineView,
+  refusalsView,
+  type SnapshotView,
+  type StateReport,
+} from './views.ts';
 
 /** The parts of a running bridge that its pages and metrics read. */
 export type BridgeParts = {
@@ -22,6 +30,8 @@ export type BridgeParts = {
   readonly streams: () => StreamView[];
   readonly isReady: () => boolean;
   readonly metrics: Metrics;
+  /** Undefined where there is no state folder. */
+  readonly state?: LastKnownGood | undefined;
 };
 
 /** Reads the parts, at the moment of each question. */
@@ -57,6 +67,7 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
     },
     streams: parts.streams,
     quarantine: () => [...quarantine(store)],
+    state: () => (parts.state === undefined ? null : stateView(parts.state)),
     config: () => parts.config,
     metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
   };
@@ -71,7 +82,8 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
           yield {
             source,
             kind: shortName(kindId),
-            synced: holding.sync !== 'waiting',
+            synced: holding.sync !== 'waiting' && holding.sync !== 'stale',
+            stale: holding.sync === 'stale',
             received: holding.received,
             released: holding.released,
             effective: holding.resources.size,
@@ -87,6 +99,15 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
       }
     },
     streams: () => parts.streams().length,
+    state() {
+      if (parts.state === undefined) return undefined;
+      const { failing, problems, files } = parts.state.view;
+      return {
+        isFailing: failing !== undefined,
+        unreadable: problems.length,
+        unsaved: files.filter(({ isDue }) => isDue).length,
+      };
+    },
   };
   return { view, metricsView };
 }
@@ -141,9 +162,8 @@ const bytesOf = new WeakMap<Snapshot, number>();
 
 function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
   const snapshot = store.snapshot(id);
-  const waitingFor = Array.from(store.origins).flatMap(([name, holdings]) =>
-    holdings.get(id)?.sync === 'waiting' ? [name] : [],
-  );
+  const originsWith = (sync: SyncState) =>
+    Array.from(store.origins).flatMap(([name, holdings]) => (holdings.get(id)?.sync === sync ? [name] : []));
   let bytes = 0;
   if (snapshot !== undefined) {
     bytes = bytesOf.get(snapshot) ?? snapshot.rows.reduce((sum, row) => sum + snapshot.pool.bytes(row), 0);
@@ -152,7 +172,8 @@ function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
   return {
     kind,
     complete: snapshot !== undefined,
-    waitingFor,
+    waitingFor: originsWith('waiting'),
+    stale: originsWith('stale'),
     version: snapshot?.version ?? null,
     resources: snapshot?.rows.length ?? 0,
     bytes,
@@ -175,6 +196,20 @@ function* quarantine(store: Store): Generator<QuarantineView> {
       }
     }
   }
+}
+
+function stateView({ view: { folder, failing, problems, unused, files } }: LastKnownGood): StateReport {
+  return {
+    folder,
+    failing: failing === undefined ? null : { ...failing, since: failing.since.toISOString() },
+    problems,
+    unused,
+    files: files.map(({ savedAt, bytes, ...file }) => ({
+      ...file,
+      savedAt: savedAt?.toISOString() ?? null,
+      bytes: bytes ?? null,
+    })),
+  };
 }
 
 function countByReason(holding: Holding): Map<string, number> {

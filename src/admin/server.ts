@@ -20,10 +20,13 @@ export function healthRoutes(view: BridgeView): Hono {
   app.get('/healthz', (c) => c.text('ok\n'));
   app.get('/readyz', (c) => (view.ready() ? c.text('ok\n') : c.text('not listening yet\n', 503)));
   app.get('/syncz', (c) => {
-    const waiting = view.snapshots().filter(({ complete }) => !complete);
+    const snapshots = view.snapshots();
+    const waiting = snapshots.filter(({ complete }) => !complete);
+    const stale = snapshots.filter((one) => one.stale.length > 0);
     const body = {
       complete: waiting.length === 0,
       waiting: waiting.map(({ kind, waitingFor }) => ({ kind, sources: waitingFor })),
+      stale: stale.map((one) => ({ kind: one.kind, sources: one.stale })),
     };
     return c.json(body, body.complete ? 200 : 503);
   });
@@ -42,6 +45,7 @@ const debugRoutes: Readonly<Record<string, string>> = {
   '/debug/snapshot/{kind}/{namespace}/{name}': 'one resource, as a Kubernetes object',
   '/debug/streams': 'every connected istiod: what it asked for, what it was sent, what it acknowledged',
   '/debug/quarantine': 'resources that are not sent as received, with the reason and since when',
+  '/debug/state': 'the last-known-good files: when they were saved, and what is wrong with them',
   '/debug/config': 'the configuration in force, with its defaults',
 };
 
@@ -80,6 +84,7 @@ export function adminRoutes(view: BridgeView): Hono {
   });
   app.get('/debug/streams', (c) => c.json(view.streams()));
   app.get('/debug/quarantine', (c) => c.json(view.quarantine()));
+  app.get('/debug/state', (c) => c.json(view.state()));
   app.get('/debug/config', (c) => c.json(view.config() as object));
   return app;
 }

@@ -48,9 +48,40 @@ export type SnapshotView = {
   readonly complete: boolean;
   /** Names of sources that have not spoken of the kind yet. */
   readonly waitingFor: readonly string[];
+  /** Names of sources that have not spoken of it since the start, and of which an earlier process knew what they have. */
+  readonly stale: readonly string[];
   readonly version: string | null;
   readonly resources: number;
   readonly bytes: number;
+};
+
+/** The last-known-good files. */
+export type StateReport = {
+  readonly folder: string;
+  /** Why nothing can be saved; null while all is well. */
+  readonly failing: {
+    readonly since: string;
+    readonly code: string;
+    readonly what: string;
+    readonly hint: string;
+  } | null;
+  /** Files that could not be read at the start. */
+  readonly problems: readonly { readonly file: string; readonly what: string; readonly next: string }[];
+  /** Files of what the config does not name. */
+  readonly unused: readonly {
+    readonly file: string;
+    readonly source: string;
+    readonly kind: string;
+    readonly resources: number;
+  }[];
+  readonly files: readonly {
+    readonly source: string;
+    readonly kind: string;
+    /** True where something is held that is not in the file yet. */
+    readonly isDue: boolean;
+    readonly savedAt: string | null;
+    readonly bytes: number | null;
+  }[];
 };
 
 /** One resource in a list. */
@@ -68,6 +99,8 @@ export type BridgeView = {
   resource(kind: string, key: string): object | undefined;
   streams(): StreamView[];
   quarantine(): QuarantineView[];
+  /** Null where there is no state folder. */
+  state(): StateReport | null;
   config(): unknown;
   metrics(): Promise<{ text: string; contentType: string }>;
 };

@@ -16,11 +16,14 @@ export class RefusalMemory {
   readonly #log: Logger;
   readonly #contents: Contents;
 
-  /** @param stateDir undefined = remember nothing. */
+  /**
+   * @param stateDir undefined = remember nothing.
+   * @throws where it can be no folder, as something else is in its place.
+   */
   constructor(stateDir: string | undefined, log: Logger) {
     this.#file = stateDir === undefined ? undefined : join(stateDir, 'collections.json');
     this.#log = log;
-    if (stateDir !== undefined) mkdirSync(stateDir, { recursive: true });
+    if (stateDir !== undefined) makeFolder(stateDir);
     this.#contents = this.#read();
   }
 
@@ -56,5 +59,14 @@ export class RefusalMemory {
       }
       return {};
     }
+  }
+}
+
+/** A disk that is full or read-only now may be mended while we run. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    if (['EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }

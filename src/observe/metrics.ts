@@ -8,6 +8,8 @@ export type MetricsView = {
     readonly source: string;
     readonly kind: string;
     readonly synced: boolean;
+    /** True where what an earlier process knew is served. */
+    readonly stale: boolean;
     readonly received: number;
     readonly released: number;
     readonly effective: number;
@@ -15,6 +17,8 @@ export type MetricsView = {
   }>;
   kinds(): Iterable<{ readonly kind: string; readonly complete: boolean; readonly resources: number }>;
   streams(): number;
+  /** The last-known-good files; undefined where there is no state folder. */
+  state(): { readonly isFailing: boolean; readonly unreadable: number; readonly unsaved: number } | undefined;
 };
 
 export type Metrics = {
@@ -119,6 +123,14 @@ export function createMetrics(version: string): Metrics {
     },
   );
   gauge(
+    'isthmus_source_stale',
+    '1 while what is served of the source and kind is what it said before the bridge was restarted.',
+    ['source', 'kind'],
+    (self, now) => {
+      for (const { source, kind, stale } of now.holdings()) self.labels(source, kind).set(stale ? 1 : 0);
+    },
+  );
+  gauge(
     'isthmus_resources',
     'Resources by state: received, released, effective.',
     ['source', 'kind', 'state'],
@@ -154,6 +166,18 @@ export function createMetrics(version: string): Metrics {
   });
   gauge('isthmus_snapshot_resources', 'Resources that istiods are given.', ['kind'], (self, now) => {
     for (const { kind, resources } of now.kinds()) self.labels(kind).set(resources);
+  });
+  gauge('isthmus_state_failing', '1 while the last-known-good files cannot be written.', [], (self, now) => {
+    const state = now.state();
+    if (state !== undefined) self.set(state.isFailing ? 1 : 0);
+  });
+  gauge('isthmus_state_unsaved_files', 'Last-known-good files that are behind what is known.', [], (self, now) => {
+    const state = now.state();
+    if (state !== undefined) self.set(state.unsaved);
+  });
+  gauge('isthmus_state_unreadable_files', 'Files that could not be read at the start.', [], (self, now) => {
+    const state = now.state();
+    if (state !== undefined) self.set(state.unreadable);
   });
   gauge('isthmus_xds_streams', 'Streams of istiods that are open.', [], (self, now) => self.set(now.streams()));
   const pushes = counter('isthmus_pushes_total', 'Responses sent to istiods.', ['kind']);

@@ -6,19 +6,28 @@ import { Arena, relocate } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
 import { Guard } from './guard.ts';
+import type { HoldingWalk } from './holding-walk.ts';
 
 /**
  * What is known of one collection of one origin:
- * `waiting`: it has not spoken yet · `synced`: it has · `silent`: it never spoke while others did, which counts
- * as empty · `unsupported`: the source refused the collection, which counts as empty too.
+ * `waiting`: it has not spoken yet · `stale`: it has not either, and what an earlier process knew is served ·
+ * `synced`: it has · `silent`: it never spoke while others did, which counts as empty · `unsupported`: the source refused
+ * the collection, which counts as empty too.
  */
-export type SyncState = 'waiting' | 'synced' | 'silent' | 'unsupported';
+export type SyncState = 'waiting' | 'stale' | 'synced' | 'silent' | 'unsupported';
 
 /** A quarantined resource, with its history. */
 export type QuarantineEntry = Quarantined & {
   readonly since: Date;
   /** True where an earlier, good form of it is being sent. */
   readonly lastGoodSent: boolean;
+};
+
+/** What an earlier process knew besides the resources. */
+export type Remembered = {
+  readonly quarantine: Iterable<Omit<QuarantineEntry, 'lastGoodSent'>>;
+  readonly withheld: Iterable<string>;
+  readonly lastMessageAt: Date | undefined;
 };
 
 /** How many there were of each. */
@@ -41,6 +50,10 @@ export class Holding {
   /** Messages taken so far, and when the last one came. */
   messages = 0;
   lastMessageAt: Date | undefined;
+  /** Another number whenever something is another one that should outlive the process. */
+  revision = 0;
+  /** Told of every row that is put in, while somebody walks through them. */
+  walk: HoldingWalk | undefined;
 
   readonly #guard = new Guard();
   /** Bytes of {@link resources}. */
@@ -88,6 +101,7 @@ export class Holding {
     this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
 
     const { removals, withheld } = this.#guard.judge(change);
+    const withheldBefore = this.withheld.size;
     if (change.full) this.withheld.clear();
     else for (const key of this.#spokenOf(change)) this.withheld.delete(key);
     for (const key of withheld) this.withheld.add(key);
@@ -100,7 +114,10 @@ export class Holding {
       changed(key, noRow, old);
       this.#release(old);
     }
-    yield* this.#updateQuarantine(change, now);
+    const isOther = yield* this.#updateQuarantine(change, now);
+    const isWithheld = withheld.length > 0 || this.withheld.size !== withheldBefore;
+    const isNews = upserts.length + change.overwritten + gone > 0 || isOther || isWithheld;
+    if (isNews || this.sync !== 'synced') this.revision++;
     this.sync = 'synced';
     this.messages++;
     this.lastMessageAt = now;
@@ -113,6 +130,7 @@ export class Holding {
     // Memory was laid out anew while the message was read: nobody would count what lies in the old one.
     if (!this.arena.has(pool.chunk(row))) relocate(pool, [row], this.arena);
     const old = this.resources.put(row, replaced);
+    this.walk?.put(row, old);
     this.#liveBytes += pool.bytes(row);
     if (old === noRow) return false;
     const isListed = this.listed?.replace(old, row) === true;
@@ -121,17 +139,46 @@ export class Holding {
     return isListed;
   }
 
-  *#updateQuarantine(change: Change, now: Date): Generator<void> {
+  /**
+   * Makes stale what was just put in, of which the source itself has not spoken yet, and adds what else was known of it.
+   */
+  restored({ quarantine, withheld, lastMessageAt }: Remembered): void {
+    const { pool } = this.resources;
+    // The source's own messages are counted from 1 again.
+    for (const row of this.resources.values()) pool.setSeen(row, 0);
+    const entries = new Map(this.quarantine);
+    for (const entry of quarantine) {
+      entries.set(entry.key, { ...entry, lastGoodSent: this.resources.has(entry.key) });
+    }
+    this.quarantine = entries;
+    for (const key of withheld) if (this.resources.has(key)) this.withheld.add(key);
+    this.sync = 'stale';
+    this.messages = 0;
+    this.lastMessageAt = lastMessageAt;
+  }
+
+  /** Says that the collection counts as empty although nothing came; what is held stays. */
+  countAsEmpty(why: 'silent' | 'unsupported'): void {
+    if (this.sync === why) return;
+    this.sync = why;
+    this.revision++;
+  }
+
+  /** Returns whether it is another one now. */
+  *#updateQuarantine(change: Change, now: Date): Generator<void, boolean> {
     const before = this.quarantine;
+    let isOther = false;
     const entries = change.full ? new Map<string, QuarantineEntry>() : new Map(before);
     if (!change.full) for (const key of this.#spokenOf(change)) entries.delete(key);
     for (const [i, entry] of change.quarantined.entries()) {
       if (i > 0 && i % placeTurn === 0) yield;
       const known = before.get(entry.key);
       const since = known !== undefined && known.reason === entry.reason ? known.since : now;
+      if (known?.message !== entry.message || known.since !== since) isOther = true;
       entries.set(entry.key, { ...entry, since, lastGoodSent: this.resources.has(entry.key) });
     }
     this.quarantine = entries;
+    return isOther || entries.size !== before.size;
   }
 
   #release(row: number): void {

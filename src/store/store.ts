@@ -6,7 +6,7 @@ import type { Reporter } from '../model/reporter.ts';
 import { noRow } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
-import { Holding, type SyncState } from './holding.ts';
+import { type Applied, Holding, type Remembered } from './holding.ts';
 import { Merged } from './merged.ts';
 
 export type StoreOptions = {
@@ -69,6 +69,20 @@ export class Store {
    * of it after the debounce, if anything is another one then.
    */
   async apply(origin: string, kindId: string, change: Change): Promise<void> {
+    const { upserts, removals, withheld } = await this.#apply(origin, kindId, change);
+    this.#report(origin, kindId, change, upserts + change.overwritten, removals, withheld);
+  }
+
+  /**
+   * Puts in what an earlier process held. It counts as said, and as stale until the origin says something itself; nothing
+   * may have been said of it before.
+   */
+  async restore(origin: string, kindId: string, change: Change, remembered: Remembered): Promise<void> {
+    await this.#apply(origin, kindId, change);
+    this.holding(origin, kindId).restored(remembered);
+  }
+
+  async #apply(origin: string, kindId: string, change: Change): Promise<Applied> {
     const holding = this.holding(origin, kindId);
     const merged = this.#mergedOf(kindId);
     const wasComplete = this.complete(kindId);
@@ -78,20 +92,20 @@ export class Store {
     });
     let step = work.next();
     for (; step.done !== true; step = work.next()) await nextTurn();
-    const { upserts, removals, withheld } = step.value;
-    this.#report(origin, kindId, change, upserts + change.overwritten, removals, withheld);
     const { fresh } = change;
     if (this.#isOnly(kindId)) merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
     else for (const key of fresh) merged.set(key, this.#winner(kindId, key));
     if (holding.isWasteful) this.#layOut(merged, holding);
     if (merged.isUntold || !wasComplete) this.#debouncer.call();
+    return step.value;
   }
 
   /** Says that a collection counts as empty although nothing came. What is held already stays. */
-  setEmpty(origin: string, kindId: string, why: Exclude<SyncState, 'waiting' | 'synced'>): void {
+  setEmpty(origin: string, kindId: string, why: 'silent' | 'unsupported'): void {
     const holding = this.holding(origin, kindId);
-    if (holding.sync === 'synced' && (why === 'silent' || holding.resources.size > 0)) return;
-    holding.sync = why;
+    if (holding.sync === 'synced' && why === 'silent') return;
+    if (why === 'unsupported' && holding.resources.size > 0) return;
+    holding.countAsEmpty(why);
     this.#debouncer.call();
   }
 
@@ -102,7 +116,7 @@ export class Store {
   }
 
   /**
-   * True once every origin that may hold the kind has spoken of it. The gate of everything that is sent: istiod
+   * True once every origin that may hold the kind has spoken of it, in this process or in an earlier one. The gate of everything that is sent: istiod
    * deletes what a response lacks.
    */
   complete(kindId: string): boolean {

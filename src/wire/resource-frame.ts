@@ -1,9 +1,9 @@
 import type { Chunk, Resource, ResourcePool } from '../model/resource.ts';
 import type { Arena } from './arena.ts';
-import { copyBytes, isSameAt, type Viewed, viewed } from './bytes.ts';
+import { copyBytes, isSame, isSameAt, type Viewed, viewed } from './bytes.ts';
 import { hashed } from './hash.ts';
 import { type ResourceParts, spanBytes } from './resource-parts.ts';
-import { cursor, readVarint, varintSize, writeVarint } from './scan.ts';
+import { cursor, MalformedError, readLength, readVarint, varintSize, writeVarint } from './scan.ts';
 
 /** What MCP-over-xDS puts into every Any of a DiscoveryResponse (istio pkg/adsc, 1.9 to 1.30). */
 const resourceTypeUrl = Buffer.from('type.googleapis.com/istio.mcp.v1alpha1.Resource');
@@ -175,6 +175,30 @@ function writeMaps(chunk: Viewed, to: number, bytes: Viewed, { gathered, labels,
   if (labels.length > 0) at = copyBytes(bytes, labels[0] as number, labels[1] as number, chunk, at);
   if (annotations.length > 0) at = copyBytes(bytes, annotations[0] as number, annotations[1] as number, chunk, at);
   return at;
+}
+
+/**
+ * Finds encoded resources that stand in `bytes[start, end)`, one after the other. Adds start and end of each to
+ * `entries`, and those of the Resource in it to `resources`.
+ *
+ * @throws MalformedError where something else stands there.
+ */
+export function scanResources(bytes: Viewed, start: number, end: number, entries: number[], resources: number[]): void {
+  for (let at = start; at < end; ) {
+    if (bytes[at] !== 0x12) throw new MalformedError('no resource');
+    const anyEnd = readLength(bytes, at + 1, end) + cursor;
+    const valueTag = cursor + anyHeader.length;
+    if (valueTag > anyEnd || !isSame(bytes, cursor, valueTag, anyHeader)) throw new MalformedError('no resource');
+    if (readLength(bytes, valueTag, anyEnd) + cursor !== anyEnd) throw new MalformedError('more than a resource');
+    entries.push(at, anyEnd);
+    resources.push(cursor, anyEnd);
+    at = anyEnd;
+  }
+}
+
+/** True where the row is encoded as `bytes[start, end)`. */
+export function isEncodedAs(pool: ResourcePool, row: number, bytes: Viewed, start: number, end: number): boolean {
+  return pool.bytes(row) === end - start && isSameAt(bytes, start, end, pool.chunk(row), pool.start(row));
 }
 
 /** Where the name of a row stands in its chunk. */

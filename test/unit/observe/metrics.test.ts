@@ -66,6 +66,7 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     source: 'galley',
     kind: 'ServiceEntry',
     synced: true,
+    stale: false,
     received: 5,
     released: 4,
     effective: 3,
@@ -76,6 +77,7 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     holdings: () => [holding],
     kinds: () => [{ kind: 'ServiceEntry', complete: true, resources: 3 }],
     streams: () => 2,
+    state: () => ({ isFailing: false, unreadable: 0, unsaved: 1 }),
   };
   return { ...all, ...parts } as MetricsView;
 }

@@ -1,0 +1,340 @@
+import { join } from 'node:path';
+import type { Clock, Timer } from '../model/clock.ts';
+import { messageOf } from '../model/errors.ts';
+import { kinds } from '../model/kinds.ts';
+import type { Logger } from '../model/logger.ts';
+import type { Holding } from '../store/holding.ts';
+import type { Store } from '../store/store.ts';
+import { FolderLock } from './folder-lock.ts';
+import { holdingPieces } from './holding-pieces.ts';
+import { restore } from './restore.ts';
+import {
+  codeOf,
+  isMissing,
+  readRegularFile,
+  realFs,
+  StateFile,
+  type StateFs,
+  type StateProblem,
+} from './state-file.ts';
+import { readHeader } from './state-format.ts';
+
+export type LastKnownGoodOptions = {
+  /** The state folder; the files are in a folder of their own in there. */
+  readonly stateDir: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Of Isthmus. */
+  readonly version: string;
+  /** @default {@link realFs} */
+  readonly fs?: StateFs;
+};
+
+/** Why nothing can be saved at present. */
+export type StateFailure = {
+  readonly since: Date;
+  /** Code of the operating system, or one of ours: LOCKED, SLOW. */
+  readonly code: string;
+  readonly what: string;
+  readonly hint: string;
+};
+
+/** What an operator sees of the files. */
+export type StateView = {
+  readonly folder: string;
+  /** Undefined while all is well. */
+  readonly failing: StateFailure | undefined;
+  /** Files that could not be read when the bridge started. */
+  readonly problems: readonly StateProblem[];
+  /** Files of sources or collections that the config does not name. */
+  readonly unused: readonly UnusedState[];
+  readonly files: readonly {
+    readonly source: string;
+    readonly kind: string;
+    /** True where something is held that is not in the file yet. */
+    readonly isDue: boolean;
+    readonly savedAt: Date | undefined;
+    readonly bytes: number | undefined;
+  }[];
+};
+
+export type UnusedState = {
+  readonly file: string;
+  readonly source: string;
+  readonly kind: string;
+  readonly resources: number;
+};
+
+/** Between two looks at what has changed; so much is lost, at most, where the process is killed. In milliseconds. */
+export const saveEveryMs = 5000;
+
+/** Longest time between two attempts to write what could not be written. */
+const maxRetryMs = 60_000;
+
+/** So long may the files take to be read: then the sources are asked without them. */
+export const loadWithinMs = 30_000;
+
+/** A disk that takes longer is an alarm. */
+const slowMs = 60_000;
+
+const extension = '.state';
+
+/** One origin and kind. */
+type Entry = {
+  readonly source: string;
+  readonly kindId: string;
+  readonly kind: string;
+  readonly holding: Holding;
+  readonly file: StateFile;
+  /** What the file has; -1 = something else. */
+  savedRevision: number;
+  savedAt: Date | undefined;
+  bytes: number | undefined;
+};
+
+/**
+ * Keeps what is held in files, one for each origin and kind, so that a restart while a source is down serves what was
+ * known. Never throws: what goes wrong with the files is an alarm, and the service goes on.
+ */
+export class LastKnownGood {
+  readonly #options: LastKnownGoodOptions;
+  readonly #fs: StateFs;
+  readonly #folder: string;
+  readonly #lock: FolderLock;
+  readonly #entries: readonly Entry[];
+  readonly #problems: StateProblem[] = [];
+  readonly #unused: UnusedState[] = [];
+  #failing: StateFailure | undefined;
+  /** Holder of a lock of which it is not known whether it lives, once that was said. */
+  #waitsFor: string | undefined;
+  #timer: Timer | undefined;
+  #retryAt = 0;
+  #retryMs = saveEveryMs;
+  #work: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  /** Of all origins that the store has. */
+  constructor(options: LastKnownGoodOptions) {
+    this.#options = options;
+    const { stateDir, store, clock, fs = realFs } = options;
+    this.#fs = fs;
+    this.#folder = join(stateDir, 'last-known-good');
+    this.#lock = new FolderLock(join(this.#folder, 'lock'), clock, fs);
+    this.#entries = Array.from(store.origins).flatMap(([source, holdings]) =>
+      Array.from(holdings, ([kindId, holding]): Entry => {
+        const kind = kindId.slice(kindId.lastIndexOf('/') + 1);
+        const file = new StateFile(join(this.#folder, `${source}.${kind}${extension}`), fs);
+        return { source, kindId, kind, holding, file, savedRevision: 0, savedAt: undefined, bytes: undefined };
+      }),
+    );
+  }
+
+  get view(): StateView {
+    return {
+      folder: this.#folder,
+      failing: this.#failing,
+      problems: this.#problems,
+      unused: this.#unused,
+      files: this.#entries.map(({ source, kind, holding, savedRevision, savedAt, bytes }) => ({
+        source,
+        kind,
+        isDue: holding.revision !== savedRevision,
+        savedAt,
+        bytes,
+      })),
+    };
+  }
+
+  /** Puts into the store what the files have. To be called once, before any source says something. */
+  async load(): Promise<void> {
+    const { clock } = this.#options;
+    let timer: Timer | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`the disk has not answered for ${loadWithinMs / 1000} s`);
+      timer = clock.after(loadWithinMs, () => reject(error));
+    });
+    late.catch(() => {});
+    const inTime = <T>(work: Promise<T>): Promise<T> => Promise.race([work, late]);
+    for (const entry of this.#entries) await this.#loadEntry(entry, inTime);
+    await this.#lookAround(inTime);
+    timer?.cancel();
+  }
+
+  async #loadEntry(entry: Entry, inTime: <T>(work: Promise<T>) => Promise<T>): Promise<void> {
+    const { store, log } = this.#options;
+    const { source, kindId, kind, holding, file } = entry;
+    const kindOfEntry = kinds.find(({ id }) => id === kindId);
+    if (kindOfEntry === undefined) return;
+    const { generation, problems } = await file.load(
+      (path) => inTime(readRegularFile(this.#fs, path)),
+      async (saved) => {
+        await restore(store, source, kindOfEntry, saved);
+        entry.savedAt = new Date(saved.header.savedAt);
+        entry.bytes = saved.bytes.length;
+      },
+    );
+    for (const problem of problems) {
+      const hint = `${problem.next}; look at the disk, and at the file before you delete it`;
+      log.error({ source, kind, file: problem.file, hint }, `a last-known-good file can't be read: ${problem.what}`);
+    }
+    this.#problems.push(...problems);
+    if (generation === undefined) return;
+    // What was put in is no news for the file that it comes from.
+    entry.savedRevision = generation === 'current' ? holding.revision : -1;
+    const fields = { source, kind, resources: holding.resources.size, saidAt: holding.lastMessageAt };
+    log.info(fields, 'what the source said before is served, as stale, until it says something');
+  }
+
+  /** Looks at what else is in the folder. */
+  async #lookAround(inTime: <T>(work: Promise<T>) => Promise<T>): Promise<void> {
+    const { log } = this.#options;
+    const folder = this.#folder;
+    const known = new Set(this.#entries.map(({ file }) => file.path));
+    try {
+      const { mode } = await inTime(this.#fs.lstat(folder));
+      if ((mode & 0o002) !== 0) {
+        const hint = 'chmod o-w, so that nobody else can change what is served';
+        log.warn({ folder, hint }, 'everybody on this host may write to the folder of the last-known-good files');
+      }
+      const names = await inTime(this.#fs.readdir(folder));
+      for (const name of names.filter((one) => one.endsWith(extension)).toSorted()) {
+        const file = join(folder, name);
+        if (known.has(file)) continue;
+        const { header, resources } = await readHeader(await inTime(readRegularFile(this.#fs, file)));
+        const { source, kind } = header;
+        this.#unused.push({ file, source, kind, resources });
+        const hint = 'if it was taken out of the config on purpose, delete the file and its .prev';
+        const what =
+          'a last-known-good file is of a source or collection that the config does not name; it is not served';
+        log.warn({ source, kind, resources, file, hint }, what);
+      }
+    } catch (error) {
+      if (!isMissing(error)) log.warn({ folder, why: messageOf(error) }, 'cannot look at all last-known-good files');
+    }
+  }
+
+  /** Saves what changes from now on. */
+  start(): void {
+    this.#work = this.#tick();
+  }
+
+  /** Saves what has changed, once more, and ends. Takes no longer than `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    const last = this.#work.then(async () => {
+      this.#retryAt = 0;
+      await this.#save();
+      await this.#lock.release().catch(() => {});
+    });
+    let timer: Timer | undefined;
+    const grace = new Promise<void>((resolve) => {
+      timer = this.#options.clock.after(graceMs, resolve);
+    });
+    await Promise.race([last, grace]);
+    timer?.cancel();
+  }
+
+  async #tick(): Promise<void> {
+    await this.#save();
+    if (this.#isStopped) return;
+    this.#timer = this.#options.clock.after(saveEveryMs, () => {
+      this.#work = this.#tick();
+    });
+  }
+
+  async #save(): Promise<void> {
+    const { clock } = this.#options;
+    const slow = clock.after(slowMs, () => this.#fail('SLOW', `a write takes longer than ${slowMs / 1000} s`));
+    try {
+      if (!(await this.#hold()) || clock.now() < this.#retryAt) return;
+      let failure: unknown;
+      for (const entry of this.#entries) {
+        if (entry.holding.revision === entry.savedRevision) continue;
+        try {
+          await this.#saveEntry(entry);
+          await this.#hold();
+        } catch (error) {
+          failure ??= error;
+        }
+      }
+      if (failure !== undefined) throw failure;
+      this.#recover();
+    } catch (error) {
+      this.#fail(codeOf(error) ?? 'UNKNOWN', messageOf(error));
+      this.#retryAt = clock.now() + this.#retryMs;
+      this.#retryMs = Math.min(2 * this.#retryMs, maxRetryMs);
+    } finally {
+      slow.cancel();
+    }
+  }
+
+  /** True while the folder is ours to write to. @throws as fs does. */
+  async #hold(): Promise<boolean> {
+    await this.#fs.mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const { isOurs, holder, isAlive } = await this.#lock.hold();
+    if (isOurs) {
+      this.#waitsFor = undefined;
+      return true;
+    }
+    if (isAlive) this.#fail('LOCKED', `another process writes to it: ${holder}`);
+    else if (this.#waitsFor !== holder) {
+      const fields = { folder: this.#folder, holder };
+      this.#options.log.info(fields, 'nothing is saved for a minute: the process that saved here before may be alive');
+      this.#waitsFor = holder;
+    }
+    return false;
+  }
+
+  async #saveEntry(entry: Entry): Promise<void> {
+    const { clock, version } = this.#options;
+    const { source, kindId, holding, file } = entry;
+    const { revision, sync } = holding;
+    const savedAt = clock.date();
+    const header = {
+      source,
+      kind: kindId,
+      sync,
+      isthmus: version,
+      savedAt: savedAt.toISOString(),
+      lastMessageAt: holding.lastMessageAt?.toISOString(),
+    };
+    entry.bytes = await file.write(holdingPieces(holding, header));
+    entry.savedRevision = revision;
+    entry.savedAt = savedAt;
+  }
+
+  #fail(code: string, what: string): void {
+    const hint = hints[code] ?? 'look at the disk of the state folder';
+    const since = this.#failing?.since ?? this.#options.clock.date();
+    const isNews = this.#failing?.code !== code;
+    this.#failing = { since, code, what, hint };
+    if (!isNews) return;
+    const fields = { folder: this.#folder, code, hint };
+    this.#options.log.error(
+      fields,
+      `cannot save what is known; a restart now would serve what was saved before: ${what}`,
+    );
+  }
+
+  #recover(): void {
+    this.#retryMs = saveEveryMs;
+    if (this.#failing === undefined) return;
+    this.#failing = undefined;
+    this.#options.log.info({ folder: this.#folder }, 'what is known is saved again');
+  }
+}
+
+const writable = 'make it a folder that this user may write to';
+
+/** What to do next. */
+const hints: Readonly<Record<string, string>> = {
+  ENOSPC: 'make room on that disk',
+  EDQUOT: 'make room in the quota of this user',
+  EROFS: writable,
+  EACCES: writable,
+  EPERM: writable,
+  ENOTDIR: writable,
+  LOCKED: 'give each bridge a state folder of its own',
+};
