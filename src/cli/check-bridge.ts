@@ -1,5 +1,5 @@
 import { App } from '../app.ts';
-import type { OriginView, QuarantineView, SnapshotView } from '../admin/views.ts';
+import type { OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../model/clock.ts';
 import { silentLogger } from '../model/logger.ts';
@@ -11,6 +11,7 @@ import { readAdminList, readAdminPage } from './admin-client.ts';
 import { about, type Finding } from './check-findings.ts';
 import { countOf, nearShare, type Readers, sizeFindings, sizeText } from './check-limits.ts';
 import { originProblem } from './origin-problem.ts';
+import { staleProblem } from './state-problem.ts';
 
 /** What a bridge says of itself. */
 export type BridgeState = {
@@ -18,6 +19,8 @@ export type BridgeState = {
   readonly snapshot: readonly SnapshotView[];
   readonly streams: readonly StreamView[];
   readonly quarantine: readonly QuarantineView[];
+  /** Null where it has no state folder. */
+  readonly state: StateReport | null;
   /** Origin → largest message taken from it, in bytes. */
   readonly maxMessage: ReadonlyMap<string, number>;
 };
@@ -51,15 +54,16 @@ export async function findBridge(base: URL, timeoutMs?: number): Promise<Running
 export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeState> {
   const options = { timeoutMs };
   const read = async <T>(path: string) => (await readAdminList(base, path, options)) as T[];
-  const [origins, snapshot, streams, quarantine, config] = await Promise.all([
+  const [origins, snapshot, streams, quarantine, state, config] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
     read<QuarantineView>('/debug/quarantine'),
+    readAdminPage(base, '/debug/state', options).then((page) => (page ?? null) as StateReport | null),
     readAdminPage(base, '/debug/config', options) as Promise<Pick<Config, 'sources'>>,
   ]);
   const maxMessage = new Map(config.sources.map((source) => [source.name, source.maxMessage]));
-  return { origins, snapshot, streams, quarantine, maxMessage };
+  return { origins, snapshot, streams, quarantine, state, maxMessage };
 }
 
 /**
@@ -114,9 +118,28 @@ export function originFindings(state: BridgeState, subjectOf: (origin: OriginVie
   });
 }
 
-/** Sizes of the kinds, and how the istiods take them. */
-export function servedFindings({ snapshot, streams }: BridgeState, subject: string, readers: Readers): Finding[] {
-  return [...sizeFindings(subject, snapshot, readers), ...streamFindings(streams, subject)];
+/** Sizes of the kinds, how the istiods take them, and whether what is known is saved. */
+export function servedFindings(bridge: BridgeState, subject: string, readers: Readers): Finding[] {
+  const { snapshot, streams, state } = bridge;
+  return [
+    ...sizeFindings(subject, snapshot, readers),
+    ...streamFindings(streams, subject),
+    ...savedFindings(state, subject),
+  ];
+}
+
+function savedFindings(state: StateReport | null, subject: string): Finding[] {
+  if (state === null) return [];
+  const { warning, error } = about(subject);
+  const { folder, failing, problems } = state;
+  const findings = problems.map(({ file, what, next }) =>
+    warning('STATE_UNREADABLE', `${file} could not be read at the start: ${what}`, `${next}; look at the disk`),
+  );
+  if (failing !== null) {
+    const what = `nothing can be saved in ${folder} since ${failing.since}: ${failing.what}`;
+    findings.push(error('STATE_NOT_SAVED', what, failing.hint));
+  }
+  return findings;
 }
 
 function connectionFindings(origin: OriginView, subject: string): Finding[] {
@@ -147,6 +170,9 @@ function holdingFindings(origin: OriginView, subject: string, state: BridgeState
     const nothing = empty === 0 ? [] : [`nothing of ${countOf(empty, full.length === 0 ? 'kind' : 'other kind')}`];
     const data = { kinds: Object.fromEntries(spoken.map(({ kind, effective }) => [kind, effective])) };
     findings.push(ok('COLLECTIONS_SERVED', `it has ${[...full, ...nothing].join(', ')}`, data));
+  }
+  for (const what of staleProblem(origin)) {
+    findings.push(warning('COLLECTIONS_STALE', what, 'see why the source is not connected, or says nothing'));
   }
   const waiting = kinds.filter(({ sync }) => sync === 'waiting').map(({ kind }) => kind);
   if (waiting.length > 0 && connection.state === 'connected') {

@@ -1,9 +1,12 @@
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { messageOf } from '../model/errors.ts';
 import { formatHostPort, type HostPort, isLoopback } from '../net/address.ts';
+import { stateExtension, stateFolder } from '../state/last-known-good.ts';
+import { isMissing, readRegularFile, realFs } from '../state/state-file.ts';
+import { readHeader } from '../state/state-format.ts';
 import { about, type Finding } from './check-findings.ts';
 import { countOf } from './check-limits.ts';
 
@@ -55,7 +58,7 @@ export function configFindings(config: Config, subject: string): Finding[] {
     findings.push(info('XDS_WITHOUT_TLS', what));
   }
   if (stateDir === undefined) {
-    const what = 'no stateDir: after each restart it is learned anew which collections a source refuses';
+    const what = 'no stateDir: a restart while a source is down leaves istiod without what that source has';
     findings.push(info('STATE_OFF', what));
   }
   return findings;
@@ -124,8 +127,8 @@ function explainListen(error: NodeJS.ErrnoException, { host, port }: HostPort, f
   }
 }
 
-/** Whether the state folder can be used. Makes and writes nothing. */
-export function stateFindings(stateDir: string): Finding[] {
+/** Whether the state folder can be used, and read. Makes and writes nothing. */
+export async function stateFindings(stateDir: string): Promise<Finding[]> {
   const { ok, warning, error } = about(thisHost);
   const unusable = (what: string, next: string) => [
     error('STATE_UNUSABLE', `stateDir ${stateDir} can't be used: ${what}`, next),
@@ -149,5 +152,29 @@ export function stateFindings(stateDir: string): Finding[] {
     const what = `${file} can't be read (${messageOf(failure)}); what it remembered will be learned anew`;
     return [warning('STATE_UNREADABLE', what, 'delete the file')];
   }
-  return [ok('STATE_USABLE', `stateDir ${stateDir} can be written to`)];
+  return [ok('STATE_USABLE', `stateDir ${stateDir} can be written to`), ...(await fileFindings(folder))];
+}
+
+/** What is to be said of the last-known-good files. */
+async function fileFindings(stateDir: string): Promise<Finding[]> {
+  const { warning } = about(thisHost);
+  const folder = join(stateDir, stateFolder);
+  if (!existsSync(folder)) return [];
+  const findings: Finding[] = [];
+  if ((statSync(folder).mode & 0o002) !== 0) {
+    const what = `everybody on this host may write to ${folder}, and so change what is served after a restart`;
+    findings.push(warning('STATE_OPEN_TO_ALL', what, `chmod o-w ${folder}`));
+  }
+  for (const name of readdirSync(folder).filter((one) => one.endsWith(stateExtension))) {
+    const file = join(folder, name);
+    try {
+      await readHeader(await readRegularFile(realFs, file));
+    } catch (failure) {
+      // The bridge that runs replaces its files.
+      if (isMissing(failure)) continue;
+      const what = `${file} can't be read: ${messageOf(failure)}; after a restart the one before it would be served`;
+      findings.push(warning('STATE_UNREADABLE', what, 'look at the disk'));
+    }
+  }
+  return findings;
 }

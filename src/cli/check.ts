@@ -162,7 +162,7 @@ async function hostFindings(config: Config, { configIsGiven }: Question, bridge:
   const subject = configIsGiven ? 'config' : 'config (defaults: neither --config nor flags are given)';
   const findings = configFindings(config, subject);
   findings.push(...(await listenFindings(config, bridge?.listeners ?? [])));
-  if (config.stateDir !== undefined) findings.push(...stateFindings(config.stateDir));
+  if (config.stateDir !== undefined) findings.push(...(await stateFindings(config.stateDir)));
   return findings;
 }
 

@@ -1,12 +1,13 @@
 import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
-import type { OriginView, QuarantineView, SnapshotView } from '../admin/views.ts';
+import type { OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
-import { readAdminList } from './admin-client.ts';
+import { readAdminList, readAdminPage } from './admin-client.ts';
 import { originProblem } from './origin-problem.ts';
 import { adminUrlOf } from './arguments.ts';
 import { examples } from './examples.ts';
+import { staleProblem, stateProblems } from './state-problem.ts';
 import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -29,6 +30,8 @@ type Status = {
   readonly snapshot: SnapshotView[];
   readonly streams: StreamView[];
   readonly quarantine: QuarantineView[];
+  /** Null where the bridge has no state folder. */
+  readonly state: StateReport | null;
   /** What is not as it should be, one sentence each. */
   readonly findings: string[];
 };
@@ -37,13 +40,14 @@ type Status = {
 export async function handler({ url, output }: Flags): Promise<number> {
   const base = adminUrlOf(url, 'URL');
   const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
-  const [origins, snapshot, streams, quarantine] = await Promise.all([
+  const [origins, snapshot, streams, quarantine, state] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
     read<QuarantineView>('/debug/quarantine'),
+    readAdminPage(base, '/debug/state').then((page) => (page ?? null) as StateReport | null),
   ]);
-  const status: Status = { origins, snapshot, streams, quarantine, findings: [] };
+  const status: Status = { origins, snapshot, streams, quarantine, state, findings: [] };
   status.findings.push(...findingsOf(status));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print(stringify(status).trimEnd());
@@ -51,12 +55,14 @@ export async function handler({ url, output }: Flags): Promise<number> {
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-function findingsOf({ origins, snapshot, streams, quarantine }: Status): string[] {
+function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): string[] {
   const findings: string[] = [];
   for (const origin of origins) {
     const { name, connection } = origin;
     if (connection.state !== 'connected') findings.push(`source ${name} is not connected: ${originProblem(origin)}`);
+    findings.push(...staleProblem(origin));
   }
+  findings.push(...stateProblems(state));
   const waiting = snapshot.filter(({ complete }) => !complete);
   if (waiting.length > 0) {
     const sources = [...new Set(waiting.flatMap(({ waitingFor }) => waitingFor))];

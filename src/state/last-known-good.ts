@@ -78,7 +78,9 @@ export const loadWithinMs = 30_000;
 /** A disk that takes longer is an alarm. */
 const slowMs = 60_000;
 
-const extension = '.state';
+/** Folder of the files in the state folder, and how their names end. */
+export const stateFolder = 'last-known-good';
+export const stateExtension = '.state';
 
 /** One origin and kind. */
 type Entry = {
@@ -112,6 +114,7 @@ export class LastKnownGood {
   #retryAt = 0;
   #retryMs = saveEveryMs;
   #work: Promise<void> = Promise.resolve();
+  #isOpen = false;
   #isStopped = false;
 
   /** Of all origins that the store has. */
@@ -119,12 +122,12 @@ export class LastKnownGood {
     this.#options = options;
     const { stateDir, store, clock, fs = realFs } = options;
     this.#fs = fs;
-    this.#folder = join(stateDir, 'last-known-good');
+    this.#folder = join(stateDir, stateFolder);
     this.#lock = new FolderLock(join(this.#folder, 'lock'), clock, fs);
     this.#entries = Array.from(store.origins).flatMap(([source, holdings]) =>
       Array.from(holdings, ([kindId, holding]): Entry => {
         const kind = kindId.slice(kindId.lastIndexOf('/') + 1);
-        const file = new StateFile(join(this.#folder, `${source}.${kind}${extension}`), fs);
+        const file = new StateFile(join(this.#folder, `${source}.${kind}${stateExtension}`), fs);
         return { source, kindId, kind, holding, file, savedRevision: 0, savedAt: undefined, bytes: undefined };
       }),
     );
@@ -149,6 +152,7 @@ export class LastKnownGood {
   /** Puts into the store what the files have. To be called once, before any source says something. */
   async load(): Promise<void> {
     const { clock } = this.#options;
+    this.#isOpen = true;
     let timer: Timer | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = new Error(`the disk has not answered for ${loadWithinMs / 1000} s`);
@@ -198,7 +202,7 @@ export class LastKnownGood {
         log.warn({ folder, hint }, 'everybody on this host may write to the folder of the last-known-good files');
       }
       const names = await inTime(this.#fs.readdir(folder));
-      for (const name of names.filter((one) => one.endsWith(extension)).toSorted()) {
+      for (const name of names.filter((one) => one.endsWith(stateExtension)).toSorted()) {
         const file = join(folder, name);
         if (known.has(file)) continue;
         const { header, resources } = await readHeader(await inTime(readRegularFile(this.#fs, file)));
@@ -219,15 +223,27 @@ export class LastKnownGood {
     this.#work = this.#tick();
   }
 
-  /** Saves what has changed, once more, and ends. Takes no longer than `graceMs`. */
+  /** Settles once what is being written is. */
+  get idle(): Promise<void> {
+    return this.#work;
+  }
+
+  /** Saves what has changed, without waiting for its time. */
+  saveNow(): Promise<void> {
+    this.#isOpen = true;
+    this.#work = this.#work.then(() => {
+      this.#retryAt = 0;
+      return this.#save();
+    });
+    return this.#work;
+  }
+
+  /** Saves what has changed, once more, and ends, where anything was read or saved. Takes no longer than `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
+    if (!this.#isOpen) return;
     this.#timer?.cancel();
-    const last = this.#work.then(async () => {
-      this.#retryAt = 0;
-      await this.#save();
-      await this.#lock.release().catch(() => {});
-    });
+    const last = this.saveNow().then(() => this.#lock.release().catch(() => {}));
     let timer: Timer | undefined;
     const grace = new Promise<void>((resolve) => {
       timer = this.#options.clock.after(graceMs, resolve);

@@ -39,7 +39,10 @@ export async function restore(store: Store, origin: string, kind: Kind, saved: S
   await store.restore(origin, kind.id, change, { quarantine, withheld, lastMessageAt });
 }
 
-/** True where the rows, in the order in which they were read, are encoded as what was saved, but for so many of it. */
+/**
+ * True where the rows, in the order in which they were read, are encoded as what was saved, but for so many of it. Makes
+ * them as if no message had named them: the source's own are counted from 1 again.
+ */
 async function areAsSaved(rows: readonly number[], without: number, holding: Holding, saved: SavedState) {
   const { pool } = holding.resources;
   const { bytes, entries } = saved;
@@ -49,7 +52,9 @@ async function areAsSaved(rows: readonly number[], without: number, holding: Hol
   for (let i = 0; i < entries.length; i += 2) {
     if (i > 0 && i % (2 * placeTurn) === 0) await nextTurn();
     const row = inOrder[next];
-    if (row !== undefined && isEncodedAs(pool, row, bytes, entries[i] as number, entries[i + 1] as number)) next++;
+    if (row === undefined || !isEncodedAs(pool, row, bytes, entries[i] as number, entries[i + 1] as number)) continue;
+    pool.setSeen(row, 0);
+    next++;
   }
   return next === rows.length && entries.length / 2 === rows.length + without;
 }

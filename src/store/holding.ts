@@ -143,9 +143,6 @@ export class Holding {
    * Makes stale what was just put in, of which the source itself has not spoken yet, and adds what else was known of it.
    */
   restored({ quarantine, withheld, lastMessageAt }: Remembered): void {
-    const { pool } = this.resources;
-    // The source's own messages are counted from 1 again.
-    for (const row of this.resources.values()) pool.setSeen(row, 0);
     const entries = new Map(this.quarantine);
     for (const entry of quarantine) {
       entries.set(entry.key, { ...entry, lastGoodSent: this.resources.has(entry.key) });

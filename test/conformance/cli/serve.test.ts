@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startSource } from '../../support/bridge.ts';
 import { startServe } from '../../support/cli.ts';
 import { viewOf } from '../../support/legacy-states.ts';
 import { occupyPort } from '../../support/listeners.ts';
+import { skipWhere } from '../../support/skip-where.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 import { openHealthWatch, versionsOf, XdsPeer } from '../../support/xds-peer.ts';
@@ -72,6 +73,14 @@ test('ports that this host alone can reach are not warned of', async () => {
   const { cli } = await startServe('--metrics-listen', '127.0.0.1:0');
   await cli.says('stderr', /Isthmus is listening/);
   expect(cli.stderr).not.toMatch(/without TLS|from outside/);
+});
+
+test('a state folder that may not be written to is an alarm, and the bridge starts', async (context) => {
+  skipWhere(process.getuid?.() === 0, 'nothing is forbidden to root', context);
+  const folder = tempFolder();
+  chmodSync(folder, 0o555);
+  const { cli } = await startServe('--source', 'gone=mcp://127.0.0.1:1', '--state-dir', folder);
+  await cli.says('stderr', /"level":50,.*"code":"EACCES".*cannot save what is known/);
 });
 
 test('a state folder that is not there is made', async () => {

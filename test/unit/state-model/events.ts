@@ -62,7 +62,8 @@ export type Event =
       readonly why: 'silent' | 'unsupported';
     }
   | { readonly type: 'origin is added' }
-  | { readonly type: 'bridge restarts' }
+  /** With its last-known-good files, or without. */
+  | { readonly type: 'bridge restarts'; readonly remembers: boolean }
   | { readonly type: 'time passes'; readonly ms: number }
   | { readonly type: 'somebody looks'; readonly kind: Kind };
 
@@ -153,7 +154,10 @@ export function eventOf(origins: readonly Origin[]): fc.Arbitrary<Event> {
         .map(([one, why]) => ({ type: 'counts as empty' as const, ...one, why })),
     },
     { weight: 1, arbitrary: fc.constant({ type: 'origin is added' as const }) },
-    { weight: 1, arbitrary: fc.constant({ type: 'bridge restarts' as const }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ type: fc.constant('bridge restarts' as const), remembers: fc.boolean() }),
+    },
     {
       weight: 8,
       arbitrary: fc.record({

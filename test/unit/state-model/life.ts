@@ -1,8 +1,11 @@
 import { expect } from 'vitest';
 import type { Kind } from '../../../src/model/kinds.ts';
+import { silentLogger } from '../../../src/model/logger.ts';
+import { LastKnownGood } from '../../../src/state/last-known-good.ts';
 import type { QuarantineEntry } from '../../../src/store/holding.ts';
 import { encodeResources } from '../../../src/wire/legacy-messages.ts';
 import { FakeIstiod } from '../../support/fake-istiod.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 import { truncated } from '../../support/wire-bytes.ts';
 import { Bridge, encodeMessage, type Given, givenIn, kindOfUrl, type Message, typeUrlOf } from './bridge.ts';
 import { kinds, late, type Event, type Origin } from './events.ts';
@@ -46,7 +49,11 @@ export class Life {
     this.#origins = origins;
     this.#nodeId = nodeId;
     this.#meanings = meanings;
-    this.#istiod = this.#start();
+    for (const { name, kinds: own } of origins) {
+      this.#bridge.addSource(name, own);
+      this.#model.addOrigin(name, own);
+    }
+    this.#istiod = this.#begin();
   }
 
   get bridge(): Bridge {
@@ -103,12 +110,7 @@ export class Life {
         this.#said();
         break;
       case 'bridge restarts':
-        this.close();
-        this.#bridge = new Bridge();
-        this.#model = new Model();
-        this.#trace = new Trace();
-        this.#published = new Map(kinds.map((kind) => [kind, new Published()]));
-        this.#istiod = this.#start();
+        await this.#restart(event.remembers ? tempFolder() : undefined);
         break;
       case 'time passes':
         await this.#pass(event.ms);
@@ -136,11 +138,31 @@ export class Life {
     expect(this.#bridge.clock.timers).toBe(0);
   }
 
-  #start(): FakeIstiod {
-    for (const { name, kinds: own } of this.#origins) {
-      this.#bridge.addSource(name, own);
-      this.#model.addOrigin(name, own);
+  /** @param stateDir where what was known is kept meanwhile; undefined = it is lost. */
+  async #restart(stateDir: string | undefined): Promise<void> {
+    if (stateDir !== undefined) {
+      const files = filesOf(this.#bridge, stateDir);
+      await files.saveNow();
+      await files.stop(longMs);
     }
+    this.close();
+    this.#bridge = new Bridge();
+    for (const { name, kinds: own } of this.#origins) this.#bridge.addSource(name, own);
+    if (stateDir !== undefined) {
+      const files = filesOf(this.#bridge, stateDir);
+      await files.load();
+      expect(files.view.problems).toEqual([]);
+      this.#model.restart();
+    } else {
+      this.#model = new Model();
+      this.#trace = new Trace();
+      for (const { name, kinds: own } of this.#origins) this.#model.addOrigin(name, own);
+    }
+    this.#published = new Map(kinds.map((kind) => [kind, new Published()]));
+    this.#istiod = this.#begin();
+  }
+
+  #begin(): FakeIstiod {
     this.#saidAt = this.#seen = 0;
     this.#said();
     const istiod = new FakeIstiod(this.#bridge, this.#nodeId);
@@ -268,6 +290,10 @@ export class Life {
     expect(lost, 'no source has said that it removed it').toEqual([]);
     expect(actual).toEqual(expected);
   }
+}
+
+function filesOf({ store, clock }: Bridge, stateDir: string): LastKnownGood {
+  return new LastKnownGood({ stateDir, store, clock, log: silentLogger, version: '1.2.3' });
 }
 
 function reasonsIn(entries: Iterable<QuarantineEntry>): Map<string, string> {

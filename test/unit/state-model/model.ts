@@ -57,9 +57,13 @@ export class HoldingModel {
   }
 
   countAsEmpty(why: 'silent' | 'unsupported'): void {
-    if (why === 'silent' ? this.sync !== 'synced' : this.effective.size === 0 || this.sync !== 'synced') {
-      this.sync = why;
-    }
+    if (why === 'silent' ? this.sync !== 'synced' : this.effective.size === 0) this.sync = why;
+  }
+
+  /** A bridge that is restarted remembers all but how many strangers it believed. */
+  restart(): void {
+    if (this.sync !== 'waiting') this.sync = 'stale';
+    this.#baseline = 0;
   }
 
   /** Key or place → reason, and whether a good form is sent. */
@@ -107,6 +111,11 @@ export class Model {
     spoken.add(kind);
     holding.take(kind, full, items, removed);
     return full;
+  }
+
+  restart(): void {
+    this.#spoken.clear();
+    for (const kinds of this.#holdings.values()) for (const holding of kinds.values()) holding.restart();
   }
 
   endStream(origin: string): void {

@@ -1,0 +1,252 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';
+import { StateLab, stateFiles } from '../../support/state-lab.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { field, fields } from '../../support/wire-bytes.ts';
+import { propertyTimeoutMs, runs } from '../state-model/runs.ts';
+
+const name = fc.constantFrom('a/1', 'a/2', 'b/1', 'b/2', 'bare', '/c/1', 'é/x', 'c/1', 'c/2');
+/** One without a body is bad; one whose name has two slashes is unreadable. */
+const item = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ name, content: fc.constantFrom('x', 'y', 'longer', 'm'.repeat(3000)) }) },
+  { weight: 2, arbitrary: fc.record({ name, content: fc.constant(undefined) }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('a/b/c'), content: fc.constant('x') }) },
+);
+const message = fc.record({
+  origin: fc.constantFrom('one', 'two'),
+  items: fc.array(item, { maxLength: 8 }),
+  full: fc.boolean(),
+  removed: fc.array(name, { maxLength: 2 }),
+});
+
+function newLab(): StateLab {
+  const lab = new StateLab();
+  lab.addOrigin('one', serviceEntry, workloadEntry);
+  lab.addOrigin('two', serviceEntry);
+  return lab;
+}
+
+function bytesOf(one: { readonly name: string; readonly content: string | undefined }): Uint8Array {
+  return one.content === undefined ? fields(field(1, field(1, one.name))) : legacyResource(one.name, one.content);
+}
+
+/** All that should outlive a restart. */
+function known(lab: StateLab) {
+  const given = lab.given(serviceEntry);
+  const origins = ['one', 'two'].map((origin) => {
+    const holding = lab.store.holding(origin, serviceEntry.id);
+    const { received, released, quarantine, withheld, lastMessageAt, sync } = holding;
+    return {
+      received,
+      released,
+      quarantine: [...quarantine.values()],
+      withheld: [...withheld].toSorted(),
+      lastMessageAt,
+      held: lab.held(origin, serviceEntry),
+      isWaiting: sync === 'waiting',
+    };
+  });
+  return { given, origins };
+}
+
+test(
+  'whatever was said, the next process knows all of it, and sends the same bytes',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 8 }), async (messages) => {
+        const stateDir = tempFolder();
+        const before = newLab();
+        await before.load(stateDir);
+        for (const { origin, items, full, removed } of messages) {
+          await before.deliver(origin, serviceEntry, items.map(bytesOf), { full, removed });
+          before.clock.advance(7);
+        }
+        before.flush();
+        await before.end();
+
+        const after = newLab();
+        await after.load(stateDir);
+        after.flush();
+        expect(known(after)).toEqual(known(before));
+        expect(after.state.view.problems).toEqual([]);
+        expect(after.state.view.files.filter(({ isDue }) => isDue)).toEqual([]);
+      }),
+      runs(60),
+    );
+  },
+  propertyTimeoutMs,
+);
+
+describe('after a restart', () => {
+  async function restarted(): Promise<{ before: StateLab; after: StateLab; stateDir: string }> {
+    const stateDir = tempFolder();
+    const before = newLab();
+    await before.load(stateDir);
+    await before.say('one', serviceEntry, { 'a/1': 'x', 'a/2': 'y', 'a/3': 'z' });
+    await before.say('one', workloadEntry, {});
+    await before.say('two', serviceEntry, { 'b/1': 'x' });
+    await before.end();
+    before.flush();
+    const after = newLab();
+    await after.load(stateDir);
+    return { before, after, stateDir };
+  }
+
+  test('all is served, and said to be stale until its source speaks', async () => {
+    const { before, after } = await restarted();
+    const syncOf = () =>
+      [...after.store.origins.values()].flatMap((kinds) => Array.from(kinds.values(), (one) => one.sync));
+    expect(syncOf()).toEqual(['stale', 'stale', 'stale']);
+    expect(after.flush()).toEqual([expect.arrayContaining([serviceEntry.id, workloadEntry.id])]);
+    expect(after.given(serviceEntry)).toBe(before.given(serviceEntry));
+    await after.say('one', serviceEntry, { 'a/1': 'x', 'a/2': 'y', 'a/3': 'z' });
+    expect(syncOf()).toEqual(['synced', 'stale', 'stale']);
+    expect(after.flush()).toEqual([]);
+  });
+
+  test('one changed resource, one gone and one new are that, and nothing else is', async () => {
+    const { after } = await restarted();
+    after.flush();
+    await after.say('one', serviceEntry, { 'a/1': 'x', 'a/2': 'other', 'a/4': 'new' });
+    expect(after.flush()).toEqual([[serviceEntry.id]]);
+    expect(after.published(serviceEntry)).toEqual({ 'a/1': 'x', 'a/2': 'other', 'a/4': 'new', 'b/1': 'x' });
+    expect(after.reported.of('changed').map(([origin, , upserts, removals]) => [origin, upserts, removals])).toEqual([
+      ['one', 2, 1],
+    ]);
+  });
+
+  test('a changed resource takes the place of the old one, where one origin alone has the kind', async () => {
+    const stateDir = tempFolder();
+    const alone = () => {
+      const lab = new StateLab();
+      lab.addOrigin('one', serviceEntry);
+      return lab;
+    };
+    const before = alone();
+    await before.load(stateDir);
+    await before.say('one', serviceEntry, { 'a/1': 'x', 'a/2': 'y' });
+    await before.end();
+    const after = alone();
+    await after.load(stateDir);
+    after.flush();
+    await after.say('one', serviceEntry, { 'a/1': 'x', 'a/2': 'z' });
+    expect(after.flush()).toEqual([[serviceEntry.id]]);
+    expect(after.published(serviceEntry)).toEqual({ 'a/1': 'x', 'a/2': 'z' });
+  });
+
+  test.each(['silent', 'unsupported'] as const)('a collection that is %s keeps what is held', async (why) => {
+    const { before, after } = await restarted();
+    after.flush();
+    after.store.setEmpty('one', serviceEntry.id, why);
+    after.store.setEmpty('one', workloadEntry.id, why);
+    expect(after.flush()).toEqual([]);
+    expect(after.given(serviceEntry)).toBe(before.given(serviceEntry));
+    const sync = (kind: typeof serviceEntry) => after.store.holding('one', kind.id).sync;
+    expect([sync(serviceEntry), sync(workloadEntry)]).toEqual([why === 'silent' ? 'silent' : 'stale', why]);
+  });
+
+  test('a source that says that it has nothing any more is believed', async () => {
+    const { after } = await restarted();
+    await after.say('one', serviceEntry, {});
+    after.flush();
+    expect(after.published(serviceEntry)).toEqual({ 'b/1': 'x' });
+  });
+
+  test('an origin that is new is waited for', async () => {
+    const { stateDir } = await restarted();
+    const more = newLab();
+    more.addOrigin('three', serviceEntry);
+    await more.load(stateDir);
+    more.flush();
+    expect([more.given(serviceEntry), more.published(workloadEntry)]).toEqual([undefined, {}]);
+    await more.say('three', serviceEntry, { 'c/1': 'x' });
+    more.flush();
+    expect(Object.keys(more.published(serviceEntry) ?? {})).toEqual(['a/1', 'a/2', 'a/3', 'b/1', 'c/1']);
+  });
+
+  test('an origin that the config does not name is not served, and said with its counts; its files stay', async () => {
+    const { stateDir } = await restarted();
+    const less = new StateLab();
+    less.addOrigin('two', serviceEntry);
+    await less.load(stateDir);
+    less.flush();
+    expect(less.published(serviceEntry)).toEqual({ 'b/1': 'x' });
+    const unused = { source: 'one', kind: serviceEntry.id, resources: 3 };
+    expect(less.state.view.unused).toEqual([
+      expect.objectContaining(unused),
+      expect.objectContaining({ resources: 0 }),
+    ]);
+    expect(less.log.lines.filter(({ level }) => level === 'warn')[0]?.fields).toMatchObject(unused);
+    await less.say('two', serviceEntry, { 'b/1': 'y' });
+    await less.end();
+    const again = newLab();
+    await again.load(stateDir);
+    again.flush();
+    expect(again.published(serviceEntry)).toEqual({ 'a/1': 'x', 'a/2': 'y', 'a/3': 'z', 'b/1': 'y' });
+  });
+});
+
+describe('files', () => {
+  test('are for this user alone, and only those are written that have changed', async () => {
+    const stateDir = tempFolder();
+    const lab = newLab();
+    await lab.load(stateDir);
+    await lab.say('one', serviceEntry, { 'a/1': 'x' });
+    await lab.say('two', serviceEntry, { 'b/1': 'x' });
+    await lab.state.saveNow();
+    const { folder, names } = stateFiles(stateDir);
+    expect(names).toEqual(['one.ServiceEntry.state', 'two.ServiceEntry.state']);
+    expect(names.map((file) => statSync(join(folder, file)).mode & 0o777)).toEqual([0o600, 0o600]);
+    const other = readFileSync(join(folder, 'two.ServiceEntry.state'));
+    writeFileSync(join(folder, 'two.ServiceEntry.state'), 'not touched');
+    await lab.say('one', serviceEntry, { 'a/1': 'y' });
+    await lab.say('two', serviceEntry, { 'b/1': 'x' });
+    await lab.state.saveNow();
+    expect(readFileSync(join(folder, 'two.ServiceEntry.state'), 'utf8')).toBe('not touched');
+    writeFileSync(join(folder, 'two.ServiceEntry.state'), other);
+    expect(stateFiles(stateDir).names).toEqual([
+      'one.ServiceEntry.state',
+      'one.ServiceEntry.state.prev',
+      'two.ServiceEntry.state',
+    ]);
+    await lab.end();
+  });
+
+  test('of a holding that waits are not written', async () => {
+    const stateDir = tempFolder();
+    const lab = newLab();
+    await lab.load(stateDir);
+    await lab.say('two', serviceEntry, {});
+    await lab.state.saveNow();
+    expect(stateFiles(stateDir).names).toEqual(['two.ServiceEntry.state']);
+    await lab.end();
+  });
+
+  test('are written once more at the end', async () => {
+    const stateDir = tempFolder();
+    const lab = newLab();
+    await lab.load(stateDir);
+    await lab.say('one', serviceEntry, { 'a/1': 'x' });
+    await lab.end();
+    const next = newLab();
+    await next.load(stateDir);
+    expect(next.held('one', serviceEntry)).toEqual({ 'a/1': 'x' });
+  });
+
+  test('hold resources larger than a block, and many of them', async () => {
+    const stateDir = tempFolder();
+    const lab = newLab();
+    await lab.load(stateDir);
+    const contents = Object.fromEntries(
+      Array.from({ length: 900 }, (_, i) => [`a/${i}`, i % 300 === 7 ? 'L'.repeat(400_000) : 's'.repeat(i)]),
+    );
+    await lab.say('one', serviceEntry, contents);
+    await lab.end();
+    const next = newLab();
+    await next.load(stateDir);
+    expect(next.held('one', serviceEntry)).toEqual(contents);
+  });
+});
