@@ -1,4 +1,7 @@
-import type { Holding } from './holding.ts';
+import type { ResourceTable } from '../wire/resource-table.ts';
+
+/** What is walked through; it tells the walk of every row that it puts in. */
+type Walked = { readonly resources: ResourceTable; walk: HoldingWalk | undefined };
 
 /**
  * A walk through what one origin holds of one kind, in pieces, while messages are put in between them: every key that is
@@ -6,7 +9,7 @@ import type { Holding } from './holding.ts';
  * way may be met, once, or not.
  */
 export class HoldingWalk {
-  readonly #holding: Holding;
+  readonly #holding: Walked;
   /** Rows held at the beginning, and then those that took the place of one that was not met yet. */
   readonly #rows: Int32Array;
   readonly #replacing: number[] = [];
@@ -15,7 +18,7 @@ export class HoldingWalk {
   #done: Uint8Array;
 
   /** Begins it. One at a time. */
-  constructor(holding: Holding) {
+  constructor(holding: Walked) {
     this.#holding = holding;
     this.#rows = holding.resources.rows();
     this.#done = new Uint8Array(this.#rows.length + 1);

@@ -1,8 +1,12 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { StateReport } from '../../../src/admin/views.ts';
 import { kinds } from '../../../src/model/kinds.ts';
-import { Bridge } from '../../support/bridge.ts';
+import { Bridge, startSource } from '../../support/bridge.ts';
 import { viewOf } from '../../support/legacy-states.ts';
 import { legacyResource } from '../../support/resources.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 import { XdsPeer } from '../../support/xds-peer.ts';
 
@@ -71,6 +75,7 @@ describe('/debug/snapshot', () => {
       kind: 'ServiceEntry',
       complete: true,
       waitingFor: [],
+      stale: [],
       version: expect.stringMatching(/./),
       resources: 2,
       bytes: expect.any(Number),
@@ -166,6 +171,29 @@ test('/debug/quarantine: which, why, and since when', async () => {
       lastGoodSent: false,
     },
   ]);
+});
+
+describe('/debug/state', () => {
+  test('is null without a state folder', async () => {
+    expect(await (await start()).page('/debug/state')).toBeNull();
+  });
+
+  test('names the files, and when they were saved', async () => {
+    const stateDir = tempFolder();
+    const { address } = await startSource(viewOf({ 'shop/orders': 'a' }));
+    const bridge = await Bridge.of({ stateDir, sources: [{ name: 'galley', address }] });
+    const { files } = await until('all is saved', async () => {
+      const page = await bridge.page<StateReport>('/debug/state');
+      return page.files.every(({ isDue, savedAt }) => !isDue && savedAt !== null) && page;
+    });
+    expect(files[0]).toEqual({
+      source: 'galley',
+      kind: 'ServiceEntry',
+      isDue: false,
+      savedAt: expect.stringMatching(/^20\d\d-.*Z$/),
+      bytes: statSync(join(stateDir, 'last-known-good/galley.ServiceEntry.state')).size,
+    });
+  });
 });
 
 test('/debug/config: what is in force, with its defaults', async () => {

@@ -146,7 +146,7 @@ describe('a disk that does not answer', () => {
 
   test('when it is to be written: it is an alarm, and the process can end', async () => {
     const lab = newLab();
-    await lab.load(tempFolder(), { ...realFs, mkdir: () => new Promise<never>(() => {}) } as StateFs);
+    await lab.load(tempFolder(), { ...realFs, mkdir: () => new Promise<never>(() => {}) });
     await lab.say('one', serviceEntry, news);
     lab.flush();
     void lab.state.saveNow();
