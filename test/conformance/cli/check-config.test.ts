@@ -166,6 +166,12 @@ describe('the state folder', () => {
     expect(finding?.what).toContain('this user may not write to');
   });
 
+  test('whose files everybody may change is warned of', async () => {
+    const folder = tempFolder({ 'last-known-good/x': '' });
+    chmodSync(join(folder, 'last-known-good'), 0o777);
+    expect((await state(folder)).map(({ code }) => code)).toEqual(['STATE_USABLE', 'STATE_OPEN_TO_ALL']);
+  });
+
   test('with a memory that can’t be read costs what it remembered', async () => {
     const folder = tempFolder({ 'collections.json': '{' });
     expect(await state(folder)).toMatchObject([{ code: 'STATE_UNREADABLE', severity: 'warning' }]);

@@ -177,6 +177,16 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_xds_streams')).toBe(2);
   });
 
+  test('of the last-known-good files, and of what is served from them', async () => {
+    metrics.watch(view({ state: () => ({ isFailing: true, unreadable: 2, unsaved: 3 }) }));
+    expect(await valueOf('isthmus_source_stale', { source: 'galley', kind: 'ServiceEntry' })).toBe(0);
+    expect(await valueOf('isthmus_state_failing')).toBe(1);
+    expect(await valueOf('isthmus_state_unreadable_files')).toBe(2);
+    expect(await valueOf('isthmus_state_unsaved_files')).toBe(3);
+    metrics.watch(view({ state: () => undefined }));
+    expect(await valueOf('isthmus_state_failing')).toBe(0);
+  });
+
   test('and nothing that is gone', async () => {
     metrics.watch(view());
     await metrics.render();
