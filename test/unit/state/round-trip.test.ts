@@ -20,6 +20,8 @@ const message = fc.record({
   items: fc.array(item, { maxLength: 8 }),
   full: fc.boolean(),
   removed: fc.array(name, { maxLength: 2 }),
+  /** All is written before the next one. */
+  isSaved: fc.boolean(),
 });
 
 function newLab(): StateLab {
@@ -38,13 +40,12 @@ function known(lab: StateLab) {
   const given = lab.given(serviceEntry);
   const origins = ['one', 'two'].map((origin) => {
     const holding = lab.store.holding(origin, serviceEntry.id);
-    const { received, released, quarantine, withheld, lastMessageAt, sync } = holding;
+    const { received, released, quarantine, withheld, sync } = holding;
     return {
       received,
       released,
       quarantine: [...quarantine.values()],
       withheld: [...withheld].toSorted(),
-      lastMessageAt,
       held: lab.held(origin, serviceEntry),
       isWaiting: sync === 'waiting',
     };
@@ -60,9 +61,10 @@ test(
         const stateDir = tempFolder();
         const before = newLab();
         await before.load(stateDir);
-        for (const { origin, items, full, removed } of messages) {
+        for (const { origin, items, full, removed, isSaved } of messages) {
           await before.deliver(origin, serviceEntry, items.map(bytesOf), { full, removed });
           before.clock.advance(7);
+          if (isSaved) await before.state.saveNow();
         }
         before.flush();
         await before.end();
@@ -146,6 +148,21 @@ describe('after a restart', () => {
     expect(after.given(serviceEntry)).toBe(before.given(serviceEntry));
     const sync = (kind: typeof serviceEntry) => after.store.holding('one', kind.id).sync;
     expect([sync(serviceEntry), sync(workloadEntry)]).toEqual([why === 'silent' ? 'silent' : 'stale', why]);
+  });
+
+  test('the age that is shown is that of the last change', async () => {
+    const stateDir = tempFolder();
+    const before = newLab();
+    await before.load(stateDir);
+    await before.say('one', serviceEntry, { 'a/1': 'x' });
+    await before.state.saveNow();
+    const changedAt = before.clock.date();
+    before.clock.advance(1000);
+    await before.say('one', serviceEntry, { 'a/1': 'x' });
+    await before.end();
+    const after = newLab();
+    await after.load(stateDir);
+    expect(after.store.holding('one', serviceEntry.id)).toMatchObject({ lastMessageAt: changedAt, messages: 0 });
   });
 
   test('a source that says that it has nothing any more is believed', async () => {

@@ -161,3 +161,46 @@ test('a changed resource inherits the place of the one that it replaces', () => 
   apply({ upserts: upsert('a/1') });
   expect(pool.at(holding.resources.get('a/1'))).toBe(17);
 });
+
+describe('the revision', () => {
+  /** True where a change is news. */
+  const isNews = (parts: Partial<Change>): boolean => {
+    const { revision } = holding;
+    apply(parts);
+    return holding.revision !== revision;
+  };
+
+  beforeEach(() => {
+    apply({ upserts: upsert('a/1', 'a/2', 'a/3') });
+  });
+
+  test('is another one with everything that should outlive the process', () => {
+    expect(isNews({ upserts: upsert('a/1') })).toBe(true);
+    expect(isNews({ overwritten: 1 })).toBe(true);
+    expect(isNews({ missing: ['a/1'] })).toBe(true);
+    expect(isNews({ quarantined: [bad('a/2')] })).toBe(true);
+    expect(isNews({ quarantined: [bad('a/2', 'bad_name')] })).toBe(true);
+    expect(isNews({ quarantined: [{ ...bad('a/2', 'bad_name'), message: 'another' }] })).toBe(true);
+    expect(isNews({})).toBe(true);
+    expect(isNews({ missing: ['a/2'], quarantined: [bad('#0')] })).toBe(true);
+    expect(isNews({ missing: ['a/2', 'a/3'], quarantined: [bad('#0')] })).toBe(true);
+    expect(isNews({ full: false, confirmed: ['a/3'] })).toBe(true);
+  });
+
+  test('is the same where a message says what is known', () => {
+    expect(isNews({})).toBe(false);
+    expect(isNews({ full: false, confirmed: ['a/3'], missing: ['a/9'] })).toBe(false);
+    apply({ quarantined: [bad('a/2'), bad('#7')] });
+    expect(isNews({ quarantined: [bad('a/2'), bad('#7')] })).toBe(false);
+  });
+
+  test('is another one where a collection counts as empty, once', () => {
+    const empty = new Holding(pool);
+    const revisions = [empty.revision];
+    for (const why of ['silent', 'silent', 'unsupported'] as const) {
+      empty.countAsEmpty(why);
+      revisions.push(empty.revision);
+    }
+    expect(revisions).toEqual([0, 1, 1, 2]);
+  });
+});
