@@ -15,6 +15,7 @@ import { probeProtocol } from './net/protocol-hint.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { LastKnownGood } from './state/last-known-good.ts';
+import { logHold } from './store/hold-log.ts';
 import { Store } from './store/store.ts';
 import { AdsServer } from './xds/ads-server.ts';
 
@@ -48,7 +49,15 @@ export class App {
     const { config, log, metrics, clock = systemClock, random = Math.random, keepalive = {} } = options;
     const { reporter } = metrics;
     const { debounce } = config;
-    this.#store = new Store({ clock, reporter, debounce: { afterMs: debounce.after, maxMs: debounce.max } });
+    const { hold: holdMs, ...limits } = config.guard;
+    this.#store = new Store({
+      clock,
+      reporter,
+      debounce: { afterMs: debounce.after, maxMs: debounce.max },
+      guard: { ...limits, holdMs },
+      askAgain: (origin, since) => this.#sources.get(origin)?.client.askAgain(since),
+    });
+    this.#store.onHold((event) => logHold(log, event));
     const memory = openMemory(config.stateDir, log);
     this.#sources = new Map(
       config.sources.map((source) => {
@@ -109,7 +118,7 @@ export class App {
    */
   async start(): Promise<BoundPorts> {
     const { config, log, metrics, version } = this.#options;
-    const { view, metricsView } = createBridgeView({
+    const { view, metricsView, release } = createBridgeView({
       version,
       config,
       store: this.#store,
@@ -121,7 +130,7 @@ export class App {
     });
     metrics.watch(metricsView);
     try {
-      const admin = await listenHttp(adminRoutes(view), config.admin.listen, '--admin-listen', log);
+      const admin = await listenHttp(adminRoutes(view, release), config.admin.listen, '--admin-listen', log);
       this.#http.push(admin);
       let metricsPort: number | undefined;
       if (config.metrics.listen !== undefined) {

@@ -1,6 +1,6 @@
 import type { Config, SourceConfig } from '../config/schema.ts';
 import type { SinkClient } from '../legacy/sink-client.ts';
-import { type Kind, kindOf, kinds } from '../model/kinds.ts';
+import { type Kind, kindOf, kindOfCollection, kinds } from '../model/kinds.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatHostPort } from '../net/address.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
@@ -14,8 +14,12 @@ import { viewResource } from '../wire/resource-view.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import {
   type BridgeView,
+  type HoldingView,
+  type HoldView,
   type OriginView,
   type QuarantineView,
+  type ReleasedView,
+  type ReleaseHolds,
   refusalsView,
   type SnapshotView,
   type StateReport,
@@ -35,7 +39,11 @@ export type BridgeParts = {
 };
 
 /** Reads the parts, at the moment of each question. */
-export function createBridgeView(parts: BridgeParts): { view: BridgeView; metricsView: MetricsView } {
+export function createBridgeView(parts: BridgeParts): {
+  view: BridgeView;
+  metricsView: MetricsView;
+  release: ReleaseHolds;
+} {
   const { store, sources, metrics } = parts;
   const view: BridgeView = {
     version: parts.version,
@@ -68,6 +76,7 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
     streams: parts.streams,
     quarantine: () => [...quarantine(store)],
     state: () => (parts.state === undefined ? null : stateView(parts.state)),
+    holds: () => [...holds(store)],
     config: () => parts.config,
     metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
   };
@@ -88,6 +97,7 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
             released: holding.released,
             effective: holding.resources.size,
             quarantined: countByReason(holding),
+            held: holding.hold?.keys.size ?? 0,
           };
         }
       }
@@ -109,7 +119,21 @@ export function createBridgeView(parts: BridgeParts): { view: BridgeView; metric
       };
     },
   };
-  return { view, metricsView };
+  const release: ReleaseHolds = async ({ origin, kind }) => {
+    if (origin !== undefined && !sources.has(origin)) return undefined;
+    const kindId = kind === undefined ? undefined : (kindOfCollection(kind) ?? kindByName(kind))?.id;
+    if (kind !== undefined && (kindId === undefined || !store.isExpected(kindId))) return undefined;
+    const released: ReleasedView[] = [];
+    for (const one of holds(store)) {
+      const id = kindByName(one.kind)?.id as string;
+      if ((origin ?? one.origin) !== one.origin || (kindId ?? id) !== id) continue;
+      const removed = await store.release(one.origin, id);
+      if (removed !== undefined)
+        released.push({ origin: one.origin, kind: one.kind, collection: one.collection, removed });
+    }
+    return released;
+  };
+  return { view, metricsView, release };
 }
 
 function shortName(kindId: string): string {
@@ -151,6 +175,7 @@ function originView({ name, address }: SourceConfig, client: SinkClient, store: 
       effective: holding.resources.size,
       quarantined: holding.quarantine.size,
       withheld: holding.withheld.size,
+      hold: holdView(holding),
       messages: holding.messages,
       lastMessageAt: holding.lastMessageAt?.toISOString() ?? null,
     })),
@@ -210,6 +235,28 @@ function stateView({ view: { folder, failing, problems, unused, files } }: LastK
       bytes: bytes ?? null,
     })),
   };
+}
+
+function* holds(store: Store): Generator<HoldView> {
+  for (const [origin, holdings] of store.origins) {
+    for (const [kindId, holding] of holdings) {
+      const hold = holdView(holding);
+      const collection = kinds.find(({ id }) => id === kindId)?.collection ?? null;
+      if (hold !== null) yield { origin, kind: shortName(kindId), collection, ...hold };
+    }
+  }
+}
+
+function holdView({ hold, guard, withheld, resources, sync }: Holding): HoldingView['hold'] {
+  if (withheld.size === 0) return null;
+  if (hold === undefined) {
+    const nothing = { since: null, until: null, state: 'held' };
+    const reason = sync === 'stale' ? 'before_restart' : 'unreadable_names';
+    return { reason, removals: withheld.size, of: resources.size, ...nothing };
+  }
+  const { reason, of, since, askedAt } = hold;
+  const times = { since: since.toISOString(), until: askedAt.toISOString() };
+  return { reason, removals: withheld.size, of, ...times, state: guard.state ?? 'held' };
 }
 
 function countByReason(holding: Holding): Map<string, number> {

@@ -6,7 +6,8 @@ import { html } from 'hono/html';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import { formatHostPort, type HostPort } from '../net/address.ts';
-import type { BridgeView } from './views.ts';
+import { guardRoutes } from './guard-routes.ts';
+import type { BridgeView, ReleaseHolds } from './views.ts';
 
 /** Rows of one page of a list; longer lists are read page by page, so that no answer blocks the pushes. */
 const maxRows = 5000;
@@ -27,6 +28,8 @@ export function healthRoutes(view: BridgeView): Hono {
       complete: waiting.length === 0,
       waiting: waiting.map(({ kind, waitingFor }) => ({ kind, sources: waitingFor })),
       stale: stale.map((one) => ({ kind: one.kind, sources: one.stale })),
+      // Everything is there that was: complete all the same.
+      held: view.holds().map(({ origin, kind, removals, until }) => ({ source: origin, kind, removals, until })),
     };
     return c.json(body, body.complete ? 200 : 503);
   });
@@ -46,12 +49,14 @@ const debugRoutes: Readonly<Record<string, string>> = {
   '/debug/streams': 'every connected istiod: what it asked for, what it was sent, what it acknowledged',
   '/debug/quarantine': 'resources that are not sent as received, with the reason and since when',
   '/debug/state': 'the last-known-good files: when they were saved, and what is wrong with them',
+  '/debug/guard': 'removals that are held: how many, of how many, why, since when, and when the source is asked again',
   '/debug/config': 'the configuration in force, with its defaults',
 };
 
 /** Everything; for loopback. */
-export function adminRoutes(view: BridgeView): Hono {
+export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
   const app = healthRoutes(view);
+  app.route('/', guardRoutes(release));
   app.get('/', (c) => c.redirect('/debug/'));
   app.get('/debug', (c) => c.redirect('/debug/'));
   app.get('/debug/', (c) => {
@@ -60,6 +65,7 @@ export function adminRoutes(view: BridgeView): Hono {
       '/readyz': 'it listens',
       '/syncz': 'everything is complete',
       '/metrics': 'for Prometheus',
+      '/guard/release{?origin,kind}': 'POST lets go what is held, of all or of one',
     };
     if (!(c.req.header('accept') ?? '').includes('text/html'))
       return c.json({ version: view.version, routes: { ...debugRoutes, ...others } });
@@ -85,6 +91,7 @@ export function adminRoutes(view: BridgeView): Hono {
   app.get('/debug/streams', (c) => c.json(view.streams()));
   app.get('/debug/quarantine', (c) => c.json(view.quarantine()));
   app.get('/debug/state', (c) => c.json(view.state()));
+  app.get('/debug/guard', (c) => c.json(view.holds()));
   app.get('/debug/config', (c) => c.json(view.config() as object));
   return app;
 }

@@ -3,6 +3,27 @@ import type { StreamView } from '../xds/ads-server.ts';
 
 /** What the admin pages show. They read; they change nothing. */
 
+/** Removals of one kind of one origin that the guard holds. */
+export type HoldView = {
+  readonly origin: string;
+  readonly kind: string;
+  readonly collection: string | null;
+  /**
+   * `emptied` · `mass_removal` · `unreadable_names`: of a message in which resources could not be read ·
+   * `before_restart`: an earlier process withheld it, and the source has not spoken since.
+   */
+  readonly reason: string;
+  /** Resources that stay although the source does not name them any more. */
+  readonly removals: number;
+  /** The highest count of the 10 minutes before. */
+  readonly of: number;
+  readonly since: string | null;
+  /** When the source is asked again; null where that is of no use. */
+  readonly until: string | null;
+  /** `held` until then · `asked` until it has answered · `answered` until that has stood for 30 s. */
+  readonly state: string;
+};
+
 /** One kind of one origin. */
 export type HoldingView = {
   readonly kind: string;
@@ -13,6 +34,8 @@ export type HoldingView = {
   readonly effective: number;
   readonly quarantined: number;
   readonly withheld: number;
+  /** What the guard holds; null where it is nothing. */
+  readonly hold: Omit<HoldView, 'origin' | 'kind' | 'collection'> | null;
   readonly messages: number;
   readonly lastMessageAt: string | null;
 };
@@ -101,9 +124,29 @@ export type BridgeView = {
   quarantine(): QuarantineView[];
   /** Null where there is no state folder. */
   state(): StateReport | null;
+  /** What the guard holds. */
+  holds(): HoldView[];
   config(): unknown;
   metrics(): Promise<{ text: string; contentType: string }>;
 };
+
+/** What was let go of one kind of one origin. */
+export type ReleasedView = {
+  readonly origin: string;
+  readonly kind: string;
+  readonly collection: string | null;
+  /** Resources that left. */
+  readonly removed: number;
+};
+
+/**
+ * Lets go what the guard holds, of one origin, of one kind (its name, or its collection), or all of it.
+ * @returns undefined where there is no such origin or kind.
+ */
+export type ReleaseHolds = (which: {
+  readonly origin?: string | undefined;
+  readonly kind?: string | undefined;
+}) => Promise<ReleasedView[] | undefined>;
 
 /** `{collection: time}` of what a source refuses. */
 export function refusalsView(refused: Refusals): Record<string, string> {

@@ -12,11 +12,31 @@ export type PageOptions = {
  * @returns undefined where it answers that there is no such thing.
  * @throws IsthmusError UNREACHABLE where nothing good comes; WRONG_PROTOCOL where something else answers.
  */
-export async function readAdminPage(
+export async function readAdminPage(base: URL, path: string, options: PageOptions = {}): Promise<unknown> {
+  const { response, page } = await request(base, path, {}, options);
+  return response.ok ? page : undefined;
+}
+
+/**
+ * Sends JSON to one of the admin pages that change something.
+ * @throws IsthmusError UNREACHABLE where nothing good comes; WRONG_PROTOCOL where something else answers.
+ */
+export async function postAdminPage(
   base: URL,
   path: string,
-  { signal, timeoutMs = 10_000 }: PageOptions = {},
-): Promise<unknown> {
+  body: object,
+): Promise<{ readonly status: number; readonly page: unknown }> {
+  const headers = { 'content-type': 'application/json' };
+  const { response, page } = await request(base, path, { method: 'POST', headers, body: JSON.stringify(body) }, {});
+  return { status: response.status, page };
+}
+
+async function request(
+  base: URL,
+  path: string,
+  init: RequestInit,
+  { signal, timeoutMs = 10_000 }: PageOptions,
+): Promise<{ readonly response: Response; readonly page: unknown }> {
   let response: Response;
   let text: string;
   const wait = new AbortController();
@@ -26,7 +46,7 @@ export async function readAdminPage(
   const timer = setTimeout(() => wait.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   try {
     signal?.throwIfAborted();
-    response = await fetch(new URL(path, base), { signal: wait.signal });
+    response = await fetch(new URL(path, base), { ...init, signal: wait.signal });
     text = await response.text();
   } catch (error) {
     throw new IsthmusError('UNREACHABLE', base.origin, reasonOf(error), {
@@ -44,7 +64,7 @@ export async function readAdminPage(
   }
   try {
     const page: unknown = JSON.parse(text);
-    return response.ok ? page : undefined;
+    return { response, page };
   } catch {
     throw noBridge(base, `${path} answers ${response.status} without JSON`);
   }

@@ -180,10 +180,22 @@ function holdingFindings(origin: OriginView, subject: string, state: BridgeState
     const next = 'see the log of the source; if it never has them, leave them out of its collections in the config';
     findings.push(error('COLLECTIONS_SILENT', what, next, { kinds: waiting }));
   }
-  const withheld = kinds.reduce((sum, kind) => sum + kind.withheld, 0);
-  if (withheld > 0) {
-    const what = `${countOf(withheld, 'removal')} not believed yet, because the same message had unreadable resources`;
-    findings.push(warning('REMOVALS_WITHHELD', what, 'mend what is quarantined at the source'));
+  for (const { kind, hold } of kinds) {
+    if (!hold) continue;
+    const { reason, removals, of, until } = hold;
+    if (reason === 'unreadable_names') {
+      const what = `${countOf(removals, 'removal')} of ${kind} not believed yet, because the same message had unreadable resources`;
+      findings.push(warning('REMOVALS_WITHHELD', what, 'mend what is quarantined at the source'));
+    } else if (reason === 'before_restart') {
+      const what = `${countOf(removals, 'removal')} of ${kind} held back since before the restart of the bridge`;
+      findings.push(
+        warning('REMOVALS_HELD', what, 'they are judged anew when the source speaks', { kind, removals, of }),
+      );
+    } else {
+      const what = `it took away ${removals} of ${of} ${kind} at once: they stay until it is asked again at ${until}`;
+      const next = `if they are meant to go: isthmus guard release --origin ${name} --collection ${kind}`;
+      findings.push(warning('REMOVALS_HELD', what, next, { kind, removals, of, until }));
+    }
   }
   const bad = state.quarantine.filter(({ source }) => source === name);
   if (bad.length > 0) {

@@ -31,6 +31,13 @@ export function configOptions(yargs: Argv) {
     .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
     .option('debounce-after', { type: 'string', describe: 'Quiet time that ends a burst of changes [default: 50ms]' })
     .option('debounce-max', { type: 'string', describe: 'Longest burst of changes [default: 1s]' })
+    .option('guard-max-removal-percent', {
+      type: 'number',
+      nargs: 1,
+      describe: 'Removals above this share, and above the next number, are held [default: 50]',
+    })
+    .option('guard-min-removed', { type: 'number', nargs: 1, describe: 'So many removals always pass [default: 20]' })
+    .option('guard-hold', { type: 'string', describe: 'After so long the source is asked again [default: 5m]' })
     .option('log-level', {
       choices: ['debug', 'info', 'warn', 'error'] as const,
       describe: 'What is logged [default: info]',
@@ -64,8 +71,19 @@ export function configOf(flags: ConfigFlags): ConfigInput {
     ...(flags.debounceAfter === undefined && flags.debounceMax === undefined
       ? {}
       : { debounce: { ...given('after', flags.debounceAfter), ...given('max', flags.debounceMax) } }),
+    ...guardOf(flags),
     ...(flags.logLevel === undefined ? {} : { log: { level: flags.logLevel } }),
   };
+}
+
+function guardOf(flags: ConfigFlags): Pick<ConfigInput, 'guard'> {
+  const { guardMaxRemovalPercent: maxRemovalPercent, guardMinRemoved: minRemoved, guardHold: hold } = flags;
+  const guard = {
+    ...(maxRemovalPercent === undefined ? {} : { maxRemovalPercent }),
+    ...(minRemoved === undefined ? {} : { minRemoved }),
+    ...(hold === undefined ? {} : { hold }),
+  };
+  return Object.keys(guard).length === 0 ? {} : { guard };
 }
 
 /**

@@ -1,9 +1,10 @@
 import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
-import type { OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
+import type { HoldView, OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
+import { holdsTable } from './guard.ts';
 import { originProblem } from './origin-problem.ts';
 import { adminUrlOf } from './arguments.ts';
 import { examples } from './examples.ts';
@@ -62,6 +63,10 @@ function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): 
     if (connection.state !== 'connected') findings.push(`source ${name} is not connected: ${originProblem(origin)}`);
     findings.push(...staleProblem(origin));
   }
+  for (const { origin, kind, removals, of, until } of holdsOf(origins)) {
+    const end = until === null ? '' : `; the source is asked again at ${until}`;
+    findings.push(`${removals} of ${of} ${kind} of ${origin} stay although it removed them${end}; see isthmus guard`);
+  }
   findings.push(...stateProblems(state));
   const waiting = snapshot.filter(({ complete }) => !complete);
   if (waiting.length > 0) {
@@ -76,6 +81,12 @@ function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): 
     }
   }
   return findings;
+}
+
+function holdsOf(origins: readonly OriginView[]): HoldView[] {
+  return origins.flatMap(({ name, kinds }) =>
+    kinds.flatMap(({ kind, collection, hold }) => (hold ? [{ origin: name, kind, collection, ...hold }] : [])),
+  );
 }
 
 function render({ origins, snapshot, streams, quarantine, findings }: Status): string {
@@ -133,6 +144,8 @@ function render({ origins, snapshot, streams, quarantine, findings }: Status): s
           ]),
         ),
   ];
+  const holds = holdsOf(origins);
+  if (holds.length > 0) parts.push(holdsTable(holds));
   if (quarantine.length > 0) {
     parts.push(
       table(

@@ -28,6 +28,11 @@ export const verbs: readonly Verb[] = [
     load: () => module(import('./status.ts')),
   },
   {
+    command: 'guard [action]',
+    describe: 'Show removals that a running bridge holds, or release them',
+    load: () => module(import('./guard.ts')),
+  },
+  {
     command: 'check [addresses..]',
     describe: 'Look for what is wrong, before serve and next to it',
     load: () => module(import('./check.ts')),

@@ -35,6 +35,9 @@ const flagOf: Readonly<Record<string, string>> = {
   stateDir: '--state-dir',
   'debounce.after': '--debounce-after',
   'debounce.max': '--debounce-max',
+  'guard.maxRemovalPercent': '--guard-max-removal-percent',
+  'guard.minRemoved': '--guard-min-removed',
+  'guard.hold': '--guard-hold',
   'log.level': '--log-level',
 };
 

@@ -94,6 +94,9 @@ const source = z.strictObject({
 /** Without quotes, YAML reads 1.10 as the number 1.1. */
 const versionAdvice = 'write it in quotes, for example "1.24"';
 
+const percentAdvice = 'a number from 0 to 100 is expected';
+const countAdvice = 'a whole number of resources is expected; write for example 20';
+
 /** The config file. Unknown keys are errors. */
 export const configSchema = z
   .strictObject({
@@ -124,6 +127,23 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Changes that sources send one after the other are published together.'),
+    guard: z
+      .strictObject({
+        maxRemovalPercent: z
+          .number({ error: percentAdvice })
+          .min(0, { error: percentAdvice })
+          .max(100, { error: percentAdvice })
+          .default(50)
+          .describe('Share of the highest count of the last 10 minutes that may go at once.'),
+        minRemoved: z
+          .int({ error: countAdvice })
+          .min(0, { error: countAdvice })
+          .default(20)
+          .describe('So many removals always pass, unless nothing is left.'),
+        hold: duration('5m').describe('After so long the source is asked again, and then believed; 0s = hold nothing.'),
+      })
+      .prefault({})
+      .describe('Removals of many resources at once are held back.'),
     istiod: z
       .strictObject({
         version: z

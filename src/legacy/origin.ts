@@ -30,12 +30,15 @@ export function legacyTarget(
     }
   }
   return {
-    async accept(collection, message, full) {
+    async accept(collection, message, full, stream) {
       const entry = intakes.get(collection);
       if (entry === undefined) return;
       const holding = store.holding(origin, entry.kind.id);
-      const change = await entry.intake.take(intakeMessage(message, full), holding);
-      await store.apply(origin, entry.kind.id, change);
+      const change = await store.inTurn(origin, entry.kind.id, async () => {
+        const read = await entry.intake.take(intakeMessage(message, full), holding);
+        await store.apply(origin, entry.kind.id, read, stream);
+        return read;
+      });
       entry.intakeLog.tell(change, holding.quarantine);
       const { upserts, overwritten, missing, received } = change;
       log.debug(

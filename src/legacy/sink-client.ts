@@ -9,6 +9,7 @@ import { Backoff, type BackoffOptions } from '../net/backoff.ts';
 import { newClient, openStream, whenConnected } from '../net/grpc.ts';
 import { type Keepalive, keepaliveOptions, towardsSources } from '../net/keepalive.ts';
 import type { probeProtocol } from '../net/protocol-hint.ts';
+import type { Stream as SourceStream } from '../store/guard.ts';
 import { encodeRequestResources, type ResourcesView } from '../wire/legacy-messages.ts';
 import { MalformedError } from '../wire/scan.ts';
 import { resourceSource } from '../wire/services.ts';
@@ -62,7 +63,7 @@ export type SinkClientOptions = {
 /** Where a source's words go. */
 export type SinkTarget = {
   /** Takes one message; the next one is read once the promise is settled. Must not reject. */
-  accept(collection: Collection, message: ResourcesView, full: boolean): Promise<void>;
+  accept(collection: Collection, message: ResourcesView, full: boolean, stream?: SourceStream): Promise<void>;
   /** The collection counts as empty unless something is held of it. */
   markEmpty(collection: Collection, why: 'silent' | 'unsupported'): void;
   /** The collections that the source refuses are others now. */
@@ -87,6 +88,8 @@ type Session = {
   readonly stream: Stream;
   readonly exchange: SinkExchange;
   readonly started: number;
+  /** The same, for the target. */
+  readonly seen: SourceStream;
   readonly timers: Timer[];
   /** Messages of collections that were asked for. */
   messages: number;
@@ -151,6 +154,16 @@ export class SinkClient {
     this.#askAgainDaily();
   }
 
+  /**
+   * Has the source say again all that it has, on a new stream. One that began at `since`, by the clock, or later is
+   * new enough; where there is none at all, the next one will be.
+   */
+  askAgain(since: number): void {
+    if (this.#session === undefined || this.#session.started >= since || this.#stop.signal.aborted) return;
+    this.#options.log.info({ source: this.#options.name }, 'reconnecting to hear again what the source has');
+    endSession(this.#session, 'ask again');
+  }
+
   stop(): void {
     this.#stop.abort();
     this.#retry?.cancel();
@@ -167,10 +180,18 @@ export class SinkClient {
     const client = newClient(address, { ...limit, ...keepaliveOptions(keepalive) });
     const stream = openStream(client, resourceSource()) as Stream;
     const exchange = new SinkExchange(inOrder(this.#probe.asked), this.#options.profile);
+    const started = clock.now();
+    const isLive = () => this.#isLive(session);
     const session: Session = {
       stream,
       exchange,
-      started: clock.now(),
+      started,
+      seen: {
+        startedAt: started,
+        get isLive() {
+          return isLive();
+        },
+      },
       timers: [],
       messages: 0,
       connected: false,
@@ -269,7 +290,7 @@ export class SinkClient {
       reporter.resourcesReceived(name, collection, bytes.length);
       // It has spoken, though it may take a while until the target knows.
       this.#settled.add(collection);
-      await this.#target.accept(collection, message, received.full);
+      await this.#target.accept(collection, message, received.full, session.seen);
       this.#probe.answered();
       this.#tellRefused();
       reporter.sourceAcked(name, collection);

@@ -17,8 +17,10 @@ export type Reporter = {
   quarantined(origin: string, kind: string, reason: QuarantineReason): void;
   changed(origin: string, kind: string, upserts: number, removals: number): void;
   repaired(origin: string, kind: string, what: 'bare_name' | 'create_time' | 'duplicate', count: number): void;
-  /** Removals that were not believed, because the same message held resources that could not be read. */
+  /** Removals of one message that were not believed: they are held, or may be what could not be read in it. */
   removalsWithheld(origin: string, kind: string, count: number): void;
+  /** Removals that were held are believed now, or undone. */
+  holdEnded(origin: string, kind: string, outcome: HoldOutcome): void;
 
   pushed(kind: string, bytes: number): void;
   /** A peer acknowledged `kind` after so many seconds. */
@@ -29,6 +31,9 @@ export type Reporter = {
   ackOverdue(kind: string): void;
   pushStreamEnded(reason: PushStreamEnd): void;
 };
+
+/** How held removals end. */
+export type HoldOutcome = 'released_by_operator' | 'confirmed_by_source' | 'recovered';
 
 /** Why a stream of istiod's ended. */
 export type PushStreamEnd = 'peer' | 'recycled' | 'send_timeout' | 'ack_timeout' | 'refused' | 'shutdown' | 'failed';
@@ -45,6 +50,7 @@ export const silentReporter: Reporter = {
   changed() {},
   repaired() {},
   removalsWithheld() {},
+  holdEnded() {},
   pushed() {},
   pushAcked() {},
   pushNacked() {},

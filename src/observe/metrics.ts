@@ -14,6 +14,8 @@ export type MetricsView = {
     readonly released: number;
     readonly effective: number;
     readonly quarantined: ReadonlyMap<string, number>;
+    /** Resources whose removal the guard holds. */
+    readonly held: number;
   }>;
   kinds(): Iterable<{ readonly kind: string; readonly complete: boolean; readonly resources: number }>;
   streams(): number;
@@ -159,6 +161,19 @@ export function createMetrics(version: string): Metrics {
   ]);
   const changes = counter('isthmus_changes_total', 'Resources that changed or went.', ['source', 'kind', 'change']);
   const repairs = counter('isthmus_repairs_total', 'Things put right on the way in.', ['source', 'kind', 'repair']);
+  gauge(
+    'isthmus_guard_held_resources',
+    'Resources that stay although the source has removed them, because it removed so many at once.',
+    ['source', 'kind'],
+    (self, now) => {
+      for (const { source, kind, held } of now.holdings()) self.labels(source, kind).set(held);
+    },
+  );
+  const holds = counter('isthmus_guard_holds_total', 'Holds of many removals at once that ended, by outcome.', [
+    'source',
+    'kind',
+    'outcome',
+  ]);
   const withheld = counter('isthmus_removals_withheld_total', 'Removals that were not believed.', ['source', 'kind']);
 
   gauge('isthmus_kind_complete', '1 once the kind may be sent to istiods.', ['kind'], (self, now) => {
@@ -241,6 +256,9 @@ export function createMetrics(version: string): Metrics {
       },
       removalsWithheld(origin, kind, count) {
         withheld.labels(origin, shortKind(kind)).inc(count);
+      },
+      holdEnded(origin, kind, outcome) {
+        holds.labels(origin, shortKind(kind), outcome).inc();
       },
       pushed(kind, bytes) {
         pushes.labels(kind).inc();

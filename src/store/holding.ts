@@ -5,7 +5,7 @@ import type { Listed } from '../model/snapshot.ts';
 import { Arena, relocate } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
-import { Guard } from './guard.ts';
+import { Guard, type Hold, type Stream } from './guard.ts';
 import type { HoldingWalk } from './holding-walk.ts';
 
 /**
@@ -33,6 +33,15 @@ export type Remembered = {
 /** How many there were of each. */
 export type Applied = { readonly upserts: number; readonly removals: number; readonly withheld: number };
 
+/** When a message came: for people, by the clock, and on which stream. */
+export type Heard = { readonly date: Date; readonly at: number; readonly stream?: Stream | undefined };
+
+/**
+ * Told in the same turn of a key whose effective form is another row now, or none ({@link noRow}): not of the `fresh`
+ * ones of a change, and not where the merged list has it already.
+ */
+type Changed = (key: string, row: number, old: number) => void;
+
 /**
  * The three states of one origin and kind. `effective` is kept whole; the other two are kept as what differs
  * from it, since they are nearly always equal: received = effective − withheld + quarantined,
@@ -55,15 +64,17 @@ export class Holding {
   /** Told of every row that is put in, while somebody walks through them. */
   walk: HoldingWalk | undefined;
 
-  readonly #guard = new Guard();
+  /** Decides which removals are believed. */
+  readonly guard: Guard;
   /** Bytes of {@link resources}. */
   #liveBytes = 0;
   /** Resources that came since the last time that all were laid out, at most. */
   #scattered = 0;
 
   /** @param pool of the kind. */
-  constructor(pool: ResourcePool) {
+  constructor(pool: ResourcePool, guard = new Guard()) {
     this.resources = new ResourceTable(pool);
+    this.guard = guard;
   }
 
   /** Resources that the source says it has, good and bad. */
@@ -80,16 +91,10 @@ export class Holding {
   /**
    * Applies `change`, its upserts first. Yields when something else should get its turn: what was done so far is in
    * effect then, and nothing else may be applied meanwhile.
-   *
-   * @param changed told in the same turn of a key whose effective form is another row now, or none ({@link noRow}):
-   * not of the `fresh` ones of the change, and not where the merged list has it already.
    */
-  *apply(
-    change: Change,
-    now: Date,
-    changed: (key: string, row: number, old: number) => void,
-  ): Generator<void, Applied> {
+  *apply(change: Change, heard: Heard, changed: Changed): Generator<void, Applied> {
     const { pool } = this.resources;
+    const before = this.resources.size;
     const { upserts, replaced, fresh } = change;
     const known = upserts.length - fresh.length;
     for (let i = 0; i < upserts.length; i++) {
@@ -100,13 +105,52 @@ export class Holding {
     }
     this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
 
-    const { removals, withheld } = this.#guard.judge(change);
+    const { removals, withheld } = this.guard.judge(change, {
+      before,
+      after: this.resources.size,
+      has: (key) => this.resources.has(key),
+      spokenOf: () => this.#spokenOf(change),
+      now: heard.at,
+      date: heard.date,
+      stream: heard.stream,
+    });
     const withheldBefore = this.withheld.size;
     if (change.full) this.withheld.clear();
     else for (const key of this.#spokenOf(change)) this.withheld.delete(key);
     for (const key of withheld) this.withheld.add(key);
+    const gone = yield* this.#remove(removals, changed);
+    const isOther = yield* this.#updateQuarantine(change, heard.date);
+    const isWithheld = withheld.length > 0 || this.withheld.size !== withheldBefore;
+    const isNews = upserts.length + change.overwritten + gone > 0 || isOther || isWithheld;
+    if (isNews || this.sync !== 'synced') this.revision++;
+    this.sync = 'synced';
+    this.messages++;
+    this.lastMessageAt = heard.date;
+    return { upserts: upserts.length, removals: gone, withheld: withheld.length };
+  }
+
+  /** What the guard holds; undefined where it holds nothing. */
+  get hold(): Hold | undefined {
+    return this.guard.hold;
+  }
+
+  /**
+   * Ends what keeps removals from being believed, with them: those of the hold, or all where it is the operator who
+   * says so. Yields as {@link apply} does. Returns how many resources left.
+   */
+  *release(who: 'operator' | 'source', changed: Changed): Generator<void, number> {
+    const keys = [...(who === 'operator' ? this.withheld : (this.hold?.keys ?? []))];
+    const gone = yield* this.#remove(keys, changed);
+    this.revision++;
+    if (who === 'operator') this.guard.release(this.resources.size);
+    else this.guard.believe(this.resources.size);
+    return gone;
+  }
+
+  *#remove(keys: readonly string[], changed: Changed): Generator<void, number> {
     let gone = 0;
-    for (const key of removals) {
+    for (const key of keys) {
+      this.withheld.delete(key);
       const old = this.resources.delete(key);
       if (old === noRow) continue;
       if (gone > 0 && gone % placeTurn === 0) yield;
@@ -114,14 +158,7 @@ export class Holding {
       changed(key, noRow, old);
       this.#release(old);
     }
-    const isOther = yield* this.#updateQuarantine(change, now);
-    const isWithheld = withheld.length > 0 || this.withheld.size !== withheldBefore;
-    const isNews = upserts.length + change.overwritten + gone > 0 || isOther || isWithheld;
-    if (isNews || this.sync !== 'synced') this.revision++;
-    this.sync = 'synced';
-    this.messages++;
-    this.lastMessageAt = now;
-    return { upserts: upserts.length, removals: gone, withheld: withheld.length };
+    return gone;
   }
 
   /** Returns whether the row stands in the merged list now, in the place of another form of it. */

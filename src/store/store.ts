@@ -2,10 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change } from '../model/change.ts';
 import type { Clock } from '../model/clock.ts';
 import { kinds } from '../model/kinds.ts';
-import type { Reporter } from '../model/reporter.ts';
+import type { HoldOutcome, Reporter } from '../model/reporter.ts';
 import { noRow } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
+import { defaultGuard, Guard, type GuardOptions, type Hold, type Stream } from './guard.ts';
+import { HoldWatch } from './hold-watch.ts';
 import { type Applied, Holding, type Remembered } from './holding.ts';
 import { Merged } from './merged.ts';
 
@@ -13,6 +15,27 @@ export type StoreOptions = {
   readonly clock: Clock;
   readonly reporter: Reporter;
   readonly debounce: DebounceOptions;
+  /** @default {@link defaultGuard} */
+  readonly guard?: GuardOptions;
+  /**
+   * Asks a source for all that it has, on a stream that began at `since`, by the clock, or later.
+   * @default nobody is asked
+   */
+  readonly askAgain?: (origin: string, since: number) => void;
+};
+
+/** A hold that has begun, or ended where there is an outcome. */
+export type HoldEvent = {
+  readonly origin: string;
+  /** {@link Kind.id}. */
+  readonly kind: string;
+  /** As it began, or as it was before it ended. */
+  readonly hold: Hold;
+  /** Resources that left at its end. */
+  readonly removed: number;
+  readonly outcome: HoldOutcome | undefined;
+  /** Until the source is asked again, in milliseconds. */
+  readonly askedInMs: number;
 };
 
 /**
@@ -27,10 +50,15 @@ export class Store {
   readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   readonly #debouncer: Debouncer;
   readonly #layingOut = new Set<Holding>();
+  readonly #holdListeners = new Set<(event: HoldEvent) => void>();
+  readonly #holdWatch: HoldWatch;
+  /** The work that came last, by the holding that it is about. */
+  readonly #turns = new Map<Holding, Promise<void>>();
 
   constructor(options: StoreOptions) {
     this.#options = options;
     this.#debouncer = new Debouncer(options.debounce, options.clock, () => this.#publish());
+    this.#holdWatch = new HoldWatch(options.clock);
     for (const { id } of kinds) this.#merged.set(id, new Merged(id));
   }
 
@@ -41,7 +69,8 @@ export class Store {
   addOrigin(origin: string, kindIds: Iterable<string>): void {
     this.#debouncer.flush();
     const holdings = new Map<string, Holding>();
-    for (const id of kindIds) holdings.set(id, new Holding(this.#mergedOf(id).pool));
+    const { guard = defaultGuard } = this.#options;
+    for (const id of kindIds) holdings.set(id, new Holding(this.#mergedOf(id).pool, new Guard(guard)));
     this.#origins.set(origin, holdings);
     for (const [id, merged] of this.#merged) {
       const listed = this.#isOnly(id) ? merged.listed : undefined;
@@ -65,12 +94,28 @@ export class Store {
   }
 
   /**
+   * Runs what reads and changes one holding, once all that came before it there is done: a message from its first look
+   * at what is held, a release.
+   */
+  inTurn<T>(origin: string, kindId: string, work: () => Promise<T>): Promise<T> {
+    const holding = this.holding(origin, kindId);
+    const turn = (this.#turns.get(holding) ?? Promise.resolve()).then(work);
+    const settled = () => {};
+    this.#turns.set(holding, turn.then(settled, settled));
+    return turn;
+  }
+
+  /**
    * Takes what a message says: the next one of this origin and kind may come once the promise is settled. Listeners hear
    * of it after the debounce, if anything is another one then.
+   *
+   * @param stream on which it came.
    */
-  async apply(origin: string, kindId: string, change: Change): Promise<void> {
-    const { upserts, removals, withheld } = await this.#apply(origin, kindId, change);
+  async apply(origin: string, kindId: string, change: Change, stream?: Stream): Promise<void> {
+    const before = this.holding(origin, kindId).hold;
+    const { upserts, removals, withheld } = await this.#apply(origin, kindId, change, stream);
     this.#report(origin, kindId, change, upserts + change.overwritten, removals, withheld);
+    this.#tellOfHold(origin, kindId, before);
   }
 
   /**
@@ -78,26 +123,33 @@ export class Store {
    * may have been said of it before.
    */
   async restore(origin: string, kindId: string, change: Change, remembered: Remembered): Promise<void> {
-    await this.#apply(origin, kindId, change);
+    await this.#apply(origin, kindId, change, undefined);
     this.holding(origin, kindId).restored(remembered);
   }
 
-  async #apply(origin: string, kindId: string, change: Change): Promise<Applied> {
+  async #apply(origin: string, kindId: string, change: Change, stream: Stream | undefined): Promise<Applied> {
+    const { clock } = this.#options;
     const holding = this.holding(origin, kindId);
     const merged = this.#mergedOf(kindId);
     const wasComplete = this.complete(kindId);
-    const work = holding.apply(change, this.#options.clock.date(), (key, row, old) => {
-      if (!this.#isOnly(kindId)) merged.set(key, this.#winner(kindId, key));
-      else if (row !== noRow || !merged.remove(old)) merged.set(key, row);
-    });
-    let step = work.next();
-    for (; step.done !== true; step = work.next()) await nextTurn();
+    const heard = { date: clock.date(), at: clock.now(), stream };
+    const applied = await inTurns(holding.apply(change, heard, this.#changed(kindId)));
     const { fresh } = change;
     if (this.#isOnly(kindId)) merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
     else for (const key of fresh) merged.set(key, this.#winner(kindId, key));
     if (holding.isWasteful) this.#layOut(merged, holding);
     if (merged.isUntold || !wasComplete) this.#debouncer.call();
-    return step.value;
+    return applied;
+  }
+
+  /**
+   * Lets go what is held of one origin and kind, as the operator says. Returns how many resources left; undefined where
+   * nothing was held.
+   */
+  release(origin: string, kindId: string): Promise<number | undefined> {
+    return this.inTurn(origin, kindId, async () =>
+      this.holding(origin, kindId).withheld.size === 0 ? undefined : this.#letGo(origin, kindId, 'operator'),
+    );
   }
 
   /** Says that a collection counts as empty although nothing came. What is held already stays. */
@@ -139,14 +191,87 @@ export class Store {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Forgets a pending publication. */
+  /** Calls `listener` when a hold begins and when it ends. */
+  onHold(listener: (event: HoldEvent) => void): void {
+    this.#holdListeners.add(listener);
+  }
+
+  /** Forgets a pending publication, and what is to be done about holds. */
   close(): void {
     this.#debouncer.cancel();
+    this.#holdWatch.close();
     this.#listeners.clear();
+    this.#holdListeners.clear();
   }
 
   #mergedOf(kindId: string): Merged {
     return this.#merged.get(kindId) as Merged;
+  }
+
+  /** Takes note, for the merged list, of a key whose effective form is another row now, or none. */
+  #changed(kindId: string): (key: string, row: number, old: number) => void {
+    const merged = this.#mergedOf(kindId);
+    return (key, row, old) => {
+      if (!this.#isOnly(kindId)) merged.set(key, this.#winner(kindId, key));
+      else if (row !== noRow || !merged.remove(old)) merged.set(key, row);
+    };
+  }
+
+  /** Called in the holding's turn. */
+  async #letGo(origin: string, kindId: string, who: 'operator' | 'source'): Promise<number> {
+    const holding = this.holding(origin, kindId);
+    const merged = this.#mergedOf(kindId);
+    const { hold } = holding;
+    const removed = await inTurns(holding.release(who, this.#changed(kindId)));
+    if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
+    if (holding.isWasteful) this.#layOut(merged, holding);
+    if (merged.isUntold) this.#debouncer.call();
+    const outcome = who === 'operator' ? 'released_by_operator' : 'confirmed_by_source';
+    if (hold !== undefined) this.#holdEnded(origin, kindId, hold, outcome, removed);
+    this.#watchHold(origin, kindId);
+    return removed;
+  }
+
+  /** After a message. @param before what was held before it. */
+  #tellOfHold(origin: string, kindId: string, before: Hold | undefined): void {
+    const { resources, hold } = this.holding(origin, kindId);
+    if (before === hold) return;
+    const goesOn = before?.since === hold?.since;
+    if (before !== undefined && !goesOn) {
+      // Single removals, by name, may be what has ended it.
+      const removed = [...before.keys].filter((key) => !resources.has(key)).length;
+      this.#holdEnded(origin, kindId, before, removed > 0 ? 'confirmed_by_source' : 'recovered', removed);
+    }
+    if (hold !== undefined && !goesOn) {
+      const askedInMs = Math.round(hold.until - this.#options.clock.now());
+      this.#tellHold({ origin, kind: kindId, hold, removed: 0, outcome: undefined, askedInMs });
+    }
+    this.#watchHold(origin, kindId);
+  }
+
+  #holdEnded(origin: string, kind: string, hold: Hold, outcome: HoldOutcome, removed: number): void {
+    this.#options.reporter.holdEnded(origin, kind, outcome);
+    this.#tellHold({ origin, kind, hold, removed, outcome, askedInMs: 0 });
+  }
+
+  #tellHold(event: HoldEvent): void {
+    for (const listener of this.#holdListeners) listener(event);
+  }
+
+  #watchHold(origin: string, kindId: string): void {
+    const { guard } = this.holding(origin, kindId);
+    this.#holdWatch.watch(guard, (what) => {
+      if (what === 'ask') {
+        const since = guard.ask();
+        if (since !== undefined) this.#options.askAgain?.(origin, since);
+        this.#watchHold(origin, kindId);
+        return;
+      }
+      void this.inTurn(origin, kindId, async () => {
+        // A message that was under way may have said something else.
+        if (guard.due(this.#options.clock.now()) === 'believe') await this.#letGo(origin, kindId, 'source');
+      });
+    });
   }
 
   #winner(kindId: string, key: string): number {
@@ -203,4 +328,11 @@ export class Store {
     if (duplicates > 0) reporter.repaired(origin, kindId, 'duplicate', duplicates);
     if (withheld > 0) reporter.removalsWithheld(origin, kindId, withheld);
   }
+}
+
+/** Work that yields, to its end. */
+async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+  let step = work.next();
+  for (; step.done !== true; step = work.next()) await nextTurn();
+  return step.value;
 }

@@ -71,7 +71,7 @@ export function newRow(pool: ResourcePool, key: string, content = 'a', arena = n
 /** Applies a change to a holding that no list is made of; says what left. */
 export function applyAtOnce(holding: Holding, parts: Partial<Change>, at = new Date(0)) {
   const removals: string[] = [];
-  const work = holding.apply(newChange(parts), at, (key, row) => {
+  const work = holding.apply(newChange(parts), { date: at, at: at.getTime() }, (key, row) => {
     if (row === noRow) removals.push(key);
   });
   let step = work.next();

@@ -5,6 +5,7 @@ import { defaultSourceProfile } from '../../src/legacy/source-profile.ts';
 import { kindOfCollection, type Collection } from '../../src/model/kinds.ts';
 import { silentLogger } from '../../src/model/logger.ts';
 import { defaultBackoff } from '../../src/net/backoff.ts';
+import { defaultGuard, type GuardOptions } from '../../src/store/guard.ts';
 import type { Holding, SyncState } from '../../src/store/holding.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventually } from './eventually.ts';
@@ -32,11 +33,22 @@ export class SinkLab {
   /** Holds messages at the store's door. */
   door: Promise<void> = Promise.resolve();
 
-  constructor(port: number, options: Partial<SinkClientOptions> = {}, remembered: Refusals = new Map()) {
+  constructor(
+    port: number,
+    options: Partial<SinkClientOptions> = {},
+    remembered: Refusals = new Map(),
+    guard: GuardOptions = defaultGuard,
+  ) {
     const { clock } = this;
     const { reporter } = this.reported;
     const collections = options.collections ?? [se, we, gw];
-    this.store = new Store({ clock, reporter, debounce: { afterMs: 50, maxMs: 1000 } });
+    this.store = new Store({
+      clock,
+      reporter,
+      debounce: { afterMs: 50, maxMs: 1000 },
+      guard,
+      askAgain: (_origin, since) => this.client.askAgain(since),
+    });
     this.store.addOrigin(
       name,
       collections.map((collection) => kindIdOf(collection)),
@@ -62,10 +74,10 @@ export class SinkLab {
       },
       {
         ...target,
-        accept: async (collection, message, full) => {
+        accept: async (collection, message, full, stream) => {
           this.accepted.push({ collection, full });
           await this.door;
-          await target.accept(collection, message, full);
+          await target.accept(collection, message, full, stream);
         },
       },
       remembered,

@@ -1,5 +1,6 @@
 import { Intake } from '../../src/intake/intake.ts';
 import type { Kind } from '../../src/model/kinds.ts';
+import { defaultGuard, type GuardOptions, type Stream } from '../../src/store/guard.ts';
 import { Store } from '../../src/store/store.ts';
 import { readRows } from '../../src/wire/resource-frame.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -10,22 +11,31 @@ import { contentsOf } from './source-view.ts';
 /** Longer than any debounce of a {@link StoreLab}. */
 export const debounced = 1000;
 
+/** Holds nothing: for tests of what happens when much leaves at once. */
+export const noGuard: GuardOptions = { ...defaultGuard, holdMs: 0 };
+
 /** A store that is fed by sources through real intakes, on a fake clock. */
 export class StoreLab {
   readonly clock = new FakeClock();
   readonly reported = new MemoryReporter();
-  readonly store = new Store({
-    clock: this.clock,
-    reporter: this.reported.reporter,
-    debounce: { afterMs: 50, maxMs: debounced },
-  });
+  readonly store: Store;
   /** Kinds of each notification, sorted. */
   readonly news: string[][] = [];
   readonly #intakes = new Map<string, Intake>();
 
-  constructor() {
+  constructor(guard: GuardOptions = defaultGuard) {
+    this.store = new Store({
+      clock: this.clock,
+      reporter: this.reported.reporter,
+      debounce: { afterMs: 50, maxMs: debounced },
+      guard,
+      askAgain: (origin, since) => this.askAgain(origin, since),
+    });
     this.store.onChange((kinds) => this.news.push([...kinds].toSorted()));
   }
+
+  /** What becomes of the question whether a source means it. */
+  askAgain(_origin: string, _since: number): void {}
 
   addOrigin(origin: string, ...kinds: readonly Kind[]): void {
     const rules = { defaultNamespace: 'default', namespaceIsExplicit: false };
@@ -41,12 +51,15 @@ export class StoreLab {
     origin: string,
     kind: Kind,
     resources: readonly Uint8Array[],
-    options: Parameters<typeof messageOf>[1] = {},
+    options: Parameters<typeof messageOf>[1] & { readonly stream?: Stream } = {},
   ): Promise<void> {
     const intake = this.#intakes.get(`${origin} ${kind.id}`);
     if (intake === undefined) throw new Error(`origin ${origin} has no ${kind.id}`);
-    const change = await intake.take(messageOf(resources, options), this.store.holding(origin, kind.id));
-    await this.store.apply(origin, kind.id, change);
+    const holding = this.store.holding(origin, kind.id);
+    await this.store.inTurn(origin, kind.id, async () => {
+      const change = await intake.take(messageOf(resources, options), holding);
+      await this.store.apply(origin, kind.id, change, options.stream);
+    });
   }
 
   /** Delivers a full message with these names and contents. */

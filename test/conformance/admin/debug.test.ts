@@ -47,6 +47,7 @@ test('/debug/origins: every source with its connection and kinds', async () => {
         effective: 2,
         quarantined: 0,
         withheld: 0,
+        hold: null,
         messages: 1,
         lastMessageAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       },

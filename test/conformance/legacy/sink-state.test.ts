@@ -187,7 +187,9 @@ describe('metadata as legacy servers write it', () => {
   test('a name without a namespace gets the default one, a leading slash goes', async () => {
     await stream.deliver({ collection: se, resources: [entry('bare', 'one'), entry('/x/2', 'two')] });
     expect(lab.held()).toEqual({ 'default/bare': 'one', 'x/2': 'two' });
-    await stream.deliver({ collection: se, incremental: true, removedResources: ['bare', '/x/2'] });
+    await stream.deliver({ collection: se, incremental: true, removedResources: ['bare'] });
+    expect(lab.held()).toEqual({ 'x/2': 'two' });
+    await stream.deliver({ collection: se, incremental: true, removedResources: ['/x/2'] });
     expect(lab.held()).toEqual({});
   });
 

@@ -162,7 +162,9 @@ describe('with a real sink', () => {
     server.update(viewOf('2', { 'x/1': 'eins', 'x/2': 'two' }));
     await eventually(() => lab.held()['x/2'] === 'two');
     expect(lab.held()).toEqual({ 'x/1': 'eins', 'x/2': 'two' });
-    server.update(viewOf('3'));
+    server.update(viewOf('3', { 'x/2': 'two' }));
+    await eventually(() => !('x/1' in lab.held()));
+    server.update(viewOf('4'));
     await eventually(() => Object.keys(lab.held()).length === 0);
     expect([lab.sync(se), lab.refused]).toEqual(['synced', [gw]]);
   });

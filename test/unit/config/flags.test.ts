@@ -50,6 +50,7 @@ describe('what is wrong with a flag is said of the flag, with a file and without
           ],
         }),
       ),
+      thrownBy(() => loader({ guard: { minRemoved: Number.NaN } })),
       thrownBy(() => loader({ debounce: { after: '9s', max: '1s' } })),
     ];
     expect(errors.map(({ code, exitCode }) => [code, exitCode])).toEqual(errors.map(() => ['USAGE', 2]));
@@ -58,6 +59,7 @@ describe('what is wrong with a flag is said of the flag, with a file and without
       '--source: "one:1" is no source address; write for example mcp://galley.istio-system:9901',
       expect.stringMatching(/^--state-dir: /),
       '--source: "a" is used twice',
+      '--guard-min-removed: a whole number of resources is expected; write for example 20',
       '--debounce-after: is longer than debounce.max',
     ]);
   });

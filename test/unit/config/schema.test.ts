@@ -13,6 +13,7 @@ const defaults = {
   admin: { listen: { host: '127.0.0.1', port: 15480 } },
   metrics: {},
   debounce: { after: 50, max: 1000 },
+  guard: { maxRemovalPercent: 50, minRemoved: 20, hold: 300_000 },
   istiod: {},
   log: { level: 'info' },
   shutdownGrace: 5000,
@@ -62,6 +63,7 @@ admin: { listen: "localhost:0" }
 metrics: { listen: "0.0.0.0:15490" }
 stateDir: /var/lib/isthmus
 debounce: { after: 10ms, max: 10ms }
+guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0s }
 istiod: { version: "1.24" }
 log: { level: debug }
 shutdownGrace: 1.5s
@@ -84,6 +86,7 @@ shutdownGrace: 1.5s
     metrics: { listen: { host: '0.0.0.0', port: 15490 } },
     stateDir: '/var/lib/isthmus',
     debounce: { after: 10, max: 10 },
+    guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0 },
     istiod: { version: '1.24' },
     log: { level: 'debug' },
     shutdownGrace: 1500,

@@ -52,6 +52,8 @@ function sayAll(reporter: Reporter): void {
   for (const what of ['bare_name', 'create_time', 'duplicate'] as const)
     reporter.repaired('galley', serviceEntryId, what, 4);
   reporter.removalsWithheld('galley', serviceEntryId, 5);
+  for (const outcome of ['released_by_operator', 'confirmed_by_source', 'recovered'] as const)
+    reporter.holdEnded('galley', serviceEntryId, outcome);
   reporter.pushed('ServiceEntry', 100);
   reporter.pushAcked('ServiceEntry', 0.01);
   reporter.pushNacked('ServiceEntry');
@@ -71,6 +73,7 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     released: 4,
     effective: 3,
     quarantined: new Map([['bad_name', 2]]),
+    held: 7,
   };
   const all = {
     sources: () => [{ name: 'galley', connected: true }],
@@ -137,7 +140,7 @@ describe('the text is what Prometheus expects', () => {
     for (let i = 0; i < 3; i++) sayAll(metrics.reporter);
     const ours = [...(await samples('isthmus_')), ...(await samples('istio_mcp_'))];
     const names = new Set(ours.flatMap(({ labels }) => Object.keys(labels)));
-    const known = ['change', 'code', 'collection', 'component', 'kind', 'le', 'reason', 'repair', 'source', 'state'];
+    const known = 'change code collection component kind le outcome reason repair source state'.split(' ');
     expect([...names].filter((name) => name !== 'version').toSorted()).toEqual(known);
     const twice = ours.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
     expect(new Set(twice).size).toBe(twice.length);
@@ -172,6 +175,7 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_resources', { state: 'released' })).toBe(4);
     expect(await valueOf('isthmus_resources', { state: 'effective' })).toBe(3);
     expect(await valueOf('isthmus_quarantined_resources', { reason: 'bad_name' })).toBe(2);
+    expect(await valueOf('isthmus_guard_held_resources', { source: 'galley', kind: 'ServiceEntry' })).toBe(7);
     expect(await valueOf('isthmus_kind_complete', { kind: 'ServiceEntry' })).toBe(1);
     expect(await valueOf('isthmus_snapshot_resources', { kind: 'ServiceEntry' })).toBe(3);
     expect(await valueOf('isthmus_xds_streams')).toBe(2);
@@ -193,6 +197,7 @@ describe('gauges show the present', () => {
     metrics.watch(view({ sources: () => [], holdings: () => [], kinds: () => [], streams: () => 0 }));
     expect(await samples('isthmus_quarantined_resources')).toEqual([]);
     expect(await samples('isthmus_resources')).toEqual([]);
+    expect(await samples('isthmus_guard_held_resources')).toEqual([]);
     expect(await samples('isthmus_source_connected')).toEqual([]);
     expect(await valueOf('isthmus_xds_streams')).toBe(0);
   });

@@ -21,7 +21,7 @@ type Source = {
   readonly collections: readonly Collection[];
   readonly target: SinkTarget;
   /** Undefined while there is no stream. */
-  exchange: SinkExchange | undefined;
+  current: { readonly exchange: SinkExchange; readonly startedAt: number; isLive: boolean } | undefined;
 };
 
 /** A response of which only the nonce is left out. */
@@ -52,29 +52,42 @@ export class Bridge extends StoreLab {
     );
     const rules = { defaultNamespace: 'default', namespaceIsExplicit: false };
     const target = legacyTarget(origin, collections, rules, this.store, silentLogger, () => {});
-    this.#sources.set(origin, { collections, target, exchange: undefined });
+    this.#sources.set(origin, { collections, target, current: undefined });
   }
 
   /** Delivers bytes on the stream of a source; a new one where there is none. Returns what the source is answered. */
   async receive(origin: string, bytes: Buffer): Promise<string> {
     const source = this.#source(origin);
-    source.exchange ??= new SinkExchange(source.collections, defaultSourceProfile);
+    source.current ??= {
+      exchange: new SinkExchange(source.collections, defaultSourceProfile),
+      startedAt: this.clock.now(),
+      isLive: true,
+    };
+    const { current } = source;
     let received: ReturnType<SinkExchange['receive']>;
     try {
-      received = source.exchange.receive(bytes);
+      received = current.exchange.receive(bytes);
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       this.endStream(origin);
       return 'the stream is ended';
     }
     const { message, reply } = received;
-    if (received.accepted) await source.target.accept(message.collection, message, received.full);
+    if (received.accepted) await source.target.accept(message.collection, message, received.full, current);
     const answer = reply.errorDetail === undefined ? 'ACK' : `NACK ${reply.errorDetail.code}`;
     return `${answer} of ${reply.responseNonce}`;
   }
 
   endStream(origin: string): void {
-    this.#source(origin).exchange = undefined;
+    const source = this.#source(origin);
+    if (source.current !== undefined) source.current.isLive = false;
+    source.current = undefined;
+  }
+
+  /** A source that is asked again says nothing until it is told to. */
+  override askAgain(origin: string, since: number): void {
+    const { current } = this.#source(origin);
+    if (current !== undefined && current.startedAt < since) this.endStream(origin);
   }
 
   countAsEmpty(origin: string, kind: Kind, why: 'silent' | 'unsupported'): void {

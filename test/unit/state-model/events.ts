@@ -55,12 +55,15 @@ export type Event =
       readonly says: 'the same' | 'nothing';
       readonly turn: number;
     }
+  /** About what the guard holds; it says the same again and stays, or goes away soon, or says nothing. */
+  | { readonly type: 'source is asked again'; readonly origin: string; readonly andThen: 'stays' | 'goes' | 'is mute' }
   | {
       readonly type: 'counts as empty';
       readonly origin: string;
       readonly kind: Kind;
       readonly why: 'silent' | 'unsupported';
     }
+  | { readonly type: 'operator releases'; readonly origin: string; readonly kind: Kind }
   | { readonly type: 'origin is added' }
   /** With its last-known-good files, or without. */
   | { readonly type: 'bridge restarts'; readonly remembers: boolean }
@@ -153,6 +156,15 @@ export function eventOf(origins: readonly Origin[]): fc.Arbitrary<Event> {
         .tuple(place, fc.constantFrom('silent' as const, 'unsupported' as const))
         .map(([one, why]) => ({ type: 'counts as empty' as const, ...one, why })),
     },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        type: fc.constant('source is asked again' as const),
+        origin: nameOfOrigin,
+        andThen: fc.constantFrom('stays', 'stays', 'goes', 'is mute'),
+      }),
+    },
+    { weight: 1, arbitrary: place.map((one) => ({ type: 'operator releases' as const, ...one })) },
     { weight: 1, arbitrary: fc.constant({ type: 'origin is added' as const }) },
     {
       weight: 2,
@@ -162,7 +174,7 @@ export function eventOf(origins: readonly Origin[]): fc.Arbitrary<Event> {
       weight: 8,
       arbitrary: fc.record({
         type: fc.constant('time passes' as const),
-        ms: fc.constantFrom(0, 20, 49, 50, 300, 1000, 5000, 5000),
+        ms: fc.constantFrom(0, 20, 49, 50, 300, 1000, 5000, 5000, 35_000),
       }),
     },
     {

@@ -40,6 +40,12 @@ export class Trace {
     });
   }
 
+  /** The operator says that these are gone. */
+  release(origin: string, kind: Kind, keys: Iterable<string>): void {
+    const nothing = { full: false, named: new Set<string>(), good: [], strangers: 0 };
+    this.#statements.push({ origin, kind, ...nothing, removed: new Set(keys) });
+  }
+
   /** Keys that `origin` must have, after so many statements. */
   proven(origin: string, kind: Kind, position = this.position): Set<string> {
     const held = new Set<string>();

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { Kind } from '../../../src/model/kinds.ts';
 import { silentLogger } from '../../../src/model/logger.ts';
 import { LastKnownGood } from '../../../src/state/last-known-good.ts';
+import { answerMs, defaultGuard, type GuardOptions } from '../../../src/store/guard.ts';
 import type { QuarantineEntry } from '../../../src/store/holding.ts';
 import { encodeResources } from '../../../src/wire/legacy-messages.ts';
 import { FakeIstiod } from '../../support/fake-istiod.ts';
@@ -18,6 +19,12 @@ import { Published } from './published.ts';
 
 /** Longer than the debounce and the gap between two bursts of a stream. */
 const longMs = 2000;
+
+/**
+ * So few resources as these lives have are enough for it. No question comes in the same millisecond as an answer is
+ * believed: which of them is first would be anybody's guess.
+ */
+const quickGuard: GuardOptions = { ...defaultGuard, minRemoved: 2, holdMs: 31_007 };
 
 /** A message about something that nobody asks for. */
 const strangerCollection = encodeResources({
@@ -36,19 +43,25 @@ export class Life {
   #origins: readonly Origin[];
   /** What each source has, by origin and kind; survives the bridge. */
   readonly #sources = new Map<string, readonly Item[]>();
-  #bridge = new Bridge();
+  readonly #guard: GuardOptions;
+  #bridge: Bridge;
   #istiod: FakeIstiod;
-  #model = new Model();
+  #model: Model;
   #trace = new Trace();
   #published = new Map(kinds.map((kind) => [kind, new Published()]));
   #saidAt = 0;
+  /** How holds have ended. */
+  readonly outcomes = new Set<string>();
   #nonce = 0;
   #seen = 0;
 
-  constructor(origins: readonly Origin[], nodeId: string, meanings: Meanings) {
+  constructor(origins: readonly Origin[], nodeId: string, meanings: Meanings, guard = quickGuard) {
     this.#origins = origins;
     this.#nodeId = nodeId;
     this.#meanings = meanings;
+    this.#guard = guard;
+    this.#bridge = new Bridge(guard);
+    this.#model = new Model(guard);
     for (const { name, kinds: own } of origins) {
       this.#bridge.addSource(name, own);
       this.#model.addOrigin(name, own);
@@ -63,6 +76,18 @@ export class Life {
   async happen(event: Event): Promise<void> {
     if ('origin' in event && !this.#model.holdings.has(event.origin)) return;
     switch (event.type) {
+      case 'operator releases': {
+        const holding = this.#model.holding(event.origin, event.kind);
+        const isAny = (holding?.withheld.size ?? 0) > 0;
+        if (isAny) {
+          this.#trace.release(event.origin, event.kind, holding?.withheld ?? []);
+          holding?.release('operator');
+        }
+        const removed = await this.#bridge.store.release(event.origin, event.kind.id);
+        expect(removed !== undefined, 'something is released').toBe(isAny);
+        if (isAny) this.#said();
+        break;
+      }
       case 'message':
         await this.#say(event.origin, event.message);
         break;
@@ -96,6 +121,21 @@ export class Life {
           await this.#say(event.origin, { kind, incremental: event.turn > 2, items, removed: [] });
         }
         break;
+      case 'source is asked again': {
+        const due = [...(this.#model.holdings.get(event.origin)?.values() ?? [])].flatMap(
+          ({ hold }) => hold?.until ?? [],
+        );
+        if (due.length === 0) return;
+        await this.#pass(Math.max(0, ...due.map((until) => until + 1 - this.#bridge.clock.now())));
+        for (const kind of this.#kindsOf(event.origin)) {
+          const items = event.andThen === 'is mute' ? undefined : this.#sources.get(`${event.origin} ${kind.id}`);
+          if (items !== undefined) await this.#say(event.origin, { kind, incremental: false, items, removed: [] });
+        }
+        await this.#pass(answerMs - 1);
+        if (event.andThen === 'goes') this.#endStream(event.origin);
+        await this.#pass(2);
+        break;
+      }
       case 'counts as empty':
         this.#bridge.countAsEmpty(event.origin, event.kind, event.why);
         this.#model.holding(event.origin, event.kind)?.countAsEmpty(event.why);
@@ -146,7 +186,7 @@ export class Life {
       await files.stop(longMs);
     }
     this.close();
-    this.#bridge = new Bridge();
+    this.#bridge = new Bridge(this.#guard);
     for (const { name, kinds: own } of this.#origins) this.#bridge.addSource(name, own);
     if (stateDir !== undefined) {
       const files = filesOf(this.#bridge, stateDir);
@@ -154,7 +194,7 @@ export class Life {
       expect(files.view.problems).toEqual([]);
       this.#model.restart();
     } else {
-      this.#model = new Model();
+      this.#model = new Model(this.#guard);
       this.#trace = new Trace();
       for (const { name, kinds: own } of this.#origins) this.#model.addOrigin(name, own);
     }
@@ -165,6 +205,7 @@ export class Life {
   #begin(): FakeIstiod {
     this.#saidAt = this.#seen = 0;
     this.#said();
+    this.#bridge.store.onHold(({ outcome }) => outcome !== undefined && this.outcomes.add(outcome));
     const istiod = new FakeIstiod(this.#bridge, this.#nodeId);
     istiod.ask(...kinds.map(typeUrlOf));
     return istiod;
@@ -177,7 +218,7 @@ export class Life {
   async #say(origin: string, message: Message): Promise<void> {
     const { kind, incremental, items, removed } = message;
     const nonce = String(++this.#nonce);
-    const full = this.#model.take(origin, kind, incremental, items, removed);
+    const full = this.#model.take(origin, kind, incremental, items, removed, this.#bridge.clock.now());
     const answer = await this.#bridge.receive(origin, encodeMessage(message, nonce));
     expect(answer).toBe(`${full === undefined ? 'NACK 12' : 'ACK'} of ${nonce}`);
     if (full === undefined) return;
@@ -219,16 +260,28 @@ export class Life {
   }
 
   async #pass(ms: number): Promise<void> {
-    await this.#bridge.clock.run(ms);
-    this.#checkResponses();
-    const now = this.#bridge.clock.now();
-    for (const published of this.#published.values()) published.passed(now, this.#saidAt);
-    if (ms < longMs) return;
+    const { clock } = this.#bridge;
+    const end = clock.now() + ms;
+    for (let { due } = this.#model; due !== undefined && due <= end; due = this.#model.due) {
+      // What is due already waits for its turn as long as the clock stands.
+      await this.#run(Math.max(0, due - clock.now()));
+      this.#model.act(clock.now());
+      this.#said();
+    }
+    await this.#run(end - clock.now());
+    if (ms < longMs || clock.now() - this.#saidAt < longMs) return;
     for (const kind of kinds) {
       const { version } = this.#bridge.store.snapshot(kind.id) ?? {};
       const last = this.#istiod.responses.findLast(({ typeUrl }) => typeUrl === typeUrlOf(kind));
       expect(last?.versionInfo, `what istiod has of ${kind.kind}`).toBe(version);
     }
+  }
+
+  async #run(ms: number): Promise<void> {
+    await this.#bridge.clock.run(ms);
+    this.#checkResponses();
+    const now = this.#bridge.clock.now();
+    for (const published of this.#published.values()) published.passed(now, this.#saidAt);
   }
 
   /** Every response is something that may be published. */
@@ -264,13 +317,14 @@ export class Life {
         const place = `${origin} ${kind.kind}`;
         const effective = this.#bridge.effective(origin, kind);
         for (const key of this.#trace.proven(origin, kind)) if (!effective.has(key)) lost.push(`${place} ${key}`);
-        const { sync, received, released, quarantine, withheld } = this.#bridge.holding(origin, kind);
+        const { sync, received, released, quarantine, withheld, hold } = this.#bridge.holding(origin, kind);
         actual.set(place, {
           effective,
           sync,
           received,
           released,
           withheld,
+          held: hold && { keys: hold.keys, until: hold.until, isAsked: hold.isAsked },
           quarantine: reasonsIn(quarantine.values()),
         });
         expected.set(place, {
@@ -279,6 +333,7 @@ export class Life {
           received: model.received.size + model.strangers.size,
           released: model.received.size + model.strangers.size + model.withheld.size,
           withheld: model.withheld,
+          held: model.hold && { keys: model.hold.keys, until: model.hold.until, isAsked: model.hold.isAsked },
           quarantine: model.quarantine,
         });
       }

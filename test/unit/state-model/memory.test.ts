@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { serviceEntry, workloadEntry } from '../../support/resources.ts';
 import { FakeIstiod } from '../../support/fake-istiod.ts';
 import { frameOf } from '../../../src/push/frames.ts';
+import { noGuard } from '../../support/store-lab.ts';
 import { Bridge, encodeMessage, typeUrlOf } from './bridge.ts';
 import type { Dialect, Item } from './item.ts';
 import { propertyTimeoutMs, runs } from './runs.ts';
@@ -67,7 +68,7 @@ async function sayWorkload(bridge: Bridge): Promise<void> {
 }
 
 function newBridge(...origins: readonly string[]): Bridge {
-  const bridge = new Bridge();
+  const bridge = new Bridge(noGuard);
   for (const origin of origins) bridge.addSource(origin, [serviceEntry, workloadEntry]);
   return bridge;
 }

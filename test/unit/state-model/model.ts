@@ -1,5 +1,6 @@
 import type { QuarantineReason } from '../../../src/model/change.ts';
 import type { Kind } from '../../../src/model/kinds.ts';
+import type { GuardOptions } from '../../../src/store/guard.ts';
 import type { SyncState } from '../../../src/store/holding.ts';
 import { type Item, isReadable, type Name, readingOf } from './item.ts';
 
@@ -8,6 +9,22 @@ type Form = { readonly text: string } | { readonly reason: QuarantineReason };
 
 /** Stands behind the reason of a quarantined key that has one. */
 export const lastGoodNote = ', last good form sent';
+
+/** A stream of a source. */
+type Stream = { readonly spoken: Set<Kind>; readonly startedAt: number; isLive: boolean };
+
+/** What the guard holds back. */
+type Hold = {
+  readonly keys: Set<string>;
+  readonly until: number;
+  isAsked: boolean;
+  /** The stream on which the source said last that they are gone, and since when it has said so of all of them there. */
+  said: { readonly stream: Stream; at: number } | undefined;
+};
+
+/** How long an answer must stand, and how much younger than the question a stream may not be (docs/guard.md). */
+const answerMs = 30_000;
+const youngMs = 5000;
 
 /** One origin and kind: the table of docs/adr/0001-state-model.md, with the plainest means there are. */
 export class HoldingModel {
@@ -18,33 +35,69 @@ export class HoldingModel {
   readonly withheld = new Set<string>();
   /** Key → content. */
   readonly effective = new Map<string, string>();
-  /** Strangers in the last whole state that was believed. */
+  hold: Hold | undefined;
+  readonly #guard: GuardOptions;
+  /** Strangers in the last whole state that was believed, and in the last one. */
   #baseline = 0;
+  #strangers = 0;
+  /** Highest count since the last hold ended with removals. No test of this model lasts 10 minutes. */
+  #highest = 0;
 
-  take(kind: Kind, full: boolean, items: readonly Item[], removed: readonly Name[]): void {
+  constructor(guard: GuardOptions) {
+    this.#guard = guard;
+  }
+
+  take(kind: Kind, full: boolean, items: readonly Item[], removed: readonly Name[], now: number, stream: Stream): void {
     this.sync = 'synced';
     const readings = items.map((item) => readingOf(item, kind));
-    const named = new Set(readings.map(({ key }) => key));
+    const named = new Set(readings.flatMap(({ key }) => key ?? []));
+    const brought = new Set(readings.flatMap((reading) => ('text' in reading ? [reading.key] : [])));
+    const left = new Set([...this.effective.keys(), ...brought]);
+    const strangers = readings.filter(({ key }) => key === undefined).length;
+    const missing = new Set(
+      full ? this.effective.keys() : removed.flatMap((name) => (isReadable(name, kind) ? name.key : [])),
+    );
+    for (const key of missing) if (named.has(key) || !this.effective.has(key)) missing.delete(key);
+    // Of the hold, what the message says nothing else of.
+    for (const key of this.hold?.keys ?? []) if (named.has(key)) this.hold?.keys.delete(key);
+    if (this.hold?.keys.size === 0) this.hold = undefined;
+
     if (full) {
-      const strangers = readings.filter(({ key }) => key === undefined).length;
-      const missing = [...this.effective.keys()].filter((key) => !named.has(key));
-      const isBelieved = missing.length === 0 || strangers <= this.#baseline;
-      if (isBelieved) this.#baseline = strangers;
       this.received.clear();
       this.strangers.clear();
       this.withheld.clear();
-      for (const key of missing) {
-        if (isBelieved) this.effective.delete(key);
-        else this.withheld.add(key);
-      }
+      this.#strangers = strangers;
     } else {
       for (const name of removed) {
         if (!isReadable(name, kind) || named.has(name.key)) continue;
         this.received.delete(name.key);
         this.withheld.delete(name.key);
-        this.effective.delete(name.key);
       }
     }
+    const isDoubtful = full && missing.size > 0 && strangers > this.#baseline;
+    if (isDoubtful) {
+      if (this.hold !== undefined) this.hold.said = undefined;
+    } else {
+      const gone = new Set([...missing, ...(this.hold?.keys ?? [])]);
+      for (const key of gone) left.delete(key);
+      if (this.#isTooMuch(missing.size, gone.size, left.size)) {
+        const isMore = [...missing].some((key) => this.hold?.keys.has(key) !== true);
+        this.hold ??= { keys: new Set(), until: now + this.#guard.holdMs, isAsked: false, said: undefined };
+        for (const key of missing) this.hold.keys.add(key);
+        if (isMore && this.hold.said !== undefined) this.hold.said.at = now;
+      } else {
+        for (const key of missing) {
+          // A whole state that lacks it is no more than it was; by its name, it is let go.
+          if (full && this.hold?.keys.has(key) === true) continue;
+          this.effective.delete(key);
+          this.hold?.keys.delete(key);
+        }
+        if (full && (this.hold?.keys.size ?? 0) === 0) this.#baseline = strangers;
+      }
+      if (full && this.hold !== undefined && this.hold.said?.stream !== stream) this.hold.said = { stream, at: now };
+    }
+    for (const key of missing) if (this.effective.has(key)) this.withheld.add(key);
+    if (this.hold?.keys.size === 0) this.hold = undefined;
     for (const [place, reading] of readings.entries()) {
       if (reading.key === undefined) {
         this.strangers.set(`#${place}`, reading.reason);
@@ -54,16 +107,51 @@ export class HoldingModel {
       this.withheld.delete(reading.key);
       if ('text' in reading) this.effective.set(reading.key, reading.text);
     }
+    this.#highest = Math.max(this.#highest, this.effective.size);
+  }
+
+  #isTooMuch(missing: number, gone: number, left: number): boolean {
+    const { holdMs, minRemoved, maxRemovalPercent } = this.#guard;
+    if (missing < 2 || holdMs === 0) return false;
+    const fallen = Math.max(gone, this.#highest - left);
+    return left === 0 || (fallen > minRemoved && fallen / this.#highest > maxRemovalPercent / 100);
+  }
+
+  /** When something is done about the hold that no message brings about; undefined = not before the next one. */
+  get due(): number | undefined {
+    if (this.hold === undefined) return undefined;
+    const { until, isAsked, said } = this.hold;
+    if (!isAsked) return until;
+    if (said === undefined || !said.stream.isLive || said.stream.startedAt < this.freshSince) return undefined;
+    return said.at + Math.min(answerMs, this.#guard.holdMs);
+  }
+
+  /** A stream must have begun then or later to bring an answer. */
+  get freshSince(): number {
+    return (this.hold?.until ?? 0) - Math.min(youngMs, this.#guard.holdMs / 60);
+  }
+
+  /** The source is believed, or the operator: what is held, or all that is withheld, is gone. */
+  release(who: 'source' | 'operator'): void {
+    for (const key of who === 'source' ? (this.hold?.keys ?? []) : this.withheld) {
+      this.effective.delete(key);
+      this.withheld.delete(key);
+    }
+    this.hold = undefined;
+    this.#highest = this.effective.size;
+    if (who === 'operator') this.#baseline = this.#strangers;
   }
 
   countAsEmpty(why: 'silent' | 'unsupported'): void {
     if (why === 'silent' ? this.sync !== 'synced' : this.effective.size === 0) this.sync = why;
   }
 
-  /** A bridge that is restarted remembers all but how many strangers it believed. */
+  /** A bridge that is restarted remembers all but how many strangers it believed, and since when it holds back what it does. */
   restart(): void {
     if (this.sync !== 'waiting') this.sync = 'stale';
-    this.#baseline = 0;
+    this.#baseline = this.#strangers = 0;
+    this.hold = undefined;
+    this.#highest = this.effective.size;
   }
 
   /** Key or place → reason, and whether a good form is sent. */
@@ -80,11 +168,15 @@ export class HoldingModel {
 /** What was said of all kinds by all origins; the first origin that has a key wins. */
 export class Model {
   readonly #holdings = new Map<string, ReadonlyMap<Kind, HoldingModel>>();
-  /** Of each origin: the kinds that have spoken on its stream. */
-  readonly #spoken = new Map<string, Set<Kind>>();
+  readonly #streams = new Map<string, Stream>();
+  readonly #guard: GuardOptions;
+
+  constructor(guard: GuardOptions) {
+    this.#guard = guard;
+  }
 
   addOrigin(origin: string, kinds: readonly Kind[]): void {
-    this.#holdings.set(origin, new Map(kinds.map((kind) => [kind, new HoldingModel()])));
+    this.#holdings.set(origin, new Map(kinds.map((kind) => [kind, new HoldingModel(this.#guard)])));
   }
 
   get holdings(): ReadonlyMap<string, ReadonlyMap<Kind, HoldingModel>> {
@@ -102,24 +194,49 @@ export class Model {
     incremental: boolean,
     items: readonly Item[],
     removed: readonly Name[],
+    now: number,
   ): boolean | undefined {
+    const stream = this.#streams.get(origin) ?? { spoken: new Set<Kind>(), startedAt: now, isLive: true };
+    this.#streams.set(origin, stream);
     const holding = this.holding(origin, kind);
     if (holding === undefined) return undefined;
-    const spoken = this.#spoken.get(origin) ?? new Set();
-    this.#spoken.set(origin, spoken);
-    const full = !incremental || !spoken.has(kind);
-    spoken.add(kind);
-    holding.take(kind, full, items, removed);
+    const full = !incremental || !stream.spoken.has(kind);
+    stream.spoken.add(kind);
+    holding.take(kind, full, items, removed, now, stream);
     return full;
   }
 
   restart(): void {
-    this.#spoken.clear();
+    this.#streams.clear();
     for (const kinds of this.#holdings.values()) for (const holding of kinds.values()) holding.restart();
   }
 
   endStream(origin: string): void {
-    this.#spoken.delete(origin);
+    const stream = this.#streams.get(origin);
+    if (stream !== undefined) stream.isLive = false;
+    this.#streams.delete(origin);
+  }
+
+  /** When the guard does something by itself the next time. */
+  get due(): number | undefined {
+    const all = [...this.#holdings.values()].flatMap((kinds) => [...kinds.values()].flatMap(({ due }) => due ?? []));
+    return all.length === 0 ? undefined : Math.min(...all);
+  }
+
+  /** Does it, for all that is due. */
+  act(now: number): void {
+    for (const [origin, kinds] of this.#holdings) {
+      for (const holding of kinds.values()) {
+        const { hold, due } = holding;
+        if (hold === undefined || due === undefined || due > now) continue;
+        if (hold.isAsked) holding.release('source');
+        else {
+          hold.isAsked = true;
+          const stream = this.#streams.get(origin);
+          if (stream !== undefined && stream.startedAt < holding.freshSince) this.endStream(origin);
+        }
+      }
+    }
   }
 
   isComplete(kind: Kind): boolean {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Kind } from '../../../src/model/kinds.ts';
+import { noGuard } from '../../support/store-lab.ts';
 import { FakeIstiod, nodeIds } from '../../support/fake-istiod.ts';
 import { type Bridge, typeUrlOf } from './bridge.ts';
 import { bad, dialect, type Event, eventOf, good, kinds, type Origin, topology, withText } from './events.ts';
@@ -146,7 +147,7 @@ test(
       fc.asyncProperty(truth, replica, replica, async (all, a, b) => {
         const lives = await Promise.all(
           [a, b].map(async (by) => {
-            const one = new Life(by.origins, nodeIds.from112, meanings);
+            const one = new Life(by.origins, nodeIds.from112, meanings, noGuard);
             for (const event of by.past) await one.happen(withOwnTimes(event));
             await comesTo(one, by, all);
             return one;
@@ -171,7 +172,7 @@ test(
     const meanings = new Meanings();
     await fc.assert(
       fc.asyncProperty(truth, replica, async (all, by) => {
-        const one = new Life(by.origins, nodeIds.from112, meanings);
+        const one = new Life(by.origins, nodeIds.from112, meanings, noGuard);
         for (const event of by.past) await one.happen(withOwnTimes(event));
         await comesTo(one, by, all);
         const before = await responses(one.bridge, nodeIds.from112);

@@ -7,6 +7,7 @@ import { LegacySource, type SourceStream } from '../../support/legacy-source.ts'
 import { serviceEntry } from '../../support/resources.ts';
 import { SinkLab } from '../../support/sink-lab.ts';
 import { heldBy } from '../../support/source-view.ts';
+import { noGuard } from '../../support/store-lab.ts';
 import { until } from '../../support/until.ts';
 import { collectionOf, encodeMessage, type Message } from './bridge.ts';
 import { textOf } from './content.ts';
@@ -70,7 +71,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 class Streams {
   readonly #source: LegacySource;
   readonly #lab: SinkLab;
-  readonly #model = new Model();
+  readonly #model = new Model(noGuard);
   readonly #trace = new Trace();
   /** What the source does not know. */
   readonly #unknown = new Set<Kind>();
@@ -87,7 +88,7 @@ class Streams {
 
   private constructor(source: LegacySource) {
     this.#source = source;
-    this.#lab = new SinkLab(source.port, { collections: kinds.map(collectionOf) });
+    this.#lab = new SinkLab(source.port, { collections: kinds.map(collectionOf) }, new Map(), noGuard);
     this.#model.addOrigin(origin, kinds);
     source.onStream = (stream) => {
       stream.open();
@@ -185,7 +186,7 @@ class Streams {
       return;
     }
     expect(reply.errorDetail).toBeNull();
-    const full = this.#model.take(origin, kind, incremental, items, removed);
+    const full = this.#model.take(origin, kind, incremental, items, removed, this.#lab.clock.now());
     this.#trace.add(origin, kind, full === true, items, removed);
     this.#everSpoken.add(kind);
     this.#hasServed = true;

@@ -10,7 +10,7 @@ import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
 import { VersionSum } from '../../../src/store/version-sum.ts';
 import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';
 import { contentsOf, heldBy } from '../../support/source-view.ts';
-import { StoreLab } from '../../support/store-lab.ts';
+import { noGuard, StoreLab } from '../../support/store-lab.ts';
 import { field, fields } from '../../support/wire-bytes.ts';
 import { propertyTimeoutMs, runs } from './runs.ts';
 
@@ -112,7 +112,7 @@ test(
 );
 
 async function runSteps(isAlone: boolean, isLate: boolean, steps: readonly Step[]): Promise<void> {
-  const lab = new StoreLab();
+  const lab = new StoreLab(noGuard);
   const origins = isAlone ? ['one'] : ['one', 'two'];
   lab.addOrigin('one', serviceEntry, workloadEntry);
   if (!isAlone && !isLate) lab.addOrigin('two', serviceEntry);

@@ -165,11 +165,35 @@ describe('after a restart', () => {
     expect(after.store.holding('one', serviceEntry.id)).toMatchObject({ lastMessageAt: changedAt, messages: 0 });
   });
 
-  test('a source that says that it has nothing any more is believed', async () => {
+  test('a source that says that it has nothing any more is held to what was known, until the operator believes it', async () => {
     const { after } = await restarted();
+    after.flush();
+    const known = after.published(serviceEntry);
     await after.say('one', serviceEntry, {});
     after.flush();
+    expect(after.store.holding('one', serviceEntry.id).hold?.reason).toBe('emptied');
+    expect(after.published(serviceEntry)).toEqual(known);
+    await after.store.release('one', serviceEntry.id);
+    after.flush();
     expect(after.published(serviceEntry)).toEqual({ 'b/1': 'x' });
+  });
+
+  test('what was held back stays so, and leaves when its source has taken it out one by one', async () => {
+    const { after, stateDir } = await restarted();
+    after.flush();
+    const known = after.published(serviceEntry);
+    await after.say('one', serviceEntry, {});
+    after.flush();
+    await after.end();
+    const again = newLab();
+    await again.load(stateDir);
+    again.flush();
+    const holding = again.store.holding('one', serviceEntry.id);
+    expect([holding.sync, holding.withheld.size, again.published(serviceEntry)]).toEqual(['stale', 3, known]);
+    await again.say('one', serviceEntry, { 'a/1': 'x', 'a/2': 'x' });
+    await again.say('one', serviceEntry, { 'a/1': 'x' });
+    again.flush();
+    expect([holding.withheld.size, Object.keys(again.published(serviceEntry) ?? {})]).toEqual([0, ['a/1', 'b/1']]);
   });
 
   test('an origin that is new is waited for', async () => {

@@ -2,11 +2,13 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Intake } from '../../../src/intake/intake.ts';
 import { ResourcePool } from '../../../src/model/resource.ts';
+import { Guard } from '../../../src/store/guard.ts';
 import { Holding } from '../../../src/store/holding.ts';
 import { keyOf, readRow } from '../../../src/wire/resource-frame.ts';
 import { resourceBytes } from '../../../src/wire/resource-view.ts';
 import { legacyResource, messageOf, applyAtOnce, newRow, serviceEntry } from '../../support/resources.ts';
 import { contentsOf, heldBy } from '../../support/source-view.ts';
+import { noGuard } from '../../support/store-lab.ts';
 
 const kib = 1 << 10;
 const mib = 1 << 20;
@@ -39,7 +41,7 @@ function compact(holding: Holding): boolean {
 /** A source that speaks to a holding through a real intake. */
 function newSource() {
   const pool = new ResourcePool();
-  const holding = new Holding(pool);
+  const holding = new Holding(pool, new Guard(noGuard));
   const intake = new Intake(serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false });
   return {
     pool,

@@ -3,15 +3,16 @@ import { describe, expect, test } from 'vitest';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
 import { frameOf } from '../../../src/push/frames.ts';
 import { viewResourceBytes } from '../../../src/wire/resource-view.ts';
+import { defaultGuard } from '../../../src/store/guard.ts';
 import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
 import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';
-import { StoreLab } from '../../support/store-lab.ts';
+import { noGuard, StoreLab } from '../../support/store-lab.ts';
 import { settle } from '../../support/settle.ts';
 import { until } from '../../support/until.ts';
 
 /** One origin only: there, another form of the same length takes the place of the old one in memory. */
-async function labWith(contents: Readonly<Record<string, string>>): Promise<StoreLab> {
-  const lab = new StoreLab();
+async function labWith(contents: Readonly<Record<string, string>>, guard = defaultGuard): Promise<StoreLab> {
+  const lab = new StoreLab(guard);
   lab.addOrigin('only', serviceEntry);
   await lab.say('only', serviceEntry, contents);
   lab.flush();
@@ -88,7 +89,7 @@ test('whenever somebody looks, a version means one content; and who listens ends
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
-      const lab = await labWith({ 'a/1': 'x', 'a/2': 'longer' });
+      const lab = await labWith({ 'a/1': 'x', 'a/2': 'longer' }, noGuard);
       const meaning = new Map<string, string>();
       const look = () => {
         const { version, resources } = sent(lab);

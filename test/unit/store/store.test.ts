@@ -4,7 +4,7 @@ import type { Snapshot } from '../../../src/model/snapshot.ts';
 import { keyOf } from '../../../src/wire/resource-frame.ts';
 import { legacyResource, requireKind, serviceEntry as se, workloadEntry as we } from '../../support/resources.ts';
 import { settle } from '../../support/settle.ts';
-import { StoreLab } from '../../support/store-lab.ts';
+import { noGuard, StoreLab } from '../../support/store-lab.ts';
 import { field } from '../../support/wire-bytes.ts';
 
 const gateway = requireKind('Gateway');
@@ -314,6 +314,7 @@ test('what was said before an origin was added is published before it is waited 
 });
 
 test('what was compacted away under a pending change is published whole', async () => {
+  lab = new StoreLab(noGuard);
   lab.addOrigin('a', se);
   const large = 'x'.repeat(20_000);
   const all = Object.fromEntries(Array.from({ length: 800 }, (_, i) => [`x/${i}`, `${i}${large}`]));
@@ -331,6 +332,31 @@ test('what was compacted away under a pending change is published whole', async 
   fresh.flush();
   expect(lab.published(se)).toEqual(few);
   expect(lab.store.snapshot(se.id)?.version).toBe(fresh.store.snapshot(se.id)?.version);
+});
+
+test('a release waits for the message that is being read, and takes nothing of what that brings', async () => {
+  lab.addOrigin('a', se);
+  const all = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`x/${i}`, 'a']));
+  await lab.say('a', se, all);
+  await lab.say('a', se, {});
+  const [, released] = await Promise.all([lab.say('a', se, { ...all, 'x/0': 'b' }), lab.store.release('a', se.id)]);
+  expect(released).toBeUndefined();
+  lab.flush();
+  expect(lab.published(se)).toEqual({ ...all, 'x/0': 'b' });
+});
+
+test('a release is published after the debounce, also where another origin has some of it', async () => {
+  lab.addOrigin('a', se);
+  lab.addOrigin('b', se);
+  await lab.say('a', se, { 'x/1': 'of a', 'x/2': 'of a', 'x/3': 'of a' });
+  await lab.say('b', se, { 'x/2': 'of b' });
+  lab.flush();
+  await lab.say('a', se, {});
+  expect(lab.flush(), 'held').toEqual([]);
+  expect(await lab.store.release('a', se.id)).toBe(3);
+  expect(lab.flush()).toEqual([[se.id]]);
+  expect(lab.published(se)).toEqual({ 'x/2': 'of b' });
+  expect(lab.store.holding('a', se.id)).toMatchObject({ received: 0, released: 0, hold: undefined });
 });
 
 test('an origin or kind that was not added is a mistake of the caller', () => {
