@@ -10,7 +10,7 @@ const outcomes: Readonly<Record<HoldOutcome, string>> = {
 };
 
 /** Tells the operator of the begin of a hold, with what to do, and of its end. */
-export function logHold(log: Logger, { origin, kind, hold, removed, outcome, askedInMs }: HoldEvent): void {
+export function logHold(log: Logger, { origin, kind, hold, removed, outcome }: HoldEvent): void {
   const collection = kinds.find(({ id }) => id === kind)?.collection;
   const who = { source: origin, collection, reason: hold.reason };
   if (outcome !== undefined) {
@@ -21,6 +21,6 @@ export function logHold(log: Logger, { origin, kind, hold, removed, outcome, ask
   const hint =
     'nothing of it is removed until the source says the same when it is asked again; if they are meant to go: ' +
     `isthmus guard release --origin ${origin} --collection ${collection}`;
-  const fields = { ...who, removals: size, of: hold.of, askedAgainInMs: askedInMs, hint };
+  const fields = { ...who, removals: size, of: hold.of, askedAgainAt: hold.askedAt.toISOString(), hint };
   log.warn(fields, `removals are held: a message takes away ${size} of ${hold.of} resources at once`);
 }

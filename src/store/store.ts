@@ -34,8 +34,6 @@ export type HoldEvent = {
   /** Resources that left at its end. */
   readonly removed: number;
   readonly outcome: HoldOutcome | undefined;
-  /** Until the source is asked again, in milliseconds. */
-  readonly askedInMs: number;
 };
 
 /**
@@ -242,16 +240,13 @@ export class Store {
       const removed = [...before.keys].filter((key) => !resources.has(key)).length;
       this.#holdEnded(origin, kindId, before, removed > 0 ? 'confirmed_by_source' : 'recovered', removed);
     }
-    if (hold !== undefined && !goesOn) {
-      const askedInMs = Math.round(hold.until - this.#options.clock.now());
-      this.#tellHold({ origin, kind: kindId, hold, removed: 0, outcome: undefined, askedInMs });
-    }
+    if (hold !== undefined && !goesOn) this.#tellHold({ origin, kind: kindId, hold, removed: 0, outcome: undefined });
     this.#watchHold(origin, kindId);
   }
 
   #holdEnded(origin: string, kind: string, hold: Hold, outcome: HoldOutcome, removed: number): void {
     this.#options.reporter.holdEnded(origin, kind, outcome);
-    this.#tellHold({ origin, kind, hold, removed, outcome, askedInMs: 0 });
+    this.#tellHold({ origin, kind, hold, removed, outcome });
   }
 
   #tellHold(event: HoldEvent): void {

@@ -85,6 +85,7 @@ describe('a source loses everything', () => {
           collection,
           removals: 60,
           of: 60,
+          askedAgainAt: end,
           hint: expect.stringContaining(`isthmus guard release --origin one --collection ${collection}`),
         }),
       },

@@ -60,7 +60,7 @@ describe('an empty message', () => {
   test('takes nothing away, and is acknowledged; once all is back, nothing was lost', async () => {
     await has(0);
     expect([services(), outcomes()]).toEqual([60, [undefined]]);
-    expect(holds[0]).toMatchObject({ origin: 'lab', askedInMs: holdMs, hold: { reason: 'emptied', of: 60 } });
+    expect(holds[0]).toMatchObject({ origin: 'lab', hold: { reason: 'emptied', of: 60, until: holdMs } });
     lab.clock.advance(holdMs - 1);
     await has(60);
     expect([services(), outcomes()]).toEqual([60, [undefined, 'recovered']]);
