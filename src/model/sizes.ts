@@ -32,3 +32,12 @@ export const blockRows = 512;
 
 /** Pieces from which joining them pays as soon as a second stream wants them. */
 export const manyPieces = 1000;
+
+/** Bytes of resources that are copied, hashed and handed to the disk without a pause: a millisecond. */
+export const saveBlockBytes = 1 << 18;
+
+/** Bytes of a file that are hashed without a pause: a few milliseconds. */
+export const hashTurnBytes = 1 << 20;
+
+/** Entries of a list that are written or read as JSON without a pause. */
+export const jsonTurn = 500;

@@ -1,10 +1,8 @@
+import { saveBlockBytes } from '../model/sizes.ts';
 import type { Holding } from '../store/holding.ts';
 import { HoldingWalk } from '../store/holding-walk.ts';
 import { copyBytes, type Viewed, viewed } from '../wire/bytes.ts';
 import { type Header, recordHead, StateEncoder } from './state-format.ts';
-
-/** Bytes of resources that are copied and hashed without a pause: a millisecond. */
-const blockBytes = 1 << 18;
 
 /**
  * What is held, as the pieces of a last-known-good file. Messages may be put in between two of them: every key that is
@@ -19,8 +17,8 @@ export function* holdingPieces(holding: Holding, header: Header): Generator<Buff
   const walk = new HoldingWalk(holding);
   try {
     yield encoder.header(header);
-    let block = newBlock(blockBytes);
-    let spare = newBlock(blockBytes);
+    let block = newBlock(saveBlockBytes);
+    let spare = newBlock(saveBlockBytes);
     let used = recordHead;
     let count = 0;
     for (let row = walk.next(); row !== undefined; row = walk.next()) {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { quarantineReasons } from '../model/change.ts';
 import { messageOf } from '../model/errors.ts';
+import { hashTurnBytes, jsonTurn } from '../model/sizes.ts';
 import type { QuarantineEntry, SyncState } from '../store/holding.ts';
 import { type Viewed, viewed } from '../wire/bytes.ts';
 import { scanResources } from '../wire/resource-frame.ts';
@@ -28,13 +29,7 @@ const firstLinePattern = new RegExp(`^${magic}(\\d{1,9})\n`);
 export const recordHead = 5;
 const hashBytes = 32;
 
-/** Bytes that are hashed without a pause: a few milliseconds. */
-const hashTurn = 1 << 20;
-
 const types = { header: 0x68, resources: 0x72, quarantine: 0x71, withheld: 0x77, end: 0x65 } as const;
-
-/** Entries of one record of JSON. */
-const listTurn = 500;
 
 /** What is said of the whole. */
 export type Header = {
@@ -129,7 +124,7 @@ function* parts<T>(all: Iterable<T>): Generator<T[]> {
   let part: T[] = [];
   for (const one of all) {
     part.push(one);
-    if (part.length < listTurn) continue;
+    if (part.length < jsonTurn) continue;
     yield part;
     part = [];
   }
@@ -205,8 +200,8 @@ async function checkWhole(file: Buffer): Promise<number> {
   if (file.length < text.length + hashBytes) throw damaged('it is cut off');
   const hash = createHash('sha256');
   const end = file.length - hashBytes;
-  for (let at = 0; at < end; at += hashTurn) {
-    hash.update(file.subarray(at, Math.min(at + hashTurn, end)));
+  for (let at = 0; at < end; at += hashTurnBytes) {
+    hash.update(file.subarray(at, Math.min(at + hashTurnBytes, end)));
     await nextTurn();
   }
   if (!hash.digest().equals(file.subarray(end)))
