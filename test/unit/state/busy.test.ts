@@ -45,10 +45,10 @@ test(
           await lab.load(stateDir);
           await lab.say('one', serviceEntry, first);
           const said: Record<string, string>[] = [first];
-          let isSaved = false;
+          const progress = { isSaved: false };
           const speak = async () => {
             // At least once each, and over again until all is written.
-            for (let i = 0; i < messages.length || !isSaved; i++) {
+            for (let i = 0; i < messages.length || !progress.isSaved; i++) {
               const message = messages[i % messages.length] as (typeof messages)[number];
               said.push(message.state);
               await lab.say('one', serviceEntry, message.state);
@@ -60,7 +60,7 @@ test(
           for (let i = 0; i < saveAfterTurns; i++) await nextTurn();
           const begun = said.length;
           await lab.state.saveNow();
-          isSaved = true;
+          progress.isSaved = true;
           // What was said last before it, and all that was said until it was done.
           const meanwhile = said.slice(Math.max(0, begun - 2));
           if (said.length > begun) mixes++;
