@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FakeIstiod, nodeIds } from '../../support/fake-istiod.ts';
 import { serviceEntry, workloadEntry } from '../../support/resources.ts';
-import { StoreLab } from '../../support/store-lab.ts';
+import { noGuard, StoreLab } from '../../support/store-lab.ts';
 
 const types = new Map([
   ['networking.istio.io/v1/ServiceEntry', serviceEntry],
@@ -28,7 +28,7 @@ test('whatever happens on the way, an istiod that answers at last has the newest
       fc.array(step, { maxLength: 40 }),
       fc.constantFrom(nodeIds.upTo111, nodeIds.from112),
       async (steps, nodeId) => {
-        const lab = new StoreLab();
+        const lab = new StoreLab(noGuard);
         lab.addOrigin('a', serviceEntry, workloadEntry);
         const connect = () => {
           const istiod = new FakeIstiod(lab, nodeId);
