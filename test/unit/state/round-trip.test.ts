@@ -168,11 +168,11 @@ describe('after a restart', () => {
   test('a source that says that it has nothing any more is held to what was known, until the operator believes it', async () => {
     const { after } = await restarted();
     after.flush();
-    const known = after.published(serviceEntry);
+    const served = after.published(serviceEntry);
     await after.say('one', serviceEntry, {});
     after.flush();
     expect(after.store.holding('one', serviceEntry.id).hold?.reason).toBe('emptied');
-    expect(after.published(serviceEntry)).toEqual(known);
+    expect(after.published(serviceEntry)).toEqual(served);
     await after.store.release('one', serviceEntry.id);
     after.flush();
     expect(after.published(serviceEntry)).toEqual({ 'b/1': 'x' });
@@ -181,7 +181,7 @@ describe('after a restart', () => {
   test('what was held back stays so, and leaves when its source has taken it out one by one', async () => {
     const { after, stateDir } = await restarted();
     after.flush();
-    const known = after.published(serviceEntry);
+    const served = after.published(serviceEntry);
     await after.say('one', serviceEntry, {});
     after.flush();
     await after.end();
@@ -189,7 +189,7 @@ describe('after a restart', () => {
     await again.load(stateDir);
     again.flush();
     const holding = again.store.holding('one', serviceEntry.id);
-    expect([holding.sync, holding.withheld.size, again.published(serviceEntry)]).toEqual(['stale', 3, known]);
+    expect([holding.sync, holding.withheld.size, again.published(serviceEntry)]).toEqual(['stale', 3, served]);
     await again.say('one', serviceEntry, { 'a/1': 'x', 'a/2': 'x' });
     await again.say('one', serviceEntry, { 'a/1': 'x' });
     again.flush();
