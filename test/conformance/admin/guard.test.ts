@@ -70,7 +70,12 @@ describe('a source loses everything', () => {
     const sync = await bridge.fetch('/syncz');
     expect([sync.status, await sync.json()]).toEqual([
       200,
-      { complete: true, waiting: [], held: [{ source: 'one', kind: 'ServiceEntry', removals: 60, until: end }] },
+      {
+        complete: true,
+        waiting: [],
+        stale: [],
+        held: [{ source: 'one', kind: 'ServiceEntry', removals: 60, until: end }],
+      },
     ]);
     const metrics = await (await bridge.fetch('/metrics')).text();
     expect(metrics).toContain('isthmus_guard_held_resources{source="one",kind="ServiceEntry"} 60');
