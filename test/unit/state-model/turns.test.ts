@@ -14,18 +14,7 @@ import { noGuard, StoreLab } from '../../support/store-lab.ts';
 import { field, fields } from '../../support/wire-bytes.ts';
 import { propertyTimeoutMs, runs } from './runs.ts';
 
-vi.mock('../../../src/model/sizes.ts', () => ({
-  readTurn: 4,
-  readStep: 2,
-  sortTurn: 3,
-  listTurn: 2,
-  placeTurn: 3,
-  chunkBytes: 1 << 11,
-  smallGarbageBytes: 1 << 11,
-  maxScattered: 4,
-  blockRows: 4,
-  manyPieces: 4,
-}));
+vi.mock('../../../src/model/sizes.ts', async () => (await import('../../support/tiny-sizes.ts')).tinySizes);
 
 const key = fc.oneof(
   fc.integer({ min: 0, max: 30 }).map((n) => `a/${String(n).padStart(2, '0')}`),

@@ -7,21 +7,7 @@ import { noGuard } from '../../support/store-lab.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { propertyTimeoutMs, runs } from '../state-model/runs.ts';
 
-vi.mock('../../../src/model/sizes.ts', () => ({
-  readTurn: 4,
-  readStep: 2,
-  sortTurn: 3,
-  listTurn: 2,
-  placeTurn: 3,
-  chunkBytes: 1 << 11,
-  smallGarbageBytes: 1 << 11,
-  maxScattered: 4,
-  blockRows: 4,
-  manyPieces: 4,
-  saveBlockBytes: 600,
-  hashTurnBytes: 100,
-  jsonTurn: 2,
-}));
+vi.mock('../../../src/model/sizes.ts', async () => (await import('../../support/tiny-sizes.ts')).tinySizes);
 
 const keys = Array.from({ length: 30 }, (_, i) => `a/${i}`);
 const state = fc.dictionary(fc.constantFrom(...keys), fc.constantFrom('x', 'y', 'longer', 'm'.repeat(900)), {
