@@ -1,5 +1,13 @@
 import { IsthmusError } from '../model/errors.ts';
 
+/** The option `output` of a verb that prints data. */
+export const outputOption = {
+  alias: 'o',
+  choices: ['table', 'json', 'yaml'],
+  default: 'table',
+  describe: 'Form',
+} as const;
+
 /** Longest wait that a timer can take, in seconds: about 24 days. */
 const maxSeconds = (2 ** 31 - 1) / 1000;
 

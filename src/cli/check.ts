@@ -3,7 +3,7 @@ import { ConfigError } from '../config/load.ts';
 import { type Config, type ConfigInput, configSchema } from '../config/schema.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
-import { millisecondsOf } from './arguments.ts';
+import { millisecondsOf, outputOption } from './arguments.ts';
 import { checkAddress, checkSourceService, sourceSubject } from './check-address.ts';
 import {
   askDirectly,
@@ -50,12 +50,7 @@ export function builder(yargs: Argv) {
     })
     .option('istiod-version', { type: 'string', describe: 'Version of the oldest istiod, for example 1.24' })
     .option('timeout', { type: 'number', default: 10, describe: 'Seconds to wait for each answer' })
-    .option('output', {
-      alias: 'o',
-      choices: ['table', 'json', 'yaml'] as const,
-      default: 'table' as const,
-      describe: 'Form',
-    })
+    .option('output', outputOption)
     .epilogue(
       examples(
         ['isthmus check --config isthmus.yaml', 'before serve, and next to it'],

@@ -3,7 +3,7 @@ import type { NameRules } from '../intake/name.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import type { Kind } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
-import { adminUrlOf, millisecondsOf } from './arguments.ts';
+import { adminUrlOf, millisecondsOf, outputOption } from './arguments.ts';
 import { compareItems, type Difference, type Item } from './diff-compare.ts';
 import { readFiles } from './diff-files.ts';
 import { type DiffReport, exportDiff, isEqual, renderDiff } from './diff-report.ts';
@@ -48,12 +48,7 @@ export function builder(yargs: Argv) {
       describe: 'Dial mcp://, although a second client can harm a live legacy server',
     })
     .option('timeout', { type: 'number', default: 10, describe: 'Seconds to wait for all kinds' })
-    .option('output', {
-      alias: 'o',
-      choices: ['table', 'json', 'yaml'] as const,
-      default: 'table' as const,
-      describe: 'Form',
-    })
+    .option('output', outputOption)
     .epilogue(
       examples(
         ['isthmus diff examples/services xds://127.0.0.1:15410', 'did everything arrive?'],

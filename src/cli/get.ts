@@ -14,7 +14,7 @@ import {
   type ServedKind,
   silenceError,
 } from './get-readers.ts';
-import { adminUrlOf, millisecondsOf } from './arguments.ts';
+import { adminUrlOf, millisecondsOf, outputOption } from './arguments.ts';
 import { interrupted, oneLine, print, say, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -34,12 +34,7 @@ export function builder(yargs: Argv) {
       describe: 'Only this kind, for example ServiceEntry (repeatable)',
     })
     .option('name', { type: 'string', describe: 'Only resources whose namespace/name contains this text' })
-    .option('output', {
-      alias: 'o',
-      choices: ['table', 'json', 'yaml'] as const,
-      default: 'table' as const,
-      describe: 'Form',
-    })
+    .option('output', outputOption)
     .option('watch', {
       alias: 'w',
       type: 'boolean',

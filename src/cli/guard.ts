@@ -3,7 +3,7 @@ import type { Argv } from 'yargs';
 import type { HoldView, ReleasedView } from '../admin/views.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import { postAdminPage, readAdminList } from './admin-client.ts';
-import { adminUrlOf } from './arguments.ts';
+import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
 import { print, table } from './terminal.ts';
 
@@ -17,12 +17,7 @@ export function builder(yargs: Argv) {
     .option('admin', { type: 'string', default: 'http://127.0.0.1:15480', describe: 'Admin address of the bridge' })
     .option('origin', { type: 'string', nargs: 1, describe: 'Only of this source' })
     .option('collection', { type: 'string', nargs: 1, describe: 'Only of this collection, or kind' })
-    .option('output', {
-      alias: 'o',
-      choices: ['table', 'json', 'yaml'] as const,
-      default: 'table' as const,
-      describe: 'Form',
-    })
+    .option('output', outputOption)
     .epilogue(
       examples(
         ['isthmus guard', 'what is held'],

@@ -6,7 +6,7 @@ import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 import { holdsTable } from './guard.ts';
 import { originProblem } from './origin-problem.ts';
-import { adminUrlOf } from './arguments.ts';
+import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
 import { oneLine, print, table } from './terminal.ts';
@@ -15,12 +15,7 @@ export function builder(yargs: Argv) {
   return yargs
     .usage('$0 status [URL] [options]\n\nExits with 1 where something is not as it should be.')
     .positional('url', { type: 'string', default: 'http://127.0.0.1:15480', describe: 'Admin address of the bridge' })
-    .option('output', {
-      alias: 'o',
-      choices: ['table', 'json', 'yaml'] as const,
-      default: 'table' as const,
-      describe: 'Form',
-    })
+    .option('output', outputOption)
     .epilogue(examples(['isthmus status', 'the bridge on this host']));
 }
 
