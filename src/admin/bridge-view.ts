@@ -1,6 +1,6 @@
 import type { Config, SourceConfig } from '../config/schema.ts';
 import type { SinkClient } from '../legacy/sink-client.ts';
-import { type Kind, kindOf, kindOfCollection, kinds } from '../model/kinds.ts';
+import { type Kind, kindOf, kindOfCollection, kindOfId, kinds } from '../model/kinds.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatHostPort } from '../net/address.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
@@ -124,12 +124,13 @@ export function createBridgeView(parts: BridgeParts): {
     const kindId = kind === undefined ? undefined : (kindOfCollection(kind) ?? kindByName(kind))?.id;
     if (kind !== undefined && (kindId === undefined || !store.isExpected(kindId))) return undefined;
     const released: ReleasedView[] = [];
-    for (const one of holds(store)) {
-      const id = kindByName(one.kind)?.id as string;
-      if ((origin ?? one.origin) !== one.origin || (kindId ?? id) !== id) continue;
-      const removed = await store.release(one.origin, id);
-      if (removed !== undefined)
-        released.push({ origin: one.origin, kind: one.kind, collection: one.collection, removed });
+    for (const [source, holdings] of store.origins) {
+      for (const [id, { withheld }] of holdings) {
+        if (withheld.size === 0 || (origin ?? source) !== source || (kindId ?? id) !== id) continue;
+        const removed = await store.release(source, id);
+        if (removed === undefined) continue;
+        released.push({ origin: source, kind: shortName(id), collection: kindOfId(id)?.collection ?? null, removed });
+      }
     }
     return released;
   };
@@ -168,7 +169,7 @@ function originView({ name, address }: SourceConfig, client: SinkClient, store: 
     },
     kinds: Array.from(holdings, ([kindId, holding]) => ({
       kind: shortName(kindId),
-      collection: kinds.find(({ id }) => id === kindId)?.collection ?? null,
+      collection: kindOfId(kindId)?.collection ?? null,
       sync: holding.sync,
       received: holding.received,
       released: holding.released,
@@ -241,7 +242,7 @@ function* holds(store: Store): Generator<HoldView> {
   for (const [origin, holdings] of store.origins) {
     for (const [kindId, holding] of holdings) {
       const hold = holdView(holding);
-      const collection = kinds.find(({ id }) => id === kindId)?.collection ?? null;
+      const collection = kindOfId(kindId)?.collection ?? null;
       if (hold !== null) yield { origin, kind: shortName(kindId), collection, ...hold };
     }
   }

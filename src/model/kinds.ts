@@ -74,6 +74,11 @@ export function kindOf(group: string, name: string): Kind | undefined {
   return byId.get(`${group}/${name}`);
 }
 
+/** The kind with this {@link Kind.id}; undefined where Isthmus knows none. */
+export function kindOfId(id: string): Kind | undefined {
+  return byId.get(id);
+}
+
 /** The kind that a legacy collection carries; undefined for collections that have no place in istiod 1.9+. */
 export function kindOfCollection(collection: Collection): Kind | undefined {
   return byCollection.get(collection);

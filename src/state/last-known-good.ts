@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock, Timer } from '../model/clock.ts';
 import { messageOf } from '../model/errors.ts';
-import { kinds } from '../model/kinds.ts';
+import { kindOfId } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Holding } from '../store/holding.ts';
 import type { Store } from '../store/store.ts';
@@ -168,7 +168,7 @@ export class LastKnownGood {
   async #loadEntry(entry: Entry, inTime: <T>(work: Promise<T>) => Promise<T>): Promise<void> {
     const { store, log } = this.#options;
     const { source, kindId, kind, holding, file } = entry;
-    const kindOfEntry = kinds.find(({ id }) => id === kindId);
+    const kindOfEntry = kindOfId(kindId);
     if (kindOfEntry === undefined) return;
     const { generation, problems } = await file.load(
       (path) => inTime(readRegularFile(this.#fs, path)),

@@ -1,4 +1,4 @@
-import { kinds } from '../model/kinds.ts';
+import { kindOfId } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { HoldOutcome } from '../model/reporter.ts';
 import type { HoldEvent } from './store.ts';
@@ -11,7 +11,7 @@ const outcomes: Readonly<Record<HoldOutcome, string>> = {
 
 /** Tells the operator of the begin of a hold, with what to do, and of its end. */
 export function logHold(log: Logger, { origin, kind, hold, removed, outcome }: HoldEvent): void {
-  const collection = kinds.find(({ id }) => id === kind)?.collection;
+  const collection = kindOfId(kind)?.collection;
   const who = { source: origin, collection, reason: hold.reason };
   if (outcome !== undefined) {
     log.info({ ...who, since: hold.since.toISOString(), removed, outcome }, outcomes[outcome]);
