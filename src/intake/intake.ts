@@ -7,7 +7,7 @@ import type { Listed } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
-import { hash128, hashed, type HashSeed, resetHash } from '../wire/hash.ts';
+import { hash128, hashed, type HashSeed, resetHash, secretBits } from '../wire/hash.ts';
 import { encodeResource, isNamed, keyOf, overwriteResource } from '../wire/resource-frame.ts';
 import {
   dropInvalidTime,
@@ -393,10 +393,8 @@ export class Intake {
   }
 }
 
-const random32 = (): number => Math.floor(Math.random() * 2 ** 32) | 0;
-
 /** Others in each process, so that nobody outside can give one resource the hash of another. */
-const rawSeed: HashSeed = { h1: random32(), h2: random32(), h3: random32(), h4: random32() };
+const rawSeed: HashSeed = { h1: secretBits(), h2: secretBits(), h3: secretBits(), h4: secretBits() };
 
 /** Hashes a resource as it came. */
 function hashRaw(

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change } from '../model/change.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
 import { listTurn } from '../model/sizes.ts';
-import type { Arena } from '../wire/arena.ts';
+import { type Arena, discard } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { sortInTurns } from './sort.ts';
 
@@ -44,18 +44,13 @@ export class Upserts {
     this.#fresh.delete(key);
     this.#rows[place] = noRow;
     this.#dropped++;
-    this.#free(row, arena);
+    discard(this.#pool, row, arena);
     return row;
   }
 
   /** Takes all rows back. */
   release(arena: Arena): void {
-    for (const row of this.#rows) if (row !== noRow) this.#free(row, arena);
-  }
-
-  #free(row: number, arena: Arena): void {
-    arena.release(this.#pool.chunk(row), this.#pool.bytes(row));
-    this.#pool.retire(row);
+    for (const row of this.#rows) if (row !== noRow) discard(this.#pool, row, arena);
   }
 
   #allPlaces(): Map<string, number> {

@@ -4,6 +4,7 @@ import type { Kind } from '../model/kinds.ts';
 import { placeTurn } from '../model/sizes.ts';
 import type { Holding } from '../store/holding.ts';
 import type { Store } from '../store/store.ts';
+import { discard } from '../wire/arena.ts';
 import { isEncodedAs } from '../wire/resource-frame.ts';
 import { type SavedState, UnreadableStateError } from './state-format.ts';
 
@@ -27,11 +28,7 @@ export async function restore(store: Store, origin: string, kind: Kind, saved: S
   const { upserts, quarantined, repairs } = change;
   const isAsSaved = repairs.bareNames + repairs.createTimes + repairs.duplicates === 0;
   if (!isAsSaved || !(await areAsSaved(upserts, quarantined.length, holding, saved))) {
-    for (const row of upserts) {
-      const { pool } = holding.resources;
-      holding.arena.release(pool.chunk(row), pool.bytes(row));
-      pool.retire(row);
-    }
+    for (const row of upserts) discard(holding.resources.pool, row, holding.arena);
     throw new UnreadableStateError('it holds resources that are not what their versions say');
   }
   const { quarantine, withheld } = saved;

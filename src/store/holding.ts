@@ -2,7 +2,7 @@ import type { Change, Quarantined } from '../model/change.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
 import { maxScattered, placeTurn, smallGarbageBytes } from '../model/sizes.ts';
 import type { Listed } from '../model/snapshot.ts';
-import { Arena, relocate } from '../wire/arena.ts';
+import { Arena, discard, relocate } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
 import { Guard, type Hold, type Stream } from './guard.ts';
@@ -217,10 +217,8 @@ export class Holding {
 
   #release(row: number): void {
     const { pool } = this.resources;
-    const bytes = pool.bytes(row);
-    this.#liveBytes -= bytes;
-    this.arena.release(pool.chunk(row), bytes);
-    pool.retire(row);
+    this.#liveBytes -= pool.bytes(row);
+    discard(pool, row, this.arena);
   }
 
   /** True where more than half of the memory is garbage: then it should be laid out anew. */

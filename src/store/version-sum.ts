@@ -1,11 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import type { ResourcePool } from '../model/resource.ts';
+import { avalanche, secretBits } from '../wire/hash.ts';
 
 /**
  * Others in each process. Content versions are public, and whoever writes a resource can choose its: two that change
  * together could keep the sum of their versions as it was.
  */
-const [secret1 = 0, secret2 = 0, secret3 = 0, secret4 = 0] = new Int32Array(randomBytes(16).buffer.slice(0, 16));
+const secret1 = secretBits();
+const secret2 = secretBits();
+const secret3 = secretBits();
+const secret4 = secretBits();
 
 /**
  * The version of a set of resources: the sum of their content versions, in three lanes of 32 bits. It depends on
@@ -20,21 +23,22 @@ export class VersionSum {
   #own2 = 0;
 
   add(pool: ResourcePool, row: number): void {
-    const [v1, v2, v3] = [pool.v1(row), pool.v2(row), pool.v3(row)];
-    this.#v1 = (this.#v1 + v1) | 0;
-    this.#v2 = (this.#v2 + v2) | 0;
-    this.#v3 = (this.#v3 + v3) | 0;
-    this.#own1 = (this.#own1 + keyed(secret1, secret2, v1, v2, v3)) | 0;
-    this.#own2 = (this.#own2 + keyed(secret3, secret4, v3, v1, v2)) | 0;
+    this.#count(pool, row, 1);
   }
 
   remove(pool: ResourcePool, row: number): void {
-    const [v1, v2, v3] = [pool.v1(row), pool.v2(row), pool.v3(row)];
-    this.#v1 = (this.#v1 - v1) | 0;
-    this.#v2 = (this.#v2 - v2) | 0;
-    this.#v3 = (this.#v3 - v3) | 0;
-    this.#own1 = (this.#own1 - keyed(secret1, secret2, v1, v2, v3)) | 0;
-    this.#own2 = (this.#own2 - keyed(secret3, secret4, v3, v1, v2)) | 0;
+    this.#count(pool, row, -1);
+  }
+
+  #count(pool: ResourcePool, row: number, sign: 1 | -1): void {
+    const v1 = pool.v1(row);
+    const v2 = pool.v2(row);
+    const v3 = pool.v3(row);
+    this.#v1 = (this.#v1 + sign * v1) | 0;
+    this.#v2 = (this.#v2 + sign * v2) | 0;
+    this.#v3 = (this.#v3 + sign * v3) | 0;
+    this.#own1 = (this.#own1 + sign * keyed(secret1, secret2, v1, v2, v3)) | 0;
+    this.#own2 = (this.#own2 + sign * keyed(secret3, secret4, v3, v1, v2)) | 0;
   }
 
   /** 24 hexadecimal digits: the same wherever the set is the same. */
@@ -50,15 +54,7 @@ export class VersionSum {
 
 /** A hash that nobody can foresee who does not know both secrets. */
 function keyed(before: number, after: number, a: number, b: number, c: number): number {
-  return mixed(mixed(mixed(a ^ before) + b) + (c ^ after));
-}
-
-/** The end of MurmurHash3: every bit of the input changes half of the output. */
-function mixed(value: number): number {
-  let h = value;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
+  return avalanche(avalanche(avalanche(a ^ before) + b) + (c ^ after));
 }
 
 function hex(...lanes: readonly number[]): string {

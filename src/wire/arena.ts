@@ -62,6 +62,12 @@ function newChunk(size: number): Chunk {
   return Object.assign(viewed(Buffer.allocUnsafeSlow(size)), { liveBytes: 0 });
 }
 
+/** Says that nobody holds a row any more, nor its bytes in `arena`. */
+export function discard(pool: ResourcePool, row: number, arena: Arena): void {
+  arena.release(pool.chunk(row), pool.bytes(row));
+  pool.retire(row);
+}
+
 /** Moves resources, in this order, to the end of `arena`. Frames that were made before keep the old bytes alive. */
 export function relocate(pool: ResourcePool, rows: Iterable<number>, arena: Arena): void {
   for (const row of rows) {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 /**
  * MurmurHash3_x86_128 (Austin Appleby, public domain): what content versions are made of. Not a
  * cryptographic hash: whoever can make two contents of one version is the source of both, and would hide a change of
@@ -16,6 +18,11 @@ const c4 = 0xa1e38b93 | 0;
 export type HashSeed = { readonly h1: number; readonly h2: number; readonly h3: number; readonly h4: number };
 
 const zero: HashSeed = { h1: 0, h2: 0, h3: 0, h4: 0 };
+
+/** 32 bits that nobody outside of this process knows. */
+export function secretBits(): number {
+  return randomBytes(4).readInt32LE();
+}
 
 /** Begins a new hash. */
 export function resetHash(seed = zero): void {
@@ -85,7 +92,7 @@ function tail(view: DataView, at: number, end: number): number {
 }
 
 /** Spreads every bit over all of them (MurmurHash3's fmix32). */
-function avalanche(value: number): number {
+export function avalanche(value: number): number {
   let h = value;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -1,13 +1,14 @@
 import { type Hash, noRow, type ResourcePool } from '../model/resource.ts';
 import { type Viewed, viewed } from './bytes.ts';
+import { avalanche, secretBits } from './hash.ts';
 import { isNamed, isSameName, keyOf, nameRange } from './resource-frame.ts';
 
 /**
  * Others in each process, so that nobody outside can choose names that collide. A secret start alone would not do:
  * with a known factor, differences of two neighbouring words cancel each other whatever it is.
  */
-const seed = Math.floor(Math.random() * 2 ** 32) | 0;
-const factor = Math.floor(Math.random() * 2 ** 32) | 1;
+const seed = secretBits();
+const factor = secretBits() | 1;
 
 const leastSlots = 16;
 
@@ -17,19 +18,12 @@ export function hashKey(view: DataView, start: number, end: number): number {
   let i = start;
   for (; i + 4 <= end; i += 4) hash = step(hash, view.getInt32(i, true));
   for (; i < end; i++) hash = step(hash, view.getUint8(i));
-  return finish(hash);
+  return avalanche(hash) & 0x7fffffff;
 }
 
 function step(hash: number, value: number): number {
   const h = Math.imul(hash ^ value, 0x9e3779b1);
   return Math.imul(h ^ (h >>> 15), factor);
-}
-
-function finish(hash: number): number {
-  let h = hash;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) & 0x7fffffff;
 }
 
 /**
