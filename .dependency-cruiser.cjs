@@ -32,6 +32,7 @@ module.exports = {
     only('intake', ['model', 'wire']),
     only('store', ['model', 'wire']),
     only('state', ['model', 'wire', 'intake', 'store']),
+    only('quarantine', ['model', 'wire', 'schema', 'store']),
     only('push', ['model', 'wire']),
     only('net', ['model', 'wire']),
     only('config', ['model', 'net']),

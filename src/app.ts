@@ -1,7 +1,8 @@
 import { adminRoutes, healthRoutes, type HttpListener, listenHttp } from './admin/server.ts';
 import { createBridgeView } from './admin/bridge-view.ts';
 import type { Config, SourceConfig } from './config/schema.ts';
-import { legacyTarget } from './legacy/origin.ts';
+import type { Refusals } from './legacy/collection-probe.ts';
+import { type Judge, legacyTarget } from './legacy/origin.ts';
 import { RefusalMemory } from './legacy/refusal-memory.ts';
 import { SinkClient } from './legacy/sink-client.ts';
 import { type Clock, systemClock } from './model/clock.ts';
@@ -14,6 +15,8 @@ import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.
 import { probeProtocol } from './net/protocol-hint.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
+import { Quarantine } from './quarantine/quarantine.ts';
+import { type Validator, ValidatorThread } from './quarantine/validator.ts';
 import { LastKnownGood } from './state/last-known-good.ts';
 import { logHold } from './store/hold-log.ts';
 import { Store } from './store/store.ts';
@@ -29,6 +32,8 @@ export type AppOptions = {
   readonly version: string;
   readonly clock?: Clock;
   readonly random?: () => number;
+  /** @default a thread */
+  readonly validator?: Validator;
   /** HTTP/2 pings. @default {@link towardsSources}, {@link towardsIstiods} */
   readonly keepalive?: { readonly sources?: Keepalive; readonly istiods?: Keepalive };
 };
@@ -38,6 +43,8 @@ export class App {
   readonly #options: AppOptions;
   readonly #store: Store;
   readonly #sources: ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }>;
+  /** Undefined where nothing is checked by the rules of Istio. */
+  readonly #quarantine: Quarantine | undefined;
   readonly #state: LastKnownGood | undefined;
   readonly #ads: AdsServer;
   readonly #http: HttpListener[] = [];
@@ -58,6 +65,15 @@ export class App {
       askAgain: (origin, since) => this.#sources.get(origin)?.client.askAgain(since),
     });
     this.#store.onHold((event) => logHold(log, event));
+    const { invalid } = config.quarantine;
+    if (invalid !== 'ignore') {
+      const { validator = new ValidatorThread({ clock, log }) } = options;
+      this.#quarantine = new Quarantine({ store: this.#store, validator, clock, log });
+    }
+    const judge: Judge | undefined =
+      invalid === 'keepLastGood'
+        ? async (origin, kindId, change) => (await this.#quarantine?.judge(origin, kindId, change)) ?? change
+        : undefined;
     const memory = openMemory(config.stateDir, log);
     this.#sources = new Map(
       config.sources.map((source) => {
@@ -67,9 +83,8 @@ export class App {
           defaultNamespace: source.defaultNamespace ?? 'default',
           namespaceIsExplicit: source.defaultNamespace !== undefined,
         };
-        const target = legacyTarget(name, collections, rules, this.#store, log, (refused) =>
-          memory.remember(name, refused),
-        );
+        const remember = (refused: Refusals) => memory.remember(name, refused);
+        const target = legacyTarget(name, collections, rules, this.#store, log, remember, judge);
         const client = new SinkClient(
           {
             name,
@@ -151,6 +166,7 @@ export class App {
       );
       await this.#state?.load();
       this.#state?.start();
+      this.#quarantine?.start();
       for (const { client } of this.#sources.values()) client.start();
       return { xds, admin: admin.port, metrics: metricsPort };
     } catch (error) {
@@ -163,9 +179,10 @@ export class App {
   async stop(): Promise<void> {
     this.#ready = false;
     for (const { client } of this.#sources.values()) client.stop();
+    const quarantineStopped = this.#quarantine?.stop();
     this.#store.close();
     const { shutdownGrace } = this.#options.config;
-    await Promise.all([this.#ads.stop(shutdownGrace), this.#state?.stop(shutdownGrace)]);
+    await Promise.all([this.#ads.stop(shutdownGrace), this.#state?.stop(shutdownGrace), quarantineStopped]);
     await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
   }
 

@@ -15,6 +15,12 @@ export const goals = {
   streams: { size: 10_000, streams: 64, ratio: 1.3 },
   /** Time with many resources held, times that with few. */
   steps: { few: 1000, many: 100_000, ratio: 2 },
+  /**
+   * Guard, quarantine and last-known-good: CPU time of the main thread up to the last byte of a push with a hundred changes,
+   * times that without them; time from the start of the process to the first push out of its files, times that of
+   * one out of its source.
+   */
+  protection: { size: 100_000, cpu: 1.15, load: 1 },
   /** Milliseconds of the longest piece of work, garbage collection included. */
   blocked: { size: 100_000, ms: 50 },
 } as const;

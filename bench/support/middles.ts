@@ -29,7 +29,7 @@ export function whyAbsent(name: MiddleName): string | undefined {
 
 /** Starts a middle between a source and clients that are still to come. */
 export function startMiddle(name: MiddleName, sourcePort: number): Promise<Running> {
-  return name === 'isthmus' ? startIsthmus(sourcePort) : startHop(name, sourcePort);
+  return name === 'isthmus' ? startIsthmus(sourcePort, unprotected) : startHop(name, sourcePort);
 }
 
 /** Starts a middle that makes every message of the source into `responseBytes` bytes that lie ready. */
@@ -42,8 +42,14 @@ async function startHop(name: string, sourcePort: number, args: readonly string[
   return { child, port: await child.ask('listen', sourcePort) };
 }
 
+/** What protects services beside the push path: none of it, for what is measured by itself. */
+export const unprotected = ['--guard-hold=0s', '--quarantine-invalid=ignore'];
+
 /** As an operator would, but for the debounce: its wait would be the largest part of every time. */
-async function startIsthmus(sourcePort: number): Promise<Running> {
+export async function startIsthmus(
+  sourcePort: number,
+  more: readonly string[],
+): Promise<Running & { readonly adminPort: number }> {
   const [port, adminPort] = await Promise.all([freePort(), freePort()]);
   const child = new Child<ProbeCommands>('isthmus', isthmusScript, [
     'serve',
@@ -51,12 +57,14 @@ async function startIsthmus(sourcePort: number): Promise<Running> {
     `--xds-listen=127.0.0.1:${port}`,
     `--admin-listen=127.0.0.1:${adminPort}`,
     '--debounce-after=0ms',
+    ...more,
   ]);
   await listening(port, child);
-  return { child, port };
+  return { child, port, adminPort };
 }
 
-function freePort(): Promise<number> {
+/** A port of 127.0.0.1 on which nobody listens. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);

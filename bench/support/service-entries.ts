@@ -53,12 +53,18 @@ export class ServiceEntries {
     return { resources: this.#entries.length, mark: markOf(0), marked: this.#entries.length, name: undefined };
   }
 
-  /** Changes a label of an endpoint, and the version. */
-  change(what: Change): Expected {
+  /** Changes a label of an endpoint, and the version. `hundred`: of so many, from everywhere. */
+  change(what: Change | 'hundred'): Expected {
     const revision = ++this.#revision;
     if (what === 'shuffled') this.#shuffle();
     const middle = this.#entries.length >>> 1;
-    const changed = what === 'one' ? this.#entries.slice(middle, middle + 1) : this.#entries;
+    const every = Math.max(1, Math.floor(this.#entries.length / 100));
+    const changed =
+      what === 'one'
+        ? this.#entries.slice(middle, middle + 1)
+        : what === 'hundred'
+          ? this.#entries.filter((_, place) => place % every === 0)
+          : this.#entries;
     for (const entry of changed) {
       if (what === 'longer') switchForm(entry);
       stamp(entry, revision);

@@ -8,7 +8,7 @@ import { type Change, collection, type Expected, ServiceEntries } from './servic
 export type SourceCommands = {
   listen(): Promise<{ port: number; messageBytes: number; expected: Expected }>;
   /** Makes the next full state ready to go. */
-  prepare(change: Change): Expected;
+  prepare(change: Change | 'hundred'): Expected;
   /** Sends it; returns the time at which the write began. */
   push(): number;
 };

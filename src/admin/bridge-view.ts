@@ -6,7 +6,7 @@ import { formatHostPort } from '../net/address.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
 import { resourceToObject } from '../schema/object.ts';
 import type { LastKnownGood } from '../state/last-known-good.ts';
-import type { Holding, SyncState } from '../store/holding.ts';
+import type { Holding, QuarantineEntry, SyncState } from '../store/holding.ts';
 import { lowerBound } from '../store/merge.ts';
 import type { Store } from '../store/store.ts';
 import { keyOf, readRow, readRows } from '../wire/resource-frame.ts';
@@ -96,7 +96,8 @@ export function createBridgeView(parts: BridgeParts): {
             received: holding.received,
             released: holding.released,
             effective: holding.resources.size,
-            quarantined: countByReason(holding),
+            quarantined: countByReason(holding.quarantine),
+            invalid: countByReason(holding.refused),
             held: holding.hold?.keys.size ?? 0,
           };
         }
@@ -175,6 +176,7 @@ function originView({ name, address }: SourceConfig, client: SinkClient, store: 
       released: holding.released,
       effective: holding.resources.size,
       quarantined: holding.quarantine.size,
+      invalid: holding.refused.size,
       withheld: holding.withheld.size,
       hold: holdView(holding),
       messages: holding.messages,
@@ -209,7 +211,10 @@ function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
 function* quarantine(store: Store): Generator<QuarantineView> {
   for (const [source, holdings] of store.origins) {
     for (const [kindId, holding] of holdings) {
-      for (const { key, reason, message, since, lastGoodSent } of holding.quarantine.values()) {
+      const all = [...holding.quarantine.values(), ...holding.refused.values()];
+      for (const entry of all) {
+        const { key, reason, message, since, lastGoodSent } = entry;
+        const sent = holding.refused.get(key) === entry ? 'as_received' : lastGoodSent ? 'last_good' : 'nothing';
         yield {
           source,
           kind: shortName(kindId),
@@ -218,6 +223,7 @@ function* quarantine(store: Store): Generator<QuarantineView> {
           message,
           since: since.toISOString(),
           lastGoodSent,
+          sent,
         };
       }
     }
@@ -260,8 +266,8 @@ function holdView({ hold, guard, withheld, resources, sync }: Holding): HoldingV
   return { reason, removals: withheld.size, of, ...times, state: guard.state ?? 'held' };
 }
 
-function countByReason(holding: Holding): Map<string, number> {
+function countByReason(entries: ReadonlyMap<string, QuarantineEntry>): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { reason } of holding.quarantine.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  for (const { reason } of entries.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   return counts;
 }

@@ -33,6 +33,8 @@ export type HoldingView = {
   readonly released: number;
   readonly effective: number;
   readonly quarantined: number;
+  /** Resources that are sent as they came although they are not valid, because no better form of them is known. */
+  readonly invalid: number;
   readonly withheld: number;
   /** What the guard holds; null where it is nothing. */
   readonly hold: Omit<HoldView, 'origin' | 'kind' | 'collection'> | null;
@@ -64,6 +66,11 @@ export type QuarantineView = {
   readonly since: string;
   /** True where an earlier, good form of it is being sent meanwhile. */
   readonly lastGoodSent: boolean;
+  /**
+   * `last_good`: that form · `nothing` · `as_received`: the very form that is named here, which istiod from 1.14 on refuses,
+   * because no better one is known.
+   */
+  readonly sent: string;
 };
 
 export type SnapshotView = {

@@ -87,6 +87,8 @@ export async function askDirectly(config: Config, timeoutMs: number): Promise<Br
       debounce: { after: 1, max: 1 },
       // It learns nothing that the bridge itself should remember.
       stateDir: undefined,
+      // A look at resources one by one is the running bridge's: here it would come too late.
+      quarantine: { invalid: 'ignore' },
       shutdownGrace: 100,
     },
     log: silentLogger,
@@ -197,16 +199,26 @@ function holdingFindings(origin: OriginView, subject: string, state: BridgeState
       findings.push(warning('REMOVALS_HELD', what, next, { kind, removals, of, until }));
     }
   }
-  const bad = state.quarantine.filter(({ source }) => source === name);
+  const own = state.quarantine.filter(({ source }) => source === name);
+  const bad = own.filter(({ sent }) => sent !== 'as_received');
+  const next = 'mend them at the source; isthmus get --quarantined lists all of a running bridge';
   if (bad.length > 0) {
-    const [{ kind, resource, message }] = bad as [QuarantineView];
-    // A stand-in for a name says nothing; the message does.
-    const which = resource.startsWith('#') ? kind : `${kind} ${resource}`;
-    const what = `${countOf(bad.length, 'resource')} quarantined, for example ${which}: ${message}`;
-    const next = 'mend them at the source; isthmus status lists all of a running bridge';
+    const what = `${countOf(bad.length, 'resource')} quarantined, for example ${exampleOf(bad)}`;
     findings.push(warning('QUARANTINED', what, next, { resources: bad.slice(0, 1000) }));
   }
+  const invalid = own.filter(({ sent }) => sent === 'as_received');
+  if (invalid.length > 0) {
+    const what = `${countOf(invalid.length, 'resource')} sent as received, though istiod refuses them, for example ${exampleOf(invalid)}`;
+    findings.push(warning('INVALID', what, next, { resources: invalid.slice(0, 1000) }));
+  }
   return [...findings, ...messageFindings(origin, subject, state)];
+}
+
+function exampleOf([first]: readonly QuarantineView[]): string {
+  if (first === undefined) return '';
+  const { kind, resource, message } = first;
+  // A stand-in for a name says nothing; the message does.
+  return `${resource.startsWith('#') ? kind : `${kind} ${resource}`}: ${message}`;
 }
 
 /** A whole state is one message: it may outgrow what is taken. */

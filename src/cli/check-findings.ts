@@ -49,6 +49,7 @@ export type FindingCode =
   | 'REMOVALS_WITHHELD'
   | 'REMOVALS_HELD'
   | 'QUARANTINED'
+  | 'INVALID'
   | 'ISTIODS'
   | 'ISTIOD_REFUSED'
   | 'XDS_SPOKEN'

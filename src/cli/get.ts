@@ -1,9 +1,13 @@
+import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
+import type { QuarantineView } from '../admin/views.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import { type Kind, kinds as allKinds } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
 import { toYaml } from '../schema/object.ts';
+import { readAdminList } from './admin-client.ts';
 import { examples } from './examples.ts';
+import { quarantineTable } from './quarantine.ts';
 import {
   type Reader,
   type Reading,
@@ -34,6 +38,11 @@ export function builder(yargs: Argv) {
       describe: 'Only this kind, for example ServiceEntry (repeatable)',
     })
     .option('name', { type: 'string', describe: 'Only resources whose namespace/name contains this text' })
+    .option('quarantined', {
+      type: 'boolean',
+      default: false,
+      describe: 'Only what is not sent as it came, and why (http:// only)',
+    })
     .option('output', outputOption)
     .option('watch', {
       alias: 'w',
@@ -46,6 +55,7 @@ export function builder(yargs: Argv) {
       examples(
         ['isthmus get xds://127.0.0.1:15410', 'what istiod would receive'],
         ['isthmus get http://127.0.0.1:15480 --type ServiceEntry -o yaml', 'the same, from the admin port'],
+        ['isthmus get http://127.0.0.1:15480 --quarantined', 'what is wrong with resources'],
       ),
     );
 }
@@ -57,6 +67,7 @@ type Question = { readonly kinds: readonly Kind[]; readonly open: (reading: Read
 
 /** @returns the exit code: 3 where the address did not answer for every kind. */
 export async function handler(flags: Flags): Promise<number> {
+  if (flags.quarantined) return printQuarantined(flags);
   const { kinds, open } = questionOf(flags.address, kindsOf(flags.type));
   if (flags.watch) requireWatchable(flags);
   const timeoutMs = millisecondsOf(flags.timeout, '--timeout');
@@ -108,6 +119,25 @@ export async function handler(flags: Flags): Promise<number> {
     clearTimeout(timer);
     reader?.close();
   }
+}
+
+/** @returns 1 where something is quarantined. */
+async function printQuarantined({ address, type, name = '', output, watch, timeout }: Flags): Promise<number> {
+  if (!/^https?:/i.test(address)) {
+    throw new IsthmusError('USAGE', '--quarantined', 'is for http:// only: the bridge itself is asked');
+  }
+  if (watch) throw new IsthmusError('USAGE', '--watch', 'is for xds:// and mcp:// only');
+  const kinds = kindsOf(type).map(({ kind }) => kind);
+  const timeoutMs = millisecondsOf(timeout, '--timeout');
+  const all = (await readAdminList(adminUrlOf(address, 'ADDR'), '/debug/quarantine', {
+    timeoutMs,
+  })) as QuarantineView[];
+  const found = all.filter(({ kind, resource }) => kinds.includes(kind) && resource.includes(name));
+  if (output === 'json') print(JSON.stringify(found, undefined, 2));
+  else if (output === 'yaml') print(stringify(found, { lineWidth: 0 }).trimEnd());
+  else if (found.length === 0) say('nothing is quarantined');
+  else print(quarantineTable(found));
+  return found.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
 function requireWatchable({ address, output }: Flags): void {

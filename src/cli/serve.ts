@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { App } from '../app.ts';
 import { loadConfig } from '../config/load.ts';
-import type { ConfigInput } from '../config/schema.ts';
+import { type ConfigInput, invalidPolicies } from '../config/schema.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
@@ -38,6 +38,10 @@ export function configOptions(yargs: Argv) {
     })
     .option('guard-min-removed', { type: 'number', nargs: 1, describe: 'So many removals always pass [default: 20]' })
     .option('guard-hold', { type: 'string', describe: 'After so long the source is asked again [default: 5m]' })
+    .option('quarantine-invalid', {
+      choices: invalidPolicies,
+      describe: 'What to do with a form that breaks a rule of Istio [default: keepLastGood]',
+    })
     .option('log-level', {
       choices: ['debug', 'info', 'warn', 'error'] as const,
       describe: 'What is logged [default: info]',
@@ -72,6 +76,7 @@ export function configOf(flags: ConfigFlags): ConfigInput {
       ? {}
       : { debounce: { ...given('after', flags.debounceAfter), ...given('max', flags.debounceMax) } }),
     ...guardOf(flags),
+    ...(flags.quarantineInvalid === undefined ? {} : { quarantine: { invalid: flags.quarantineInvalid } }),
     ...(flags.logLevel === undefined ? {} : { log: { level: flags.logLevel } }),
   };
 }

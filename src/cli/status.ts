@@ -6,6 +6,7 @@ import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 import { holdsTable } from './guard.ts';
 import { originProblem } from './origin-problem.ts';
+import { quarantineProblems, quarantineTable } from './quarantine.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
@@ -68,7 +69,7 @@ function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): 
     const sources = [...new Set(waiting.flatMap(({ waitingFor }) => waitingFor))];
     findings.push(`not sent yet: ${waiting.map(({ kind }) => kind).join(', ')}; waiting for ${sources.join(', ')}`);
   }
-  if (quarantine.length > 0) findings.push(`${quarantine.length} resources are quarantined`);
+  findings.push(...quarantineProblems(quarantine));
   for (const { peer, types } of streams) {
     for (const { typeUrl, nack, tooLarge } of types) {
       if (nack !== null) findings.push(`${peer} refused ${typeUrl}: ${nack}`);
@@ -142,19 +143,7 @@ function render({ origins, snapshot, streams, quarantine, findings }: Status): s
   const holds = holdsOf(origins);
   if (holds.length > 0) parts.push(holdsTable(holds));
   if (quarantine.length > 0) {
-    parts.push(
-      table(
-        ['QUARANTINED', 'KIND', 'SOURCE', 'SINCE', 'LAST GOOD SENT', 'WHY'],
-        quarantine.map((one) => [
-          one.resource,
-          one.kind,
-          one.source,
-          one.since,
-          one.lastGoodSent ? 'yes' : 'no',
-          one.message,
-        ]),
-      ),
-    );
+    parts.push(quarantineTable(quarantine));
   }
   parts.push(findings.length === 0 ? 'all is well' : findings.map((text) => oneLine(`! ${text}`)).join('\n'));
   return parts.join('\n\n');

@@ -97,6 +97,9 @@ const versionAdvice = 'write it in quotes, for example "1.24"';
 const percentAdvice = 'a number from 0 to 100 is expected';
 const countAdvice = 'a whole number of resources is expected; write for example 20';
 
+/** What is done with a resource that breaks a rule of Istio. */
+export const invalidPolicies = ['keepLastGood', 'report', 'ignore'] as const;
+
 /** The config file. Unknown keys are errors. */
 export const configSchema = z
   .strictObject({
@@ -144,6 +147,17 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Removals of many resources at once are held back.'),
+    quarantine: z
+      .strictObject({
+        invalid: z
+          .enum(invalidPolicies)
+          .default('keepLastGood')
+          .describe(
+            'A form that breaks a rule of Istio: keepLastGood = the form before it stays; report = it is sent, and shown; ignore = the rules are not checked.',
+          ),
+      })
+      .prefault({})
+      .describe('Resources that istiod would refuse.'),
     istiod: z
       .strictObject({
         version: z

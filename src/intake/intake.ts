@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Change, Quarantined, QuarantineReason } from '../model/change.ts';
+import type { Change, Fault, Quarantined } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
 import { noRow } from '../model/resource.ts';
 import { listTurn, readStep, readTurn } from '../model/sizes.ts';
@@ -60,9 +60,6 @@ const maxTypeBytes = 200;
 
 type ViewedBuffer = Buffer & Viewed;
 
-/** What is wrong with a resource. */
-type Fault = { readonly reason: QuarantineReason; readonly message: string };
-
 /** The resource that is being looked at; one object serves for all. */
 type Reading = {
   /** Undefined where it has no usable name, or that of `old`: most are never asked for. */
@@ -88,6 +85,7 @@ export class Intake {
   readonly #bodyType: ViewedBuffer;
   readonly #seed: HashSeed;
   readonly #shape: Shape;
+  readonly #overwrites: boolean;
   readonly #parts: ResourceParts = newResourceParts();
   readonly #reading: Reading = {
     key: undefined,
@@ -103,8 +101,13 @@ export class Intake {
   /** True while most resources come with the very bytes of the last message: then nothing else is looked at. */
   #comparesRaw = true;
 
-  constructor(kind: Kind, rules: NameRules) {
+  /**
+   * @param overwrites whether another form may take the place of the one that is held while the message is read: not
+   * where somebody has yet to look at it.
+   */
+  constructor(kind: Kind, rules: NameRules, overwrites = true) {
     this.#kind = kind;
+    this.#overwrites = overwrites;
     this.#rules = rules;
     this.#bodies = acceptedBodies(kind);
     this.#bodyType = viewed(Buffer.from(`type.googleapis.com/${kind.body}`));
@@ -310,7 +313,7 @@ export class Intake {
   /** Puts what was read in the place of what is held, where that may be and has the same length. */
   #overwrite(bytes: ViewedBuffer, { listed, resources: { pool } }: Held): boolean {
     const { old, name } = this.#reading;
-    if (listed === undefined || old === noRow || !pool.isListed(old)) return false;
+    if (!this.#overwrites || listed === undefined || old === noRow || !pool.isListed(old)) return false;
     const isDone = overwriteResource(bytes, this.#parts, name, this.#bodyType, pool, old, listed.remove);
     if (isDone) listed.add(old);
     return isDone;

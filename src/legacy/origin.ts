@@ -1,4 +1,5 @@
 import { Intake } from '../intake/intake.ts';
+import type { Change } from '../model/change.ts';
 import type { NameRules } from '../intake/name.ts';
 import { type Collection, type Kind, kindOfCollection } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
@@ -8,10 +9,14 @@ import { IntakeLog } from './intake-log.ts';
 import type { Refusals } from './collection-probe.ts';
 import type { SinkTarget } from './sink-client.ts';
 
+/** Takes out of a change what is worse than what is held: quarantine/ does. */
+export type Judge = (origin: string, kindId: string, change: Change) => Promise<Change>;
+
 /**
  * Brings what a legacy source says into the store: one intake per collection, one message at a time.
  *
  * @param origin a name that was added to the store, with the kinds of `collections`.
+ * @param judge looks at each change before it is applied. Default: nobody does.
  */
 export function legacyTarget(
   origin: string,
@@ -20,13 +25,14 @@ export function legacyTarget(
   store: Store,
   log: Logger,
   remember: (refused: Refusals) => void,
+  judge?: Judge,
 ): SinkTarget {
   const intakes = new Map<Collection, { kind: Kind; intake: Intake; intakeLog: IntakeLog }>();
   for (const collection of collections) {
     const kind = kindOfCollection(collection);
     if (kind !== undefined) {
       const intakeLog = new IntakeLog(log, origin, collection);
-      intakes.set(collection, { kind, intake: new Intake(kind, rules), intakeLog });
+      intakes.set(collection, { kind, intake: new Intake(kind, rules, judge === undefined), intakeLog });
     }
   }
   return {
@@ -36,8 +42,9 @@ export function legacyTarget(
       const holding = store.holding(origin, entry.kind.id);
       const change = await store.inTurn(origin, entry.kind.id, async () => {
         const read = await entry.intake.take(intakeMessage(message, full), holding);
-        await store.apply(origin, entry.kind.id, read, stream);
-        return read;
+        const judged = judge === undefined ? read : await judge(origin, entry.kind.id, read);
+        await store.apply(origin, entry.kind.id, judged, stream);
+        return judged;
       });
       entry.intakeLog.tell(change, holding.quarantine);
       const { upserts, overwritten, missing, received } = change;

@@ -1,4 +1,35 @@
-/** Why a resource that a source sent is not sent on. A closed set: it is a metric label. */
+/** What a rule of Istio for resources is about. A closed set: part of a metric label. docs/validation.md has a row for each. */
+export const violationCodes = [
+  'addresses',
+  'annotations',
+  'conflict',
+  'duplicates',
+  'durations',
+  'endpoints',
+  'export_to',
+  'headers',
+  'hosts',
+  'labels',
+  'locality',
+  'missing',
+  'names',
+  'numbers',
+  'ports',
+  'protocols',
+  'regex',
+  'selectors',
+  'subsets',
+  'tls',
+  'unsupported',
+  'weights',
+] as const;
+
+export type ViolationCode = (typeof violationCodes)[number];
+
+/**
+ * Why a resource that a source sent is not sent on, or not in this form. A closed set: it is a metric label. Those that
+ * begin with `invalid_` say which rules of Istio it breaks.
+ */
 export const quarantineReasons = [
   'malformed',
   'no_metadata',
@@ -6,9 +37,17 @@ export const quarantineReasons = [
   'bare_mesh_wide_name',
   'no_body',
   'wrong_kind',
+  ...violationCodes.map((code) => `invalid_${code}` as const),
 ] as const;
 
 export type QuarantineReason = (typeof quarantineReasons)[number];
+
+/** What is wrong with a resource. */
+export type Fault = {
+  readonly reason: QuarantineReason;
+  /** For people: what is wrong and what to do. */
+  readonly message: string;
+};
 
 /** A resource that was received and is not sent in this form. */
 export type Quarantined = {

@@ -23,6 +23,14 @@ export type Resource = {
   readonly end: number;
 };
 
+/**
+ * What Istio's rules say of a resource: nobody has asked yet · nothing, or they could not be asked · it breaks one, and is
+ * sent all the same, since there is no better form of it.
+ */
+export const verdicts = { unjudged: 0, accepted: 1, refused: 2 } as const;
+
+export type Verdict = (typeof verdicts)[keyof typeof verdicts];
+
 /** In the place of a row where there is none. */
 export const noRow = -1;
 
@@ -50,7 +58,8 @@ const SEEN = 5;
 const RANK = 6;
 const AT = 7;
 const SLOT = 8;
-const LISTED = 9;
+/** 1 where it is in the merged list, and its {@link Verdict} × 2. */
+const FLAGS = 9;
 const RAW1 = 10;
 const RAW2 = 11;
 const RAW3 = 12;
@@ -88,7 +97,7 @@ export class ResourcePool {
     words[first + V3] = content.h3;
     words[first + START] = start;
     words[first + END] = end;
-    words[first + SEEN] = words[first + RANK] = words[first + LISTED] = words[first + RAW1] = 0;
+    words[first + SEEN] = words[first + RANK] = words[first + FLAGS] = words[first + RAW1] = 0;
     words[first + AT] = words[first + SLOT] = noRow;
     this.setLayout(row, layout);
     return row;
@@ -109,7 +118,7 @@ export class ResourcePool {
    * {@link sweep} is called.
    */
   retire(row: number): void {
-    if (this.#words[(row << rowShift) + LISTED] === 0) this.#release(row);
+    if (!this.isListed(row)) this.#release(row);
     else this.#retired.push(row);
   }
 
@@ -197,6 +206,7 @@ export class ResourcePool {
     words[first + V2] = h2;
     words[first + V3] = h3;
     words[first + RAW1] = 0;
+    this.setVerdict(row, verdicts.unjudged);
   }
 
   /** True where this is the hash of the bytes that the source sent, as {@link setRaw} was told. */
@@ -254,10 +264,19 @@ export class ResourcePool {
 
   /** True while it is in the merged list. */
   isListed(row: number): boolean {
-    return this.#words[(row << rowShift) + LISTED] !== 0;
+    return ((this.#words[(row << rowShift) + FLAGS] as number) & 1) !== 0;
   }
 
   setListed(row: number, isListed: boolean): void {
-    this.#words[(row << rowShift) + LISTED] = isListed ? 1 : 0;
+    this.#words[(row << rowShift) + FLAGS] = (this.verdict(row) << 1) | (isListed ? 1 : 0);
+  }
+
+  /** Of its present content. */
+  verdict(row: number): Verdict {
+    return ((this.#words[(row << rowShift) + FLAGS] as number) >> 1) as Verdict;
+  }
+
+  setVerdict(row: number, verdict: Verdict): void {
+    this.#words[(row << rowShift) + FLAGS] = (verdict << 1) | (this.isListed(row) ? 1 : 0);
   }
 }

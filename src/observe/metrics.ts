@@ -14,6 +14,7 @@ export type MetricsView = {
     readonly released: number;
     readonly effective: number;
     readonly quarantined: ReadonlyMap<string, number>;
+    readonly invalid: ReadonlyMap<string, number>;
     /** Resources whose removal the guard holds. */
     readonly held: number;
   }>;
@@ -151,6 +152,16 @@ export function createMetrics(version: string): Metrics {
     (self, now) => {
       for (const { source, kind, quarantined } of now.holdings()) {
         for (const [reason, count] of quarantined) self.labels(source, kind, reason).set(count);
+      }
+    },
+  );
+  gauge(
+    'isthmus_invalid_resources',
+    'Resources that are sent as received although they break a rule of Istio, since no better form is known.',
+    ['source', 'kind', 'reason'],
+    (self, now) => {
+      for (const { source, kind, invalid } of now.holdings()) {
+        for (const [reason, count] of invalid) self.labels(source, kind, reason).set(count);
       }
     },
   );

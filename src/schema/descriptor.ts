@@ -18,6 +18,8 @@ export type Field = {
   readonly property: string;
   readonly jsonName: string;
   readonly number: number;
+  /** Its place among the fields of its message. */
+  readonly index: number;
   readonly repeated: boolean;
   /** Type of a map's keys; undefined for a field that is no map. */
   readonly key: string | undefined;
@@ -68,7 +70,7 @@ export function describe(type: MessageType): Message {
   return message;
 }
 
-function toField(reflected: ReflectionField): Field {
+function toField(reflected: ReflectionField, index: number): Field {
   const field = reflected.resolve();
   const { partOf } = field;
   const declared: unknown = field.options?.['json_name'];
@@ -78,6 +80,7 @@ function toField(reflected: ReflectionField): Field {
     property: field.name,
     jsonName: typeof declared === 'string' ? declared : toJsonName(field.name),
     number: field.id,
+    index,
     repeated: field.repeated,
     key,
     value,

@@ -111,7 +111,7 @@ export function scalarJson(type: string, bytes: Buffer): string | number | boole
     case 'bytes':
       return bytes.toString('base64');
     case 'bool':
-      return varint(bytes) !== 0n;
+      return bytes.some((byte) => (byte & 0x7f) !== 0);
     case 'double':
       return numberJson(bytes.readDoubleLE());
     case 'float':
@@ -123,6 +123,8 @@ export function scalarJson(type: string, bytes: Buffer): string | number | boole
 
 function integerJson(type: string, bytes: Buffer): string | number {
   const { bits, signed } = bitsOf[type] as { bits: 32 | 64; signed: boolean };
+  // Most numbers are small, and those of plain types then are what stands there.
+  if (bytes.length <= 4 && (type === 'uint32' || type === 'int32')) return smallVarint(bytes);
   let value: bigint;
   if (type.endsWith('fixed32')) value = BigInt(bytes.readUInt32LE());
   else if (type.endsWith('fixed64')) value = bytes.readBigUInt64LE();
@@ -130,6 +132,13 @@ function integerJson(type: string, bytes: Buffer): string | number {
   if (type.startsWith('sint')) value = (value >> 1n) ^ -(value & 1n);
   value = signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
   return bits === 32 ? Number(value) : String(value);
+}
+
+/** Value of a complete varint of four bytes at most. */
+function smallVarint(bytes: Uint8Array): number {
+  let value = 0;
+  for (let i = bytes.length - 1; i >= 0; i--) value = (value << 7) | ((bytes[i] as number) & 0x7f);
+  return value;
 }
 
 /** Value of a complete varint, 64 bits. */

@@ -4,14 +4,17 @@ import type { Path, Problem } from './problem.ts';
 import { defaultJson, scalarJson, varint, wireTypeOf } from './scalars.ts';
 import { durationText, timestampText, transparent, type Seconds } from './well-known.ts';
 
-/** Where a value lies: a complete varint, four or eight bytes, or the content of a length-delimited field. */
-type Span = { readonly start: number; readonly end: number };
+/**
+ * Where values lie: start and end of each, in pairs. A value is a complete varint, four or eight bytes, or the content of
+ * a length-delimited field.
+ */
+type Spans = number[];
+
+/** A step of a path, behind another one: most paths are never written out. */
+type Place = { readonly before: Place | undefined; readonly step: string | number };
 
 /** Nesting that is read, as in wire/canonical.ts. Bounds recursion on hostile input. */
 const maxDepth = 100;
-
-/** The name of a field of `path`, and the value there. */
-type Entry = readonly [name: string, json: unknown];
 
 /**
  * Reads the bytes of a message as JSON, by the proto3 JSON mapping: names in lowerCamelCase, fields in the order of
@@ -21,7 +24,9 @@ type Entry = readonly [name: string, json: unknown];
  * @throws MalformedError where the bytes are no protobuf message.
  */
 export function messageToJson(type: MessageType, bytes: Buffer, path: Path, problems: Problem[]): unknown {
-  return new Writer(problems).message(type, type.fullName.slice(1), bytes, path, 0);
+  let place: Place | undefined;
+  for (const step of path) place = { before: place, step };
+  return new Writer(problems).message(type, type.fullName.slice(1), bytes, place, 0);
 }
 
 class Writer {
@@ -31,22 +36,23 @@ class Writer {
     this.#problems = problems;
   }
 
-  message(type: MessageType, name: string, bytes: Buffer, path: Path, depth: number): unknown {
+  message(type: MessageType, name: string, bytes: Buffer, place: Place | undefined, depth: number): unknown {
     if (depth > maxDepth) throw new MalformedError(`nested deeper than ${maxDepth}`);
-    const spans = this.#scan(type, bytes, path);
-    const entries: Entry[] = [];
-    for (const field of describe(type).fields) {
-      const found = spans.get(field);
-      if (found !== undefined) entries.push(...this.#entry(field, bytes, found, path, depth));
+    const { fields } = describe(type);
+    const found = this.#scan(type, bytes, place);
+    const json: Record<string, unknown> = {};
+    for (let i = 0; i < fields.length; i++) {
+      const spans = found[i];
+      if (spans !== undefined) this.#write(json, fields[i] as Field, bytes, spans, place, depth);
     }
-    return wellKnownJson(type, name, Object.fromEntries(entries));
+    return wellKnownJson(type, name, json);
   }
 
-  /** The spans of each field, in the order of the wire. Of the members of a oneof only the last one stays. */
-  #scan(type: MessageType, bytes: Buffer, path: Path): Map<Field, Span[]> {
-    const spans = new Map<Field, Span[]>();
-    const oneofs = new Map<string, Field>();
+  /** The spans of each field, in the order of the wire, by its index. Of the members of a oneof only the last one stays. */
+  #scan(type: MessageType, bytes: Buffer, place: Place | undefined): (Spans | undefined)[] {
     const { byNumber } = describe(type);
+    const found: (Spans | undefined)[] = [];
+    let oneofs: Map<string, Field> | undefined;
     let at = 0;
     while (at < bytes.length) {
       const tag = readVarint(bytes, at, bytes.length);
@@ -61,42 +67,56 @@ class Writer {
       }
       const field = byNumber.get(number);
       if (field === undefined || !fits(field, wireType)) {
-        this.#leftOut(path, `field number ${number} (wire type ${wireType}, ${at - start} bytes) is not known here`);
+        this.#leftOut(place, `field number ${number} (wire type ${wireType}, ${at - start} bytes) is not known here`);
         continue;
       }
       if (field.oneof !== undefined) {
+        oneofs ??= new Map();
         const other = oneofs.get(field.oneof);
-        if (other !== undefined && other !== field) spans.delete(other);
+        if (other !== undefined && other !== field) found[other.index] = undefined;
         oneofs.set(field.oneof, field);
       }
-      const found = elements(field, wireType, bytes, start, at);
-      const before = spans.get(field);
-      if (before === undefined) spans.set(field, found);
-      else for (const span of found) before.push(span);
+      const spans = (found[field.index] ??= []);
+      if (wireType === elementTypeOf(field)) spans.push(start, at);
+      else pushElements(spans, elementTypeOf(field), bytes, start, at);
     }
-    return spans;
+    return found;
   }
 
-  #entry(field: Field, bytes: Buffer, spans: readonly Span[], path: Path, depth: number): Entry[] {
-    const here = [...path, field.jsonName];
-    if (field.key !== undefined) return [[field.jsonName, this.#map(field, field.key, bytes, spans, here, depth)]];
-    if (field.repeated) {
-      const list = spans
-        .map((span, index) => this.#value(field.value, bytes, [span], [...here, index], depth))
-        .filter((item) => item !== undefined);
-      return list.length === 0 ? [] : [[field.jsonName, list]];
+  /** Adds what the spans of a field hold to `json`, unless that is nothing. */
+  #write(
+    json: Record<string, unknown>,
+    field: Field,
+    bytes: Buffer,
+    spans: Spans,
+    place: Place | undefined,
+    depth: number,
+  ): void {
+    const { jsonName, value } = field;
+    const here: Place = { before: place, step: jsonName };
+    if (field.key !== undefined) {
+      json[jsonName] = this.#map(field, field.key, bytes, spans, here, depth);
+    } else if (field.repeated) {
+      const list: unknown[] = [];
+      for (let i = 0; i < spans.length; i += 2) {
+        const item = this.#single(value, bytes, spans, i, { before: here, step: i / 2 }, depth);
+        if (item !== undefined) list.push(item);
+      }
+      if (list.length > 0) json[jsonName] = list;
+    } else {
+      const item = this.#value(value, bytes, spans, here, depth);
+      if (item === undefined || (!field.presence && Object.is(item, defaultOf(value)))) return;
+      json[jsonName] = item;
     }
-    const json = this.#value(field.value, bytes, spans, here, depth);
-    const absent = json === undefined || (!field.presence && Object.is(json, defaultOf(field.value)));
-    return absent ? [] : [[field.jsonName, json]];
   }
 
-  #map(field: Field, keyType: string, bytes: Buffer, spans: readonly Span[], path: Path, depth: number): unknown {
-    const entries: Entry[] = [];
-    for (const { start, end } of spans) {
-      const entry = bytes.subarray(start, end);
-      let key: Span | undefined;
-      const values: Span[] = [];
+  #map(field: Field, keyType: string, bytes: Buffer, spans: Spans, place: Place, depth: number): unknown {
+    const entries: [string, unknown][] = [];
+    for (let i = 0; i < spans.length; i += 2) {
+      const entry = bytes.subarray(spans[i], spans[i + 1]);
+      let keyStart = -1;
+      let keyEnd = -1;
+      const values: Spans = [];
       let at = 0;
       while (at < entry.length) {
         const tag = readVarint(entry, at, entry.length);
@@ -106,16 +126,18 @@ class Writer {
           readLength(entry, from, entry.length);
           from = cursor;
         }
-        if (tag === 8 + wireTypeOf(keyType)) key = { start: from, end: at };
-        else if (tag === 16 + wireTypeOfValue(field.value)) values.push({ start: from, end: at });
-        else this.#leftOut(path, `field ${Math.floor(tag / 8)} of an entry is not known here`);
+        if (tag === 8 + wireTypeOf(keyType)) {
+          keyStart = from;
+          keyEnd = at;
+        } else if (tag === 16 + wireTypeOfValue(field.value)) values.push(from, at);
+        else this.#leftOut(place, `field ${Math.floor(tag / 8)} of an entry is not known here`);
       }
-      const name = key === undefined ? defaultJson(keyType) : scalarJson(keyType, entry.subarray(key.start, key.end));
+      const name = keyStart < 0 ? defaultJson(keyType) : scalarJson(keyType, entry.subarray(keyStart, keyEnd));
       if (name === undefined) {
-        this.#leftOut(path, 'a name is no UTF-8 text');
+        this.#leftOut(place, 'a name is no UTF-8 text', true);
         continue;
       }
-      const here = [...path, String(name)];
+      const here: Place = { before: place, step: String(name) };
       const json =
         values.length > 0 || 'message' in field.value
           ? this.#value(field.value, entry, values, here, depth)
@@ -126,23 +148,32 @@ class Writer {
   }
 
   /** The value in `spans`: of a message all of them, joined as protobuf says, of everything else the last one. */
-  #value(type: ValueType, bytes: Buffer, spans: readonly Span[], path: Path, depth: number): unknown {
-    const parts = spans.map(({ start, end }) => bytes.subarray(start, end));
-    if ('message' in type) {
-      const joined = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-      return this.message(type.message, type.name, joined, path, depth + 1);
+  #value(type: ValueType, bytes: Buffer, spans: Spans, place: Place, depth: number): unknown {
+    if (!('message' in type) || spans.length === 2) {
+      return this.#single(type, bytes, spans, spans.length - 2, place, depth);
     }
-    const last = parts[parts.length - 1] as Buffer;
-    if ('enum' in type) return enumJson(type.enum, Number(BigInt.asIntN(32, varint(last))));
-    const json = scalarJson(type.scalar, last);
-    if (json === undefined) this.#leftOut(path, 'is no UTF-8 text');
+    const parts: Buffer[] = [];
+    for (let i = 0; i < spans.length; i += 2) parts.push(bytes.subarray(spans[i], spans[i + 1]));
+    return this.message(type.message, type.name, Buffer.concat(parts), place, depth + 1);
+  }
+
+  /** The value in one of the spans. */
+  #single(type: ValueType, bytes: Buffer, spans: Spans, at: number, place: Place, depth: number): unknown {
+    const value = bytes.subarray(spans[at], spans[at + 1]);
+    if ('message' in type) return this.message(type.message, type.name, value, place, depth + 1);
+    if ('enum' in type) return enumJson(type.enum, enumNumber(value));
+    const json = scalarJson(type.scalar, value);
+    if (json === undefined) this.#leftOut(place, 'is no UTF-8 text', true);
     return json;
   }
 
-  #leftOut(path: Path, message: string): void {
+  #leftOut(place: Place | undefined, message: string, notText = false): void {
+    const path: (string | number)[] = [];
+    for (let step = place; step !== undefined; step = step.before) path.push(step.step);
     this.#problems.push({
       severity: 'warning',
-      path,
+      path: path.toReversed(),
+      ...(notText ? { notText } : {}),
       message,
       hint: 'it is left out of this view; the bytes themselves are carried as they are',
     });
@@ -160,17 +191,20 @@ function fits(field: Field, wireType: number): boolean {
   return wireType === wireTypeOfValue(field.value) || (wireType === 2 && field.repeated);
 }
 
-/** One span, or those of the elements of a packed list. */
-function elements(field: Field, wireType: number, bytes: Buffer, start: number, end: number): Span[] {
-  const elementType = field.key === undefined ? wireTypeOfValue(field.value) : 2;
-  if (wireType === elementType) return [{ start, end }];
-  const spans: Span[] = [];
+const elementTypeOf = (field: Field): number => (field.key === undefined ? wireTypeOfValue(field.value) : 2);
+
+/** Adds the spans of the elements of a packed list. */
+function pushElements(spans: Spans, elementType: number, bytes: Buffer, start: number, end: number): void {
   for (let at = start; at < end; ) {
     const from = at;
     at = skip(bytes, elementType, from, end);
-    spans.push({ start: from, end: at });
+    spans.push(from, at);
   }
-  return spans;
+}
+
+/** The number of an enum on the wire: 32 bits. */
+function enumNumber(bytes: Uint8Array): number {
+  return bytes.length === 1 ? (bytes[0] as number) : Number(BigInt.asIntN(32, varint(bytes)));
 }
 
 const enumJson = (type: EnumType, number: number): unknown =>

@@ -1,5 +1,5 @@
 import type { Change, Quarantined } from '../model/change.ts';
-import { noRow, type ResourcePool } from '../model/resource.ts';
+import { noRow, type ResourcePool, verdicts } from '../model/resource.ts';
 import { maxScattered, placeTurn, smallGarbageBytes } from '../model/sizes.ts';
 import type { Listed } from '../model/snapshot.ts';
 import { Arena, discard, relocate } from '../wire/arena.ts';
@@ -50,6 +50,8 @@ type Changed = (key: string, row: number, old: number) => void;
 export class Holding {
   readonly resources: ResourceTable;
   quarantine: ReadonlyMap<string, QuarantineEntry> = new Map();
+  /** What is sent as it came although it is not valid, because no better form of it is known. */
+  readonly refused = new Map<string, QuarantineEntry>();
   /** Keys that stay although the source does not name them any more. */
   readonly withheld = new Set<string>();
   arena = new Arena();
@@ -151,6 +153,7 @@ export class Holding {
     let gone = 0;
     for (const key of keys) {
       this.withheld.delete(key);
+      this.refused.delete(key);
       const old = this.resources.delete(key);
       if (old === noRow) continue;
       if (gone > 0 && gone % placeTurn === 0) yield;
@@ -168,6 +171,7 @@ export class Holding {
     if (!this.arena.has(pool.chunk(row))) relocate(pool, [row], this.arena);
     const old = this.resources.put(row, replaced);
     this.walk?.put(row, old);
+    if (this.refused.size > 0 && pool.verdict(row) === verdicts.accepted) this.refused.delete(keyOf(pool, row));
     this.#liveBytes += pool.bytes(row);
     if (old === noRow) return false;
     const isListed = this.listed?.replace(old, row) === true;

@@ -201,6 +201,15 @@ export function isEncodedAs(pool: ResourcePool, row: number, bytes: Viewed, star
   return pool.bytes(row) === end - start && isSameAt(bytes, start, end, pool.chunk(row), pool.start(row));
 }
 
+/** Where the `istio.mcp.v1alpha1.Resource` of a row begins in its chunk; it ends where the row does. */
+export function resourceStart(pool: ResourcePool, row: number): number {
+  const chunk = pool.chunk(row);
+  const end = pool.end(row);
+  readVarint(chunk, pool.start(row) + 1, end);
+  readVarint(chunk, cursor + anyHeader.length, end);
+  return cursor;
+}
+
 /** Where the name of a row stands in its chunk. */
 export function nameRange(pool: ResourcePool, row: number): [start: number, end: number] {
   const length = nameLength(pool, row);

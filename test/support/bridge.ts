@@ -49,6 +49,8 @@ export class Bridge {
       admin: { listen },
       metrics: { listen },
       debounce: { after: '1ms' },
+      // The services of most tests have a host and nothing else.
+      quarantine: { invalid: 'ignore' },
       shutdownGrace: '100ms',
       ...settings,
     });

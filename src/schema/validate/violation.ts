@@ -1,34 +1,5 @@
+import type { ViolationCode } from '../../model/change.ts';
 import { pathText, type Path } from '../problem.ts';
-
-/**
- * What a rule of Istio is about. A closed set: it can be a metric label. docs/validation.md has a row for each.
- */
-export const violationCodes = [
-  'addresses',
-  'annotations',
-  'conflict',
-  'duplicates',
-  'durations',
-  'endpoints',
-  'export_to',
-  'headers',
-  'hosts',
-  'labels',
-  'locality',
-  'missing',
-  'names',
-  'numbers',
-  'ports',
-  'protocols',
-  'regex',
-  'selectors',
-  'subsets',
-  'tls',
-  'unsupported',
-  'weights',
-] as const;
-
-export type ViolationCode = (typeof violationCodes)[number];
 
 /** A rule of Istio that a resource breaks. */
 export type Violation = {

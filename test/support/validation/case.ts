@@ -1,4 +1,5 @@
-import type { Subject, ViolationCode } from '../../../src/schema/validate/violation.ts';
+import type { ViolationCode } from '../../../src/model/change.ts';
+import type { Subject } from '../../../src/schema/validate/violation.ts';
 
 /** The istiods whose own validation the rules are compared with. */
 export const istiods = ['1.16.5', '1.24.0'] as const;

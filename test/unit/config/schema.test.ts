@@ -14,6 +14,7 @@ const defaults = {
   metrics: {},
   debounce: { after: 50, max: 1000 },
   guard: { maxRemovalPercent: 50, minRemoved: 20, hold: 300_000 },
+  quarantine: { invalid: 'keepLastGood' },
   istiod: {},
   log: { level: 'info' },
   shutdownGrace: 5000,
@@ -64,6 +65,7 @@ metrics: { listen: "0.0.0.0:15490" }
 stateDir: /var/lib/isthmus
 debounce: { after: 10ms, max: 10ms }
 guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0s }
+quarantine: { invalid: report }
 istiod: { version: "1.24" }
 log: { level: debug }
 shutdownGrace: 1.5s
@@ -87,6 +89,7 @@ shutdownGrace: 1.5s
     stateDir: '/var/lib/isthmus',
     debounce: { after: 10, max: 10 },
     guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0 },
+    quarantine: { invalid: 'report' },
     istiod: { version: '1.24' },
     log: { level: 'debug' },
     shutdownGrace: 1500,

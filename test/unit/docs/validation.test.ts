@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { violationCodes } from '../../../src/schema/validate/violation.ts';
+import { violationCodes } from '../../../src/model/change.ts';
 import { validationCases } from '../../support/validation/all.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/validation.md'), 'utf8');

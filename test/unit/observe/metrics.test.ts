@@ -73,6 +73,7 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     released: 4,
     effective: 3,
     quarantined: new Map([['bad_name', 2]]),
+    invalid: new Map([['invalid_hosts', 3]]),
     held: 7,
   };
   const all = {
@@ -175,6 +176,7 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_resources', { state: 'released' })).toBe(4);
     expect(await valueOf('isthmus_resources', { state: 'effective' })).toBe(3);
     expect(await valueOf('isthmus_quarantined_resources', { reason: 'bad_name' })).toBe(2);
+    expect(await valueOf('isthmus_invalid_resources', { reason: 'invalid_hosts' })).toBe(3);
     expect(await valueOf('isthmus_guard_held_resources', { source: 'galley', kind: 'ServiceEntry' })).toBe(7);
     expect(await valueOf('isthmus_kind_complete', { kind: 'ServiceEntry' })).toBe(1);
     expect(await valueOf('isthmus_snapshot_resources', { kind: 'ServiceEntry' })).toBe(3);
@@ -196,6 +198,7 @@ describe('gauges show the present', () => {
     await metrics.render();
     metrics.watch(view({ sources: () => [], holdings: () => [], kinds: () => [], streams: () => 0 }));
     expect(await samples('isthmus_quarantined_resources')).toEqual([]);
+    expect(await samples('isthmus_invalid_resources')).toEqual([]);
     expect(await samples('isthmus_resources')).toEqual([]);
     expect(await samples('isthmus_guard_held_resources')).toEqual([]);
     expect(await samples('isthmus_source_connected')).toEqual([]);

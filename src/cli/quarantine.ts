@@ -1,0 +1,34 @@
+import type { QuarantineView } from '../admin/views.ts';
+import { table } from './terminal.ts';
+
+const sentTexts: Readonly<Record<string, string>> = {
+  last_good: 'its last good form',
+  nothing: 'nothing',
+  as_received: 'as it came',
+};
+
+/** What is quarantined, or sent although it is not valid, for people. */
+export function quarantineTable(quarantine: readonly QuarantineView[]): string {
+  return table(
+    ['QUARANTINED', 'KIND', 'SOURCE', 'SINCE', 'SENT', 'REASON', 'WHY'],
+    quarantine.map(({ resource, kind, source, since, sent, reason, message }) => [
+      resource,
+      kind,
+      source,
+      since,
+      sentTexts[sent] ?? sent,
+      reason,
+      message,
+    ]),
+  );
+}
+
+/** The same in a sentence each. */
+export function quarantineProblems(quarantine: readonly QuarantineView[]): string[] {
+  const invalid = quarantine.filter(({ sent }) => sent === 'as_received').length;
+  const held = quarantine.length - invalid;
+  return [
+    ...(held === 0 ? [] : [`${held} resources are quarantined`]),
+    ...(invalid === 0 ? [] : [`${invalid} resources break a rule of Istio, and no better form of them is known`]),
+  ];
+}

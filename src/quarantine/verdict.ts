@@ -1,0 +1,56 @@
+import type { Fault } from '../model/change.ts';
+import { kindOfId, type Kind } from '../model/kinds.ts';
+import { bodyToJson } from '../schema/json.ts';
+import { pathText } from '../schema/problem.ts';
+import { validate } from '../schema/validate/validate.ts';
+import { violationText } from '../schema/validate/violation.ts';
+import { viewResourceBytes } from '../wire/resource-view.ts';
+import { MalformedError } from '../wire/scan.ts';
+
+/** Violations that are told of one resource. */
+const maxTold = 3;
+
+/** What every istiod does with a body that it can't decode (pilot/pkg/... adsc.go mcpToPilot, 1.9 to 1.31). */
+const undecodable = 'istiod cannot decode it, and deletes what it has of it';
+
+/**
+ * What is wrong with a resource, by the rules of Istio; undefined where nothing is, or where nobody can tell: it has
+ * fields that a newer Istio may know.
+ *
+ * @param bytes an `istio.mcp.v1alpha1.Resource` whose envelope is right.
+ */
+export function faultOf(kindId: string, bytes: Uint8Array): Fault | undefined {
+  const kind = kindOfId(kindId);
+  if (kind === undefined) return undefined;
+  const { name: key, annotations, body } = viewResourceBytes(bytes);
+  let read: ReturnType<typeof bodyToJson>;
+  try {
+    read = bodyToJson(kind, body);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return { reason: 'malformed', message: `its body is no ${kind.body}: ${error.message}: ${undecodable}` };
+  }
+  const noText = read.problems.find(({ notText }) => notText === true);
+  if (noText !== undefined) {
+    const message = `${pathText(noText.path)} holds text that is no valid UTF-8: istiod from 1.14 on cannot decode it`;
+    return { reason: 'malformed', message: `${message}, and deletes what it has of it` };
+  }
+  if (read.problems.length > 0) return undefined;
+  return brokenRules(kind, key, annotations, read.spec);
+}
+
+function brokenRules(
+  kind: Kind,
+  key: string,
+  annotations: Readonly<Record<string, string>>,
+  spec: object,
+): Fault | undefined {
+  const slash = key.indexOf('/');
+  const subject = { namespace: key.slice(0, slash), name: key.slice(slash + 1), annotations };
+  const violations = validate(kind, subject, spec);
+  const [first] = violations;
+  if (first === undefined) return undefined;
+  const told = violations.slice(0, maxTold).map(violationText);
+  if (violations.length > told.length) told.push(`and ${violations.length - told.length} more`);
+  return { reason: `invalid_${first.code}`, message: told.join(' · ') };
+}
