@@ -4,13 +4,17 @@ import { bodyToJson } from '../schema/json.ts';
 import { pathText } from '../schema/problem.ts';
 import { validate } from '../schema/validate/validate.ts';
 import { violationText } from '../schema/validate/violation.ts';
+import { newResourceParts, scanResource } from '../wire/resource-parts.ts';
 import { viewResourceBytes } from '../wire/resource-view.ts';
 import { MalformedError } from '../wire/scan.ts';
 
 /** Violations that are told of one resource. */
 const maxTold = 3;
 
-/** What every istiod does with a body that it can't decode (pilot/pkg/... adsc.go mcpToPilot, 1.9 to 1.31). */
+/** Of the resource that is looked at; one object serves for all. */
+const parts = newResourceParts();
+
+/** What every istiod does with a body that it can't decode (pkg/adsc/adsc.go mcpToPilot, 1.9 to 1.31). */
 const undecodable = 'istiod cannot decode it, and deletes what it has of it';
 
 /**
@@ -22,7 +26,11 @@ const undecodable = 'istiod cannot decode it, and deletes what it has of it';
 export function faultOf(kindId: string, bytes: Uint8Array): Fault | undefined {
   const kind = kindOfId(kindId);
   if (kind === undefined) return undefined;
-  const { name: key, annotations, body } = viewResourceBytes(bytes);
+  scanResource(bytes, 0, bytes.length, parts);
+  const resource = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const key = parts.nameStart < 0 ? '' : resource.toString('utf8', parts.nameStart, parts.nameEnd);
+  const body = resource.subarray(Math.max(parts.valueStart, 0), Math.max(parts.valueEnd, 0));
+  const annotations = parts.annotations.length === 0 ? {} : viewResourceBytes(bytes).annotations;
   let read: ReturnType<typeof bodyToJson>;
   try {
     read = bodyToJson(kind, body);

@@ -9,7 +9,7 @@ type ReflectionField = MessageType['fieldsArray'][number];
 /** What a field holds: `scalar` is the proto name of the type, such as `uint32`. */
 export type ValueType =
   | { readonly scalar: string }
-  | { readonly enum: EnumType }
+  | { readonly enum: EnumType; readonly isNull: boolean }
   | { readonly message: MessageType; readonly name: string };
 
 /** A field as the proto3 JSON mapping sees it. */
@@ -35,6 +35,8 @@ export type Field = {
 
 /** Fields in the order of the .proto file, which is that of Go's JSON. */
 export type Message = {
+  /** Full name; protobufjs puts it together anew whenever it is asked. */
+  readonly name: string;
   readonly fields: readonly Field[];
   readonly byJsonName: ReadonlyMap<string, Field>;
   readonly byNumber: ReadonlyMap<number, Field>;
@@ -50,8 +52,13 @@ export function toJsonName(name: string): string {
 
 /** The message of a kind's body. @throws where proto/ has none. */
 export function typeOfBody({ body }: Kind): MessageType {
-  return bodies().lookupType(body);
+  let type = bodyTypes.get(body);
+  if (type === undefined) bodyTypes.set(body, (type = bodies().lookupType(body)));
+  return type;
 }
+
+/** Looked up once each. */
+const bodyTypes = new Map<string, MessageType>();
 
 const described = new WeakMap<MessageType, Message>();
 
@@ -61,6 +68,7 @@ export function describe(type: MessageType): Message {
   if (message === undefined) {
     const fields = type.fieldsArray.map(toField);
     message = {
+      name: type.fullName.slice(1),
       fields,
       byJsonName: new Map(fields.map((field) => [field.jsonName, field])),
       byNumber: new Map(fields.map((field) => [field.number, field])),
@@ -92,6 +100,8 @@ function toField(reflected: ReflectionField, index: number): Field {
 
 function toValueType({ resolvedType, type }: ReflectionField): ValueType {
   if (resolvedType === null) return { scalar: type };
-  if ('values' in resolvedType) return { enum: resolvedType };
+  if ('values' in resolvedType) {
+    return { enum: resolvedType, isNull: resolvedType.fullName === '.google.protobuf.NullValue' };
+  }
   return { message: resolvedType, name: resolvedType.fullName.slice(1) };
 }

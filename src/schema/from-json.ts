@@ -25,7 +25,7 @@ const maxDepth = 32;
  * as ordinary messages.
  */
 export function messageFromJson(type: MessageType, json: unknown, path: Path, problems: Problem[]): PlainMessage {
-  return new Reader(problems).message(type, type.fullName.slice(1), json, path);
+  return new Reader(problems).message(type, describe(type).name, json, path);
 }
 
 class Reader {

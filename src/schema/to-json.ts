@@ -26,7 +26,7 @@ const maxDepth = 100;
 export function messageToJson(type: MessageType, bytes: Buffer, path: Path, problems: Problem[]): unknown {
   let place: Place | undefined;
   for (const step of path) place = { before: place, step };
-  return new Writer(problems).message(type, type.fullName.slice(1), bytes, place, 0);
+  return new Writer(problems).message(type, describe(type).name, bytes, place, 0);
 }
 
 class Writer {
@@ -161,7 +161,7 @@ class Writer {
   #single(type: ValueType, bytes: Buffer, spans: Spans, at: number, place: Place, depth: number): unknown {
     const value = bytes.subarray(spans[at], spans[at + 1]);
     if ('message' in type) return this.message(type.message, type.name, value, place, depth + 1);
-    if ('enum' in type) return enumJson(type.enum, enumNumber(value));
+    if ('enum' in type) return enumJson(type, enumNumber(value));
     const json = scalarJson(type.scalar, value);
     if (json === undefined) this.#leftOut(place, 'is no UTF-8 text', true);
     return json;
@@ -207,12 +207,12 @@ function enumNumber(bytes: Uint8Array): number {
   return bytes.length === 1 ? (bytes[0] as number) : Number(BigInt.asIntN(32, varint(bytes)));
 }
 
-const enumJson = (type: EnumType, number: number): unknown =>
-  type.fullName === '.google.protobuf.NullValue' ? null : (type.valuesById[number] ?? number);
+const enumJson = (type: { readonly enum: EnumType; readonly isNull: boolean }, number: number): unknown =>
+  type.isNull ? null : (type.enum.valuesById[number] ?? number);
 
 /** JSON of a value that is not on the wire. */
 const defaultOf = (type: ValueType): unknown =>
-  'enum' in type ? enumJson(type.enum, 0) : 'scalar' in type ? defaultJson(type.scalar) : {};
+  'enum' in type ? enumJson(type, 0) : 'scalar' in type ? defaultJson(type.scalar) : {};
 
 /** The special JSON forms of google.protobuf's types; `json` itself for every other message. */
 function wellKnownJson(type: MessageType, name: string, json: Record<string, unknown>): unknown {
