@@ -27,7 +27,8 @@ export function readResources(bytes: Buffer): ResourcesView {
   while (at < end) {
     // A resource of 128 bytes to 16 KiB, as nearly all are, needs no call.
     if (bytes[at] === 0x1a && at + 2 < end) {
-      const [low, high] = [bytes[at + 1] as number, bytes[at + 2] as number];
+      const low = bytes[at + 1] as number;
+      const high = bytes[at + 2] as number;
       const start = at + 3;
       const length = (low & 0x7f) | (high << 7);
       if (low >= 0x80 && high < 0x80 && length <= end - start) {
