@@ -1,9 +1,17 @@
 import { noRow, ResourcePool } from '../model/resource.ts';
-import { blockRows } from '../model/sizes.ts';
+import { blockRows, placeTurn } from '../model/sizes.ts';
 import type { Listed, Snapshot } from '../model/snapshot.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { lowerBound, update, without } from './merge.ts';
 import { VersionSum } from './version-sum.ts';
+
+/** Resources with which a list begins. */
+type First = {
+  readonly keys: readonly string[];
+  readonly rows: readonly number[];
+  /** Of all of them; undefined where nobody has added it up. */
+  sum?: VersionSum;
+};
 
 /**
  * One kind over all origins: the merged list, what has changed since, and the version of it all. A version means one
@@ -15,7 +23,7 @@ export class Merged {
   /** Everything else, noRow = gone; of a key that is in both, this counts. */
   readonly #changed = new Map<string, number>();
   /** What came first of all, sorted by key, while nothing else has come. */
-  #first: { readonly keys: readonly string[]; readonly rows: readonly number[] } | undefined;
+  #first: First | undefined;
   /** Rows of the list that are to leave it. */
   readonly #leaving = new Set<number>();
   /** Rows that were put in the place of others since the last fold. */
@@ -94,6 +102,24 @@ export class Merged {
     else for (let i = 0; i < keys.length; i++) this.set(keys[i] as string, rows[i] as number);
   }
 
+  /** Does in turns, as far as nothing else comes, what the first fold would do in one piece. */
+  *prepare(): Generator<void> {
+    const { pool } = this;
+    const first = this.#first;
+    if (first === undefined) return;
+    const sum = new VersionSum();
+    for (let i = 0; i < first.rows.length; i++) {
+      if (i > 0 && i % placeTurn === 0) {
+        yield;
+        if (this.#first !== first) return;
+      }
+      const row = first.rows[i] as number;
+      pool.setAt(row, i);
+      sum.add(pool, row);
+    }
+    first.sum = sum;
+  }
+
   #spreadFirst(): void {
     if (this.#first === undefined) return;
     const { keys, rows } = this.#first;
@@ -125,7 +151,7 @@ export class Merged {
     const news = pending + this.#replaced;
     this.#replaced = 0;
     if (pending === 0) return news;
-    const rows = this.#first === undefined ? this.#update() : this.#begin(this.#first.rows);
+    const rows = this.#first === undefined ? this.#update() : this.#begin(this.#first);
     pool.sweep();
     // Even with an equal version the rows are others: the old ones may hold memory that was given back.
     this.#renew(rows);
@@ -133,11 +159,16 @@ export class Merged {
   }
 
   /** The list that was empty. */
-  #begin(sorted: readonly number[]): Int32Array {
+  #begin({ rows: sorted, sum }: First): Int32Array {
     this.#first = undefined;
     const rows = Int32Array.from(sorted);
+    if (sum !== undefined) this.#sum.addAll(sum);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as number;
+      if (sum !== undefined) {
+        this.pool.setListed(row, true);
+        continue;
+      }
       this.pool.setAt(row, i);
       this.#comes(row);
     }

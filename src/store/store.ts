@@ -133,8 +133,10 @@ export class Store {
     const heard = { date: clock.date(), at: clock.now(), stream };
     const applied = await inTurns(holding.apply(change, heard, this.#changed(kindId)));
     const { fresh } = change;
-    if (this.#isOnly(kindId)) merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
-    else for (const key of fresh) merged.set(key, this.#winner(kindId, key));
+    if (this.#isOnly(kindId)) {
+      merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
+      await inTurns(merged.prepare());
+    } else for (const key of fresh) merged.set(key, this.#winner(kindId, key));
     if (holding.isWasteful) this.#layOut(merged, holding);
     if (merged.isUntold || !wasComplete) this.#debouncer.call();
     return applied;

@@ -30,6 +30,15 @@ export class VersionSum {
     this.#count(pool, row, -1);
   }
 
+  /** Adds a whole set. */
+  addAll(other: VersionSum): void {
+    this.#v1 = (this.#v1 + other.#v1) | 0;
+    this.#v2 = (this.#v2 + other.#v2) | 0;
+    this.#v3 = (this.#v3 + other.#v3) | 0;
+    this.#own1 = (this.#own1 + other.#own1) | 0;
+    this.#own2 = (this.#own2 + other.#own2) | 0;
+  }
+
   #count(pool: ResourcePool, row: number, sign: 1 | -1): void {
     const v1 = pool.v1(row);
     const v2 = pool.v2(row);
