@@ -41,3 +41,6 @@ export const hashTurnBytes = 1 << 20;
 
 /** Entries of a list that are written or read as JSON without a pause. */
 export const jsonTurn = 500;
+
+/** Resources that are counted without a pause: a millisecond or two. */
+export const countTurn = 1024;

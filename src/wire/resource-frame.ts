@@ -216,6 +216,22 @@ export function nameRange(pool: ResourcePool, row: number): [start: number, end:
   return [cursor, cursor + length];
 }
 
+/** Where the value of the body of a row stands in its chunk. */
+export function bodyRange(pool: ResourcePool, row: number): [start: number, end: number] {
+  const chunk = pool.chunk(row);
+  const end = pool.end(row);
+  readLength(chunk, pool.start(row) + 1, end);
+  readLength(chunk, cursor + anyHeader.length, end);
+  const metadata = readLength(chunk, cursor + 1, end);
+  const bodyTag = cursor + metadata;
+  readLength(chunk, bodyTag + 1, end);
+  const type = readLength(chunk, cursor + 1, end);
+  const valueTag = cursor + type;
+  if (valueTag === end) return [end, end];
+  readLength(chunk, valueTag + 1, end);
+  return [cursor, end];
+}
+
 /** Length of the name of a row; moves {@link cursor} to its first byte. */
 function nameLength(pool: ResourcePool, row: number): number {
   return readVarint(pool.chunk(row), pool.contentStart(row) + 1, pool.end(row));

@@ -35,6 +35,16 @@ export function legacyResource(name: string, content = 'a', bodyType = serviceEn
   });
 }
 
+/** A resource with labels as a legacy server sends it. */
+export function labelledResource(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  body = serviceEntryBody({ hosts: ['a'] }),
+  bodyType = serviceEntry.body,
+): Buffer {
+  return encodeResourceMessage({ name, createTime: new Date(0), labels, bodyType, body });
+}
+
 /** The content that {@link legacyResource} or {@link newRow} was given. */
 export function contentOf(resource: Resource): string {
   const body = bodies().lookupType(serviceEntry.body).decode(viewResource(resource).body);

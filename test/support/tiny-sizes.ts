@@ -15,4 +15,5 @@ export const tinySizes: Readonly<Record<keyof typeof sizes, number>> = {
   saveBlockBytes: 600,
   hashTurnBytes: 100,
   jsonTurn: 2,
+  countTurn: 3,
 };

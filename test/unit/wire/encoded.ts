@@ -16,7 +16,7 @@ import { shapes } from '../../../src/wire/shapes.ts';
 export const serviceEntry = 'istio.networking.v1alpha3.ServiceEntry';
 
 /** Of everything that {@link encoded} makes. */
-const pool = new ResourcePool();
+export const pool = new ResourcePool();
 
 export type Encoded = Resource & { readonly row: number };
 

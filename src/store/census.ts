@@ -1,0 +1,98 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type CensusView, type KindCensus, namesOfTally, type Tally } from '../model/census.ts';
+import { kinds } from '../model/kinds.ts';
+import type { ResourcePool } from '../model/resource.ts';
+import { countTurn } from '../model/sizes.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { viewed } from '../wire/bytes.ts';
+import { labelOf } from '../wire/labels.ts';
+import { keyOf } from '../wire/resource-frame.ts';
+import { unaddressedHosts } from '../wire/unaddressed.ts';
+import { lowerBound } from './merge.ts';
+
+const revisionLabel = viewed(Buffer.from('istio.io/rev'));
+
+const serviceEntryId = 'networking.istio.io/ServiceEntry';
+
+/** Values of the label that are told apart: more than any mesh has revisions. */
+const maxLabels = 200;
+
+type OpenTally = { count: number; readonly names: string[] };
+type OpenCensus = { labels: Map<string, OpenTally>; otherLabels: OpenTally; unaddressedHosts: number };
+
+/** What the census reads of the store. */
+type Snapshots = { snapshot(kindId: string): Snapshot | undefined };
+
+/**
+ * Counts what the operator may want to know of all resources that are published, beside the way to istiod: nothing is
+ * done until somebody asks, and then only for kinds of which the content is another one, in turns.
+ */
+export class Census implements CensusView {
+  readonly #store: Snapshots;
+  readonly #counted = new Map<string, { readonly identity: string; readonly census: KindCensus }>();
+  #running: Promise<void> = Promise.resolve();
+  /** Those who ask before it has begun share it. */
+  #waiting: Promise<void> | undefined;
+
+  constructor(store: Snapshots) {
+    this.#store = store;
+  }
+
+  of(kindId: string): KindCensus | undefined {
+    return this.#counted.get(kindId)?.census;
+  }
+
+  refresh(): Promise<void> {
+    this.#waiting ??= this.#running.then(() => {
+      this.#waiting = undefined;
+      this.#running = this.#countAll();
+      return this.#running;
+    });
+    return this.#waiting;
+  }
+
+  async #countAll(): Promise<void> {
+    for (const { id } of kinds) {
+      const snapshot = this.#store.snapshot(id);
+      if (snapshot === undefined || snapshot.identity === this.#counted.get(id)?.identity) continue;
+      const { identity } = snapshot;
+      // Content that changes meanwhile is counted as it was at some moment; then its identity is another one the next time.
+      this.#counted.set(id, { identity, census: await this.#count(id, snapshot) });
+    }
+  }
+
+  async #count(kindId: string, { pool, rows }: Snapshot): Promise<KindCensus> {
+    const census: OpenCensus = { labels: new Map(), otherLabels: newTally(), unaddressedHosts: 0 };
+    let list = rows;
+    for (let at = 0; at < list.length; ) {
+      const end = Math.min(at + countTurn, list.length);
+      for (; at < end; at++) look(census, kindId, pool, list[at] as number);
+      if (at === list.length) break;
+      const last = keyOf(pool, list[at - 1] as number);
+      await nextTurn();
+      const now = this.#store.snapshot(kindId)?.rows ?? list;
+      if (now === list) continue;
+      list = now;
+      at = lowerBound(pool, list, last, 0);
+      if (at < list.length && keyOf(pool, list[at] as number) === last) at++;
+    }
+    return census;
+  }
+}
+
+function look(census: OpenCensus, kindId: string, pool: ResourcePool, row: number): void {
+  if (kindId === serviceEntryId) census.unaddressedHosts += unaddressedHosts(pool, row);
+  const label = labelOf(pool, row, revisionLabel);
+  if (label === undefined) return;
+  let tally = census.labels.get(label);
+  if (tally === undefined) {
+    tally = census.labels.size < maxLabels ? newTally() : census.otherLabels;
+    if (tally !== census.otherLabels) census.labels.set(label, tally);
+  }
+  tally.count++;
+  if (tally.names.length < namesOfTally) tally.names.push(keyOf(pool, row));
+}
+
+function newTally(): OpenTally {
+  return { count: 0, names: [] } satisfies Tally;
+}
