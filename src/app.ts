@@ -18,9 +18,11 @@ import { defaultPump } from './push/pump.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
 import { type Validator, ValidatorThread } from './quarantine/validator.ts';
 import { LastKnownGood } from './state/last-known-good.ts';
+import { Census } from './store/census.ts';
 import { logHold } from './store/hold-log.ts';
 import { Store } from './store/store.ts';
 import { AdsServer } from './xds/ads-server.ts';
+import { RevisionWatch } from './xds/revision-watch.ts';
 
 /** Ports that were bound; they differ from the configured ones where those were 0. */
 export type BoundPorts = { readonly xds: number; readonly admin: number; readonly metrics: number | undefined };
@@ -47,6 +49,8 @@ export class App {
   readonly #quarantine: Quarantine | undefined;
   readonly #state: LastKnownGood | undefined;
   readonly #ads: AdsServer;
+  readonly #census: Census;
+  readonly #revisions: RevisionWatch;
   readonly #http: HttpListener[] = [];
   #ready = false;
 
@@ -111,6 +115,10 @@ export class App {
     const { version } = options;
     this.#state =
       stateDir === undefined ? undefined : new LastKnownGood({ stateDir, store: this.#store, clock, log, version });
+    const census = new Census(this.#store);
+    this.#census = census;
+    this.#revisions = new RevisionWatch({ clock, log, census, streams: () => this.#ads.streams });
+    this.#store.onChange(() => this.#revisions.poke());
     this.#ads = new AdsServer(
       {
         clock,
@@ -119,6 +127,9 @@ export class App {
         pump: { ...defaultPump, minGapMs: config.xds.minGap },
         recycleMs: config.xds.recycle === 0 ? undefined : config.xds.recycle,
         istiodVersion: config.istiod.version,
+        istiodRevision: config.istiod.revision,
+        census,
+        onStream: () => this.#revisions.poke(),
         keepalive: keepalive.istiods ?? towardsIstiods,
         random,
       },
@@ -139,6 +150,7 @@ export class App {
       store: this.#store,
       sources: this.#sources,
       streams: () => this.#ads.streams,
+      census: this.#census,
       isReady: () => this.#ready,
       metrics,
       state: this.#state,
@@ -180,6 +192,7 @@ export class App {
     this.#ready = false;
     for (const { client } of this.#sources.values()) client.stop();
     const quarantineStopped = this.#quarantine?.stop();
+    this.#revisions.close();
     this.#store.close();
     const { shutdownGrace } = this.#options.config;
     await Promise.all([this.#ads.stop(shutdownGrace), this.#state?.stop(shutdownGrace), quarantineStopped]);

@@ -1,5 +1,6 @@
 import type { Config, SourceConfig } from '../config/schema.ts';
 import type { SinkClient } from '../legacy/sink-client.ts';
+import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Kind, kindOf, kindOfCollection, kindOfId, kinds } from '../model/kinds.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatHostPort } from '../net/address.ts';
@@ -12,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import { keyOf, readRow, readRows } from '../wire/resource-frame.ts';
 import { viewResource } from '../wire/resource-view.ts';
 import type { StreamView } from '../xds/ads-server.ts';
+import { droppedByRevision, pushSizes } from './stream-sums.ts';
 import {
   type BridgeView,
   type HoldingView,
@@ -25,6 +27,8 @@ import {
   type StateReport,
 } from './views.ts';
 
+const serviceEntryId = 'networking.istio.io/ServiceEntry';
+
 /** The parts of a running bridge that its pages and metrics read. */
 export type BridgeParts = {
   readonly version: string;
@@ -32,6 +36,7 @@ export type BridgeParts = {
   readonly store: Store;
   readonly sources: ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }>;
   readonly streams: () => StreamView[];
+  readonly census: CensusView;
   readonly isReady: () => boolean;
   readonly metrics: Metrics;
   /** Undefined where there is no state folder. */
@@ -44,12 +49,12 @@ export function createBridgeView(parts: BridgeParts): {
   metricsView: MetricsView;
   release: ReleaseHolds;
 } {
-  const { store, sources, metrics } = parts;
+  const { store, sources, metrics, census } = parts;
   const view: BridgeView = {
     version: parts.version,
     ready: parts.isReady,
     origins: () => Array.from(sources.values(), ({ config, client }) => originView(config, client, store)),
-    snapshots: () => expectedKinds(store).map((kind) => snapshotView(kind, store)),
+    snapshots: () => expectedKinds(store).map((kind) => snapshotView(kind, store, census)),
     resources(name, after, limit) {
       const kind = kindByName(name);
       const snapshot = kind && store.snapshot(kind.id);
@@ -73,6 +78,7 @@ export function createBridgeView(parts: BridgeParts): {
       if (row === undefined || keyOf(pool, row) !== key) return undefined;
       return resourceToObject(viewResource(readRow(pool, row))).object;
     },
+    refresh: () => census.refresh(),
     streams: parts.streams,
     quarantine: () => [...quarantine(store)],
     state: () => (parts.state === undefined ? null : stateView(parts.state)),
@@ -109,7 +115,18 @@ export function createBridgeView(parts: BridgeParts): {
         yield { kind, complete: store.complete(id), resources };
       }
     },
+    *messages() {
+      for (const [source, { config, client }] of sources) {
+        for (const collection of config.collections) {
+          const bytes = client.messageBytes(collection);
+          if (bytes !== undefined) yield { source, collection, bytes, limit: config.maxMessage };
+        }
+      }
+    },
     streams: () => parts.streams().length,
+    pushSizes: () => pushSizes(parts.streams()),
+    droppedByRevision: () => droppedByRevision(parts.streams()),
+    unaddressedHosts: () => census.of(serviceEntryId)?.unaddressedHosts,
     state() {
       if (parts.state === undefined) return undefined;
       const { failing, problems, files } = parts.state.view;
@@ -154,12 +171,13 @@ function kindByName(name: string): Kind | undefined {
     : kinds.find(({ kind }) => kind === name);
 }
 
-function originView({ name, address }: SourceConfig, client: SinkClient, store: Store): OriginView {
+function originView({ name, address, maxMessage }: SourceConfig, client: SinkClient, store: Store): OriginView {
   const { connection } = client;
   const holdings = store.origins.get(name) ?? new Map<string, Holding>();
   return {
     name,
     address: `mcp://${formatHostPort(address)}`,
+    maxMessage,
     connection: {
       state: connection.state,
       since: connection.since.toISOString(),
@@ -181,6 +199,7 @@ function originView({ name, address }: SourceConfig, client: SinkClient, store: 
       hold: holdView(holding),
       messages: holding.messages,
       lastMessageAt: holding.lastMessageAt?.toISOString() ?? null,
+      messageBytes: client.messageBytes(kindOfId(kindId)?.collection ?? '') ?? null,
     })),
   };
 }
@@ -188,7 +207,7 @@ function originView({ name, address }: SourceConfig, client: SinkClient, store: 
 /** Sizes of snapshots that were asked for; adding up a large one on every request would be waste. */
 const bytesOf = new WeakMap<Snapshot, number>();
 
-function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
+function snapshotView({ id, kind }: Kind, store: Store, census: CensusView): SnapshotView {
   const snapshot = store.snapshot(id);
   const originsWith = (sync: SyncState) =>
     Array.from(store.origins).flatMap(([name, holdings]) => (holdings.get(id)?.sync === sync ? [name] : []));
@@ -197,6 +216,7 @@ function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
     bytes = bytesOf.get(snapshot) ?? snapshot.rows.reduce((sum, row) => sum + snapshot.pool.bytes(row), 0);
     bytesOf.set(snapshot, bytes);
   }
+  const counted = census.of(id);
   return {
     kind,
     complete: snapshot !== undefined,
@@ -205,7 +225,13 @@ function snapshotView({ id, kind }: Kind, store: Store): SnapshotView {
     version: snapshot?.version ?? null,
     resources: snapshot?.rows.length ?? 0,
     bytes,
+    labels: counted === undefined ? null : countsOf(counted.labels),
+    unaddressedHosts: counted?.unaddressedHosts ?? null,
   };
+}
+
+function countsOf(labels: KindCensus['labels']): Record<string, number> {
+  return Object.fromEntries(Array.from(labels, ([label, { count }]) => [label, count]));
 }
 
 function* quarantine(store: Store): Generator<QuarantineView> {

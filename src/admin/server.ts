@@ -43,10 +43,13 @@ export function healthRoutes(view: BridgeView): Hono {
 /** What each debug route shows; `/debug/` lists them. */
 const debugRoutes: Readonly<Record<string, string>> = {
   '/debug/origins': 'every source: its connection, and by kind what was received, released, and is effective',
-  '/debug/snapshot': 'what istiod is given, by kind: version, number of resources, bytes, and who is waited for',
+  '/debug/snapshot':
+    'what istiod is given, by kind: version, number of resources, bytes, labels istio.io/rev, and who is waited for',
   '/debug/snapshot/{kind}': 'the resources of one kind, for example ServiceEntry; ?after=KEY&limit=N for the next page',
   '/debug/snapshot/{kind}/{namespace}/{name}': 'one resource, as a Kubernetes object',
-  '/debug/streams': 'every connected istiod: what it asked for, what it was sent, what it acknowledged',
+  '/debug/streams':
+    'every connected istiod: what it asked for, was sent and acknowledged, how near that is to what it can receive, and ' +
+    'what it drops because of the label istio.io/rev',
   '/debug/quarantine': 'resources that are not sent as received, with the reason and since when',
   '/debug/state': 'the last-known-good files: when they were saved, and what is wrong with them',
   '/debug/guard': 'removals that are held: how many, of how many, why, since when, and when the source is asked again',
@@ -72,7 +75,10 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
     return c.html(indexPage(view.version, { ...debugRoutes, ...others }));
   });
   app.get('/debug/origins', (c) => c.json(view.origins()));
-  app.get('/debug/snapshot', (c) => c.json(view.snapshots()));
+  app.get('/debug/snapshot', async (c) => {
+    await view.refresh();
+    return c.json(view.snapshots());
+  });
   app.get('/debug/snapshot/:kind', (c) => {
     const limit = Math.min(Math.max(1, Number(c.req.query('limit')) || 1000), maxRows);
     const page = view.resources(c.req.param('kind'), c.req.query('after') ?? '', limit);
@@ -88,7 +94,10 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
     const resource = view.resource(kind, `${namespace}/${name}`);
     return resource === undefined ? c.json({ error: 'no such resource' }, 404) : c.json(resource);
   });
-  app.get('/debug/streams', (c) => c.json(view.streams()));
+  app.get('/debug/streams', async (c) => {
+    await view.refresh();
+    return c.json(view.streams());
+  });
   app.get('/debug/quarantine', (c) => c.json(view.quarantine()));
   app.get('/debug/state', (c) => c.json(view.state()));
   app.get('/debug/guard', (c) => c.json(view.holds()));

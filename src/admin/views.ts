@@ -40,11 +40,15 @@ export type HoldingView = {
   readonly hold: Omit<HoldView, 'origin' | 'kind' | 'collection'> | null;
   readonly messages: number;
   readonly lastMessageAt: string | null;
+  /** Bytes of the last whole state, or of a larger change since; null before the first message. */
+  readonly messageBytes: number | null;
 };
 
 export type OriginView = {
   readonly name: string;
   readonly address: string;
+  /** The largest message that is taken, in bytes. */
+  readonly maxMessage: number;
   readonly connection: {
     readonly state: string;
     readonly since: string;
@@ -83,6 +87,10 @@ export type SnapshotView = {
   readonly version: string | null;
   readonly resources: number;
   readonly bytes: number;
+  /** Value of the label `istio.io/rev` → how many have it, of the first 200 values; null before they were counted. */
+  readonly labels: Readonly<Record<string, number>> | null;
+  /** Hosts of ServiceEntries that ask istiod for a virtual address; null before they were counted. */
+  readonly unaddressedHosts: number | null;
 };
 
 /** The last-known-good files. */
@@ -127,6 +135,8 @@ export type BridgeView = {
   resources(kind: string, after: string, limit: number): { rows: ResourceRow[]; more: boolean } | undefined;
   /** One resource as a Kubernetes object, as far as its kind can be read; undefined where there is none. */
   resource(kind: string, key: string): object | undefined;
+  /** Has what is counted in the background be that of now; see model/census. */
+  refresh(): Promise<void>;
   streams(): StreamView[];
   quarantine(): QuarantineView[];
   /** Null where there is no state folder. */

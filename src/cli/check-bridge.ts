@@ -3,14 +3,17 @@ import type { OriginView, QuarantineView, SnapshotView, StateReport } from '../a
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../model/clock.ts';
 import { silentLogger } from '../model/logger.ts';
+import { kindOfTypeUrl } from '../model/kinds.ts';
+import { nearShare } from '../model/size-level.ts';
 import { packageVersion } from '../model/package.ts';
 import type { HostPort } from '../net/address.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 import { about, type Finding } from './check-findings.ts';
-import { countOf, nearShare, type Readers, sizeFindings, sizeText } from './check-limits.ts';
+import { countOf, type KindSize, type Readers, sizeFindings, sizeText } from './check-limits.ts';
 import { originProblem } from './origin-problem.ts';
+import { revisionProblems } from './revision-problems.ts';
 import { staleProblem } from './state-problem.ts';
 
 /** What a bridge says of itself. */
@@ -124,10 +127,33 @@ export function originFindings(state: BridgeState, subjectOf: (origin: OriginVie
 export function servedFindings(bridge: BridgeState, subject: string, readers: Readers): Finding[] {
   const { snapshot, streams, state } = bridge;
   return [
-    ...sizeFindings(subject, snapshot, readers),
+    ...sizeFindings(subject, servedSizes(snapshot, streams, readers), readers),
     ...streamFindings(streams, subject),
+    ...revisionFindings(streams, subject),
     ...savedFindings(state, subject),
   ];
+}
+
+/** What is sent to istiods up to 1.11 has no versions, and so is smaller: where there are such, what they were sent counts. */
+function servedSizes(
+  snapshot: readonly SnapshotView[],
+  streams: readonly StreamView[],
+  readers: Readers,
+): readonly KindSize[] {
+  if (readers !== 'old') return snapshot;
+  const sent = new Map<string, number>();
+  for (const { typeUrl, bytes } of streams.flatMap(({ profile, types }) => (profile === 'up-to-1.11' ? types : []))) {
+    const kind = kindOfTypeUrl(typeUrl)?.kind ?? '';
+    sent.set(kind, Math.max(sent.get(kind) ?? 0, bytes ?? 0));
+  }
+  return snapshot.map((size) => ({ ...size, bytes: sent.get(size.kind) || size.bytes }));
+}
+
+function revisionFindings(streams: readonly StreamView[], subject: string): Finding[] {
+  const { info, warning } = about(subject);
+  return revisionProblems(streams).map(({ code, what, next, data }) =>
+    next === undefined ? info(code, what, data) : warning(code, what, next, data),
+  );
 }
 
 function savedFindings(state: StateReport | null, subject: string): Finding[] {
@@ -224,14 +250,10 @@ function exampleOf([first]: readonly QuarantineView[]): string {
 /** A whole state is one message: it may outgrow what is taken. */
 function messageFindings({ name, kinds }: OriginView, subject: string, state: BridgeState): Finding[] {
   const { warning } = about(subject);
-  const limit = state.maxMessage.get(name);
-  const others = state.origins.filter((origin) => origin.name !== name);
-  return state.snapshot.flatMap(({ kind, bytes }) => {
-    const has = (all: OriginView['kinds']) => all.some((one) => one.kind === kind && one.effective > 0);
-    // Of a kind that others have too, nobody knows whose bytes they are.
-    if (limit === undefined || bytes < limit * nearShare || !has(kinds) || others.some((one) => has(one.kinds)))
-      return [];
-    const what = `a message with all its ${kind} is about ${sizeText(bytes)}; maxMessage is ${sizeText(limit)}`;
+  const limit = state.maxMessage.get(name) ?? Number.POSITIVE_INFINITY;
+  return kinds.flatMap(({ kind, messageBytes: bytes }) => {
+    if (bytes === null || bytes < limit * nearShare) return [];
+    const what = `a message with all its ${kind} has ${sizeText(bytes)}; maxMessage is ${sizeText(limit)}`;
     const next = 'raise maxMessage of this source before it grows';
     return [warning('NEARLY_TOO_LARGE', what, next, { kind, bytes, limit })];
   });
@@ -246,14 +268,14 @@ function streamFindings(streams: readonly StreamView[], subject: string): Findin
     findings.push(ok('ISTIODS', `${countOf(streams.length, 'istiod')} connected (${profiles})`));
   }
   for (const { peer, types } of streams) {
-    for (const { typeUrl, nack, tooLarge } of types) {
+    for (const { typeUrl, nack, tooLarge, bytes, maxBytes } of types) {
       if (nack !== null) {
         const next = 'see the log of that istiod; it keeps what it had';
         findings.push(error('ISTIOD_REFUSED', `${peer} refused ${typeUrl}: ${nack}`, next));
       }
       if (tooLarge) {
-        const what = `${typeUrl} is too large for ${peer}, and is not sent to it`;
-        findings.push(error('TOO_LARGE', what, 'upgrade that istiod to 1.12 or newer'));
+        const what = `${typeUrl} is too large for ${peer}, and is not sent to it: it keeps what it had`;
+        findings.push(error('TOO_LARGE', what, 'upgrade that istiod to 1.12 or newer', { typeUrl, bytes, maxBytes }));
       }
     }
   }

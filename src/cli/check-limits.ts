@@ -1,13 +1,17 @@
+import { nearShare } from '../model/size-level.ts';
 import { about, type Finding } from './check-findings.ts';
 
 /** What is served of one kind. */
-export type KindSize = { readonly kind: string; readonly resources: number; readonly bytes: number };
+export type KindSize = {
+  readonly kind: string;
+  readonly resources: number;
+  readonly bytes: number;
+  /** Hosts that ask istiod for a virtual address. @default null, nobody has counted */
+  readonly unaddressedHosts?: number | null;
+};
 
 /** What is known of the istiods that read it: `old` = up to 1.11, `new` = 1.12 and newer. */
 export type Readers = 'old' | 'new' | 'unknown';
-
-/** From this share of a limit on it is said. */
-export const nearShare = 0.8;
 
 /** istiod up to 1.11 kept gRPC's default for a response (measured on 1.9.9 and 1.11.8). */
 const oldIstiodBytes = 4 << 20;
@@ -18,7 +22,10 @@ const newIstiodBytes = 2 ** 31 - 1;
 /** For when nobody knows which istiods there are. */
 const sayVersion = 'if no istiod is older than 1.12, say so with istiod.version in the config or --istiod-version';
 
-/** istiod runs out of virtual addresses for ServiceEntries without `addresses` (measured on 1.24.0). */
+/**
+ * istiod runs out of virtual addresses for ServiceEntries without `addresses` (measured on 1.24.0). From 1.25 on this
+ * allocation is off by default (PILOT_ENABLE_IP_AUTOALLOCATE replaces it).
+ */
 const virtualAddresses = 65_024;
 
 /** The istiods that a version setting and the connected streams speak of. */
@@ -31,7 +38,7 @@ export function readersOf(version: string | undefined, profiles: readonly string
 /** One finding for each kind that has something, and one for each limit that is near or passed. */
 export function sizeFindings(subject: string, sizes: readonly KindSize[], readers: Readers): Finding[] {
   const { ok, warning, error } = about(subject);
-  return sizes.flatMap(({ kind, resources, bytes }): Finding[] => {
+  return sizes.flatMap(({ kind, resources, bytes, unaddressedHosts = null }): Finding[] => {
     if (resources === 0) return [];
     const text = `${kind}: ${countOf(resources, 'resource')}, ${sizeText(bytes)}`;
     const findings = [ok('SIZE', text, { kind, resources, bytes })];
@@ -45,23 +52,31 @@ export function sizeFindings(subject: string, sizes: readonly KindSize[], reader
     if (bytes > limit && readers !== 'unknown') {
       const next = readers === 'old' ? `upgrade that istiod to 1.12 or newer, or ${share}` : share;
       findings.push(error('TOO_LARGE', what, next, data));
-    } else if (bytes > limit * nearShare) {
+    } else if (bytes >= limit * nearShare) {
       const unknown = `${sayVersion}, else upgrade the old ones first`;
       const next = readers === 'unknown' ? unknown : share;
       findings.push(warning(bytes > limit ? 'TOO_LARGE' : 'NEARLY_TOO_LARGE', what, next, data));
     }
-    return [...findings, ...countFindings(kind, resources, warning)];
+    return [...findings, ...countFindings(kind, resources, unaddressedHosts, warning)];
   });
 }
 
-function countFindings(kind: string, resources: number, warning: ReturnType<typeof about>['warning']): Finding[] {
-  if (kind !== 'ServiceEntry' || resources <= virtualAddresses * nearShare) return [];
-  const isOver = resources > virtualAddresses;
+function countFindings(
+  kind: string,
+  resources: number,
+  hosts: number | null,
+  warning: ReturnType<typeof about>['warning'],
+): Finding[] {
+  const count = hosts ?? resources;
+  if (kind !== 'ServiceEntry' || count < virtualAddresses * nearShare) return [];
+  const isOver = count > virtualAddresses;
   const what =
-    `there are ${resources} ServiceEntries; istiod has virtual addresses for ${virtualAddresses} of those that ` +
-    'name none themselves';
+    hosts === null
+      ? `there are ${count} ServiceEntries; istiod up to 1.24 has virtual addresses for ${virtualAddresses} of those that ` +
+        'name none themselves'
+      : `${count} hosts of ServiceEntries without addresses; istiod up to 1.24 has virtual addresses for ${virtualAddresses}`;
   const next = 'give ServiceEntries their own spec.addresses, or turn the automatic allocation off';
-  const data = { kind, resources, limit: virtualAddresses };
+  const data = { kind, resources, unaddressedHosts: hosts, limit: virtualAddresses };
   return [warning(isOver ? 'TOO_MANY' : 'NEARLY_TOO_MANY', what, next, data)];
 }
 

@@ -3,19 +3,9 @@ import type { HostPort } from '../net/address.ts';
 import { type ResourceView, viewResourceBytes } from '../wire/resource-view.ts';
 import type { ResponseResource } from '../wire/xds-messages.ts';
 import { openAds } from '../xds/ads-client.ts';
+import { firstMinorOf, v1Minor } from '../xds/istiod-version.ts';
 import { about, type Finding } from './check-findings.ts';
 import { countOf, type Readers, sizeFindings } from './check-limits.ts';
-
-/** First minor version of Istio 1 that asks for a kind, where that is not 9 (the source of kinds.ts). */
-const firstMinor: Readonly<Record<string, number>> = {
-  Telemetry: 10,
-  WasmPlugin: 12,
-  ProxyConfig: 13,
-  TrafficExtension: 30,
-};
-
-/** The minor version from which on most kinds are asked for as v1. */
-const v1Minor = 24;
 
 /** What a server has answered. */
 export type XdsAnswers = {
@@ -30,7 +20,7 @@ export type XdsAnswers = {
 /** The kinds that an istiod asks for, with the type URLs that it uses. */
 export function questionsOf(minor: number): { kind: Kind; typeUrl: string }[] {
   return kinds
-    .filter(({ kind }) => minor >= (firstMinor[kind] ?? 0))
+    .filter(({ kind }) => minor >= (firstMinorOf[kind] ?? 0))
     .map((kind) => {
       const version = minor >= v1Minor ? kind.versions.at(-1) : kind.versions[0];
       return { kind, typeUrl: `${kind.group}/${version}/${kind.kind}` };

@@ -3,12 +3,15 @@ import type { Argv } from 'yargs';
 import type { HoldView, OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
+import { nearShare } from '../model/size-level.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
+import { sizeText } from './check-limits.ts';
 import { holdsTable } from './guard.ts';
 import { originProblem } from './origin-problem.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
+import { revisionProblems, valuesText } from './revision-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
 import { oneLine, print, table } from './terminal.ts';
 
@@ -58,6 +61,12 @@ function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): 
     const { name, connection } = origin;
     if (connection.state !== 'connected') findings.push(`source ${name} is not connected: ${originProblem(origin)}`);
     findings.push(...staleProblem(origin));
+    for (const { kind, messageBytes } of origin.kinds) {
+      if (messageBytes === null || messageBytes < origin.maxMessage * nearShare) continue;
+      findings.push(
+        `messages of ${kind} of ${name} are nearly too large: ${shareText(messageBytes, origin.maxMessage)}`,
+      );
+    }
   }
   for (const { origin, kind, removals, of, until } of holdsOf(origins)) {
     const end = until === null ? '' : `; the source is asked again at ${until}`;
@@ -71,12 +80,30 @@ function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): 
   }
   findings.push(...quarantineProblems(quarantine));
   for (const { peer, types } of streams) {
-    for (const { typeUrl, nack, tooLarge } of types) {
+    for (const { typeUrl, nack, tooLarge, bytes, maxBytes } of types) {
       if (nack !== null) findings.push(`${peer} refused ${typeUrl}: ${nack}`);
-      if (tooLarge) findings.push(`${typeUrl} is too large for ${peer}`);
+      if (bytes === null || bytes < maxBytes * nearShare) continue;
+      const size = shareText(bytes, maxBytes);
+      if (tooLarge) findings.push(`${typeUrl} is too large for ${peer}, which keeps what it had: ${size}`);
+      else findings.push(`${typeUrl} is nearly too large for ${peer}: ${size}`);
     }
   }
+  for (const { what, next } of revisionProblems(streams)) if (next !== undefined) findings.push(what);
   return findings;
+}
+
+/** `3.4 MiB of 4.0 MiB`. */
+function shareText(bytes: number, limit: number): string {
+  return `${sizeText(bytes)} of ${sizeText(limit)}`;
+}
+
+/** The type that comes nearest to what the peer can receive. */
+function fullestText({ types }: StreamView): string {
+  const shares = types.map(({ typeUrl, bytes, maxBytes }) => ({ typeUrl, bytes, share: (bytes ?? 0) / maxBytes }));
+  const [fullest] = shares.toSorted((a, b) => b.share - a.share);
+  if (fullest === undefined || fullest.bytes === null) return '-';
+  const kind = fullest.typeUrl.slice(fullest.typeUrl.lastIndexOf('/') + 1);
+  return `${kind} ${sizeText(fullest.bytes)} (${Math.round(100 * fullest.share)} %)`;
 }
 
 function holdsOf(origins: readonly OriginView[]): HoldView[] {
@@ -126,20 +153,40 @@ function render({ origins, snapshot, streams, quarantine, findings }: Status): s
     streams.length === 0
       ? 'no istiod is connected'
       : table(
-          ['ISTIOD', 'PEER', 'PROFILE', 'SINCE', 'TYPES', 'ACKNOWLEDGED'],
-          streams.map(({ node, peer, profile, since, types }) => [
-            node || '-',
-            peer,
-            profile,
-            since,
-            String(types.length),
+          ['ISTIOD', 'PEER', 'PROFILE', 'VERSION', 'REVISION', 'SINCE', 'LARGEST', 'TYPES', 'ACKNOWLEDGED'],
+          streams.map((stream) => [
+            stream.node || '-',
+            stream.peer,
+            stream.profile,
+            stream.version,
+            stream.revision === null ? 'unknown' : stream.revision || 'none',
+            stream.since,
+            fullestText(stream),
+            String(stream.types.length),
             String(
-              types.filter(({ sentVersion, ackedVersion }) => sentVersion !== null && sentVersion === ackedVersion)
-                .length,
+              stream.types.filter(
+                ({ sentVersion, ackedVersion }) => sentVersion !== null && sentVersion === ackedVersion,
+              ).length,
             ),
           ]),
         ),
   ];
+  const labelled = streams.flatMap(({ peer, labelled: all }) => all.map((one) => ({ peer, ...one })));
+  if (labelled.length > 0) {
+    parts.push(
+      table(
+        ['LABELLED istio.io/rev', 'KIND', 'BY', 'RESOURCES', 'VALUES', 'WHY'],
+        labelled.map(({ peer, kind, fate, resources, labels, why }) => [
+          fate,
+          kind,
+          peer,
+          String(resources),
+          valuesText(labels),
+          why,
+        ]),
+      ),
+    );
+  }
   const holds = holdsOf(origins);
   if (holds.length > 0) parts.push(holdsTable(holds));
   if (quarantine.length > 0) {

@@ -94,6 +94,8 @@ const source = z.strictObject({
 /** Without quotes, YAML reads 1.10 as the number 1.1. */
 const versionAdvice = 'write it in quotes, for example "1.24"';
 
+const revisionAdvice = 'a revision as istiod has it is expected, for example canary; "" says that it has none';
+
 const percentAdvice = 'a number from 0 to 100 is expected';
 const countAdvice = 'a whole number of resources is expected; write for example 20';
 
@@ -165,6 +167,11 @@ export const configSchema = z
           .regex(/^1\.\d+(\.\d+)?$/, { error: versionAdvice })
           .optional()
           .describe('Overrides what is seen from the stream. Quoted, for example "1.24".'),
+        revision: z
+          .string({ error: revisionAdvice })
+          .regex(/^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$/, { error: revisionAdvice })
+          .optional()
+          .describe('Overrides what is seen from the stream: the revision of all istiods; "" = they have none.'),
       })
       .prefault({})
       .describe('What is known of the istiods that connect.'),

@@ -4,6 +4,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Collection } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Reporter } from '../model/reporter.ts';
+import { type SizeLevel, sizeLevel } from '../model/size-level.ts';
 import { type HostPort, formatHostPort } from '../net/address.ts';
 import { Backoff, type BackoffOptions } from '../net/backoff.ts';
 import { newClient, openStream, whenConnected } from '../net/grpc.ts';
@@ -81,6 +82,13 @@ export type SourceConnection = {
   readonly refused: Refusals;
 };
 
+/** How large a collection's messages are. */
+type MessageSize = {
+  /** Of the last whole state, or of a larger change since. */
+  readonly bytes: number;
+  readonly level: SizeLevel;
+};
+
 type Stream = ClientDuplexStream<Buffer, Buffer>;
 
 /** One stream while it lives. */
@@ -126,6 +134,7 @@ export class SinkClient {
   #turn: Promise<void> = Promise.resolve();
   /** Collections that have ever spoken, or that count as empty. */
   readonly #settled = new Set<Collection>();
+  readonly #sizes = new Map<Collection, MessageSize>();
   /** What the target was told of refusals; undefined where it has to be told in any case. */
   #told: Refusals | undefined;
 
@@ -147,6 +156,11 @@ export class SinkClient {
 
   get connection(): SourceConnection {
     return this.#connection;
+  }
+
+  /** Bytes of the last whole state of a collection, or of a larger change since; undefined before the first message. */
+  messageBytes(collection: Collection): number | undefined {
+    return this.#sizes.get(collection)?.bytes;
   }
 
   start(): void {
@@ -288,6 +302,7 @@ export class SinkClient {
     const { collection } = message;
     if (received.accepted) {
       reporter.resourcesReceived(name, collection, bytes.length);
+      this.#watchSize(collection, bytes.length, received.full);
       // It has spoken, though it may take a while until the target knows.
       this.#settled.add(collection);
       await this.#target.accept(collection, message, received.full, session.seen);
@@ -313,6 +328,18 @@ export class SinkClient {
       this.#watchSilence(session, silentCollectionMs);
     }
     if (exchange.answered.size === this.#probe.asked.length) this.#survived(session);
+  }
+
+  /** Tells the operator once when a collection comes near to what is taken; a larger message ends the stream. */
+  #watchSize(collection: Collection, length: number, full: boolean): void {
+    const { name, log, maxMessageBytes: limit } = this.#options;
+    const last = this.#sizes.get(collection);
+    const bytes = full ? length : Math.max(length, last?.bytes ?? 0);
+    const level = sizeLevel(bytes, limit, last?.level ?? 'low');
+    this.#sizes.set(collection, { bytes, level });
+    if (level === 'low' || level === last?.level) return;
+    const hint = 'beyond the limit the source is not understood any more: raise maxMessage of this source before that';
+    log.warn({ source: name, collection, bytes, limit, hint }, 'the messages of a source are nearly too large');
   }
 
   /** Returns once the answer is on its way: what a source does not read must not pile up here. */

@@ -19,7 +19,25 @@ export type MetricsView = {
     readonly held: number;
   }>;
   kinds(): Iterable<{ readonly kind: string; readonly complete: boolean; readonly resources: number }>;
+  /** Bytes of the last whole state of each collection, or of a larger change since, and what is taken at most. */
+  messages(): Iterable<{
+    readonly source: string;
+    readonly collection: string;
+    readonly bytes: number;
+    readonly limit: number;
+  }>;
   streams(): number;
+  /** The largest last response of each kind to the istiods of each profile, and what those can receive. */
+  pushSizes(): Iterable<{
+    readonly kind: string;
+    readonly profile: string;
+    readonly bytes: number;
+    readonly limit: number;
+  }>;
+  /** Resources that an istiod drops, or may drop, because of their label istio.io/rev. */
+  droppedByRevision(): Iterable<{ readonly kind: string; readonly reason: string; readonly resources: number }>;
+  /** Undefined while nobody has counted. */
+  unaddressedHosts(): number | undefined;
   /** The last-known-good files; undefined where there is no state folder. */
   state(): { readonly isFailing: boolean; readonly unreadable: number; readonly unsaved: number } | undefined;
 };
@@ -118,6 +136,22 @@ export function createMetrics(version: string): Metrics {
     'collection',
   ]);
   gauge(
+    'isthmus_source_message_bytes',
+    'Bytes of the last whole state of the collection, or of a larger change since.',
+    ['source', 'collection'],
+    (self, now) => {
+      for (const { source, collection, bytes } of now.messages()) self.labels(source, collection).set(bytes);
+    },
+  );
+  gauge(
+    'isthmus_source_message_limit_bytes',
+    'Largest message that is taken; beyond it the source is not understood.',
+    ['source', 'collection'],
+    (self, now) => {
+      for (const { source, collection, limit } of now.messages()) self.labels(source, collection).set(limit);
+    },
+  );
+  gauge(
     'isthmus_source_synced',
     '1 once the source has spoken of the kind, or the kind counts as empty.',
     ['source', 'kind'],
@@ -208,6 +242,39 @@ export function createMetrics(version: string): Metrics {
   gauge('isthmus_xds_streams', 'Streams of istiods that are open.', [], (self, now) => self.set(now.streams()));
   const pushes = counter('isthmus_pushes_total', 'Responses sent to istiods.', ['kind']);
   const pushBytes = counter('isthmus_push_bytes_total', 'Bytes of responses sent to istiods.', ['kind']);
+  gauge(
+    'isthmus_push_size_bytes',
+    'Bytes of the largest last response to an open stream, be it sent or too large to be sent.',
+    ['kind', 'profile'],
+    (self, now) => {
+      for (const { kind, profile, bytes } of now.pushSizes()) self.labels(kind, profile).set(bytes);
+    },
+  );
+  gauge(
+    'isthmus_push_limit_bytes',
+    'Largest response that those istiods can receive; what is larger is not sent.',
+    ['kind', 'profile'],
+    (self, now) => {
+      for (const { kind, profile, limit } of now.pushSizes()) self.labels(kind, profile).set(limit);
+    },
+  );
+  gauge(
+    'isthmus_stream_dropped_by_revision',
+    'Resources that an istiod drops, or may drop, because of their label istio.io/rev; of several istiods the most.',
+    ['kind', 'reason'],
+    (self, now) => {
+      for (const { kind, reason, resources } of now.droppedByRevision()) self.labels(kind, reason).set(resources);
+    },
+  );
+  gauge(
+    'isthmus_unaddressed_hosts',
+    'Hosts of ServiceEntries that ask istiod for a virtual address, as far as they were counted.',
+    [],
+    (self, now) => {
+      const hosts = now.unaddressedHosts();
+      if (hosts !== undefined) self.set(hosts);
+    },
+  );
   const ackSeconds = new Histogram({
     name: 'isthmus_push_ack_seconds',
     help: 'Time from a response to its acknowledgement.',

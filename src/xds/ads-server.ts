@@ -1,5 +1,7 @@
 import type { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
+import type { CensusView } from '../model/census.ts';
+import { kindOfTypeUrl } from '../model/kinds.ts';
 import type { HostPort } from '../net/address.ts';
 import { defaultDoorLimits, type DoorLimits } from '../net/door.ts';
 import {
@@ -18,6 +20,8 @@ import { Throttle } from '../net/throttle.ts';
 import type { Rope } from '../wire/frame.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
 import { AdsExchange, type AdsOptions, type AdsTransport, type SnapshotView } from './ads.ts';
+import { describeMinors } from './istiod-version.ts';
+import { type LabelledView, labelledViews } from './revisions.ts';
 import { reportTurnedAway } from './strangers.ts';
 
 /** Streams that are served at once. More than any mesh has istiods; bounds what strangers can cost. */
@@ -29,6 +33,9 @@ const defaultMaxStreamsPerPeer = 64;
 /** HTTP/2 streams of one connection, of all services; those beyond wait with a client that keeps to HTTP/2's rules. */
 const maxStreamsPerConnection = 256;
 
+/** What is looked at of the name of a peer's gRPC library. */
+const maxUserAgentLength = 100;
+
 /** Of streams that are refused, one line so often. */
 const logEveryMs = 60_000;
 
@@ -38,6 +45,10 @@ export type StreamView = {
   readonly peer: string;
   readonly node: string;
   readonly profile: string;
+  /** Versions of Istio that it may be, as far as it shows: `1.13 to 1.17`, `1.30 and newer`, `unknown`. */
+  readonly version: string;
+  /** '' = it has none; null = that is not known. */
+  readonly revision: string | null;
   readonly since: string;
   readonly types: readonly {
     readonly typeUrl: string;
@@ -45,8 +56,15 @@ export type StreamView = {
     readonly ackedVersion: string | null;
     readonly awaitingAck: boolean;
     readonly nack: string | null;
+    /** True where the present state is not sent, because the peer can't receive it. */
     readonly tooLarge: boolean;
+    /** Of the last response; of the one that is too large, where there is one. Null before the first. */
+    readonly bytes: number | null;
+    /** What the peer can receive in one response. */
+    readonly maxBytes: number;
   }[];
+  /** What it makes of resources that have the label `istio.io/rev`; see docs/revisions.md. */
+  readonly labelled: readonly LabelledView[];
 };
 
 type Stream = { readonly id: number; readonly peer: string; readonly since: Date; readonly exchange: AdsExchange };
@@ -60,6 +78,10 @@ export type AdsServerOptions = AdsOptions & {
   readonly keepalive?: Keepalive;
   /** Connections. @default {@link defaultDoorLimits} */
   readonly door?: DoorLimits;
+  /** What is known of labels. @default nothing */
+  readonly census?: CensusView;
+  /** Called when there is another stream. */
+  readonly onStream?: () => void;
 };
 
 /** MCP-over-xDS for istiods, state of the world, plus gRPC health. Listens at once; what is sent, the exchange decides. */
@@ -108,21 +130,7 @@ export class AdsServer {
   }
 
   get streams(): StreamView[] {
-    return Array.from(this.#streams.values(), ({ id, peer, since, exchange }) => ({
-      id,
-      peer,
-      node: exchange.nodeId,
-      profile: exchange.profile?.name ?? 'unknown',
-      since: since.toISOString(),
-      types: Array.from(exchange.subscriptions, (subscription) => ({
-        typeUrl: subscription.typeUrl,
-        sentVersion: subscription.sent?.version ?? null,
-        ackedVersion: subscription.ackedVersion ?? null,
-        awaitingAck: subscription.pending,
-        nack: subscription.nack ?? null,
-        tooLarge: subscription.tooLarge !== undefined,
-      })),
-    }));
+    return Array.from(this.#streams.values(), (stream) => viewOf(stream, this.#options.census));
   }
 
   /** Stops listening, ends the streams, and returns when they are gone or after `graceMs`. */
@@ -148,6 +156,7 @@ export class AdsServer {
     const id = this.#nextId++;
     const exchange = new AdsExchange(this.#options, this.#view, transportOf(call));
     this.#streams.set(id, { id, peer, since: this.#options.clock.date(), exchange });
+    this.#options.onStream?.();
     const leave = () => {
       if (!this.#streams.delete(id)) return;
       this.#options.log.info({ stream: id, node: exchange.nodeId }, 'a stream of istiod ended');
@@ -185,9 +194,40 @@ function hostOf(peer: string): string {
   return peer.slice(0, peer.lastIndexOf(':'));
 }
 
+function viewOf({ id, peer, since, exchange }: Stream, census: CensusView | undefined): StreamView {
+  const { minors, revision, maxResponseBytes } = exchange;
+  const subscriptions = [...exchange.subscriptions];
+  return {
+    id,
+    peer,
+    node: exchange.nodeId,
+    profile: exchange.profile?.name ?? 'unknown',
+    version: describeMinors(minors),
+    revision: revision ?? null,
+    since: since.toISOString(),
+    types: subscriptions.map(({ typeUrl, sent, ackedVersion, pending, nack, tooLarge }) => ({
+      typeUrl,
+      sentVersion: sent?.version ?? null,
+      ackedVersion: ackedVersion ?? null,
+      awaitingAck: pending,
+      nack: nack ?? null,
+      tooLarge: tooLarge !== undefined,
+      bytes: tooLarge?.bytes ?? sent?.bytes ?? null,
+      maxBytes: maxResponseBytes,
+    })),
+    labelled: subscriptions.flatMap(({ typeUrl }) => {
+      const kind = kindOfTypeUrl(typeUrl);
+      const counted = kind && census?.of(kind.id);
+      return counted === undefined ? [] : labelledViews(kind?.kind ?? '', counted, { minors, revision });
+    }),
+  };
+}
+
 function transportOf(call: RawServerStream): AdsTransport {
   let unsent = 0;
+  const [userAgent] = call.metadata.get('user-agent');
   return {
+    userAgent: userAgent?.toString().slice(0, maxUserAgentLength),
     send: async (message) => {
       unsent++;
       await write(call, message);

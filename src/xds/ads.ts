@@ -3,6 +3,7 @@ import { kindOfTypeUrl, meshConfigTypeUrl } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
 import { ResourcePool } from '../model/resource.ts';
+import { sizeLevel } from '../model/size-level.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { decide } from '../push/decide.ts';
 import { frameOf, leastLengthOf } from '../push/frames.ts';
@@ -11,6 +12,7 @@ import { newSubscription, type Subscription } from '../push/subscription.ts';
 import type { Rope } from '../wire/frame.ts';
 import { decodeDiscoveryRequest, type DiscoveryRequest, encodeResponseTail } from '../wire/xds-messages.ts';
 import { type IstiodProfile, profileOf } from './istiod-profile.ts';
+import { type Minors, minorsOf } from './istiod-version.ts';
 
 /** Types that one stream may ask for. istiod 1.30 asks for 16. */
 const maxSubscriptions = 64;
@@ -30,8 +32,8 @@ const gatherMs = 10;
 /** Name of types that are no kind of ours, where a name from a closed set is needed. */
 const otherKind = 'other';
 
-/** Room for what follows the resources in a response: version, type and nonce. */
-const tailBytes = 256;
+/** What is kept of a revision's name; Kubernetes takes 63 characters. */
+const maxRevisionLength = 253;
 
 /** Of a type that no source can hold. */
 const nothing: Snapshot = {
@@ -58,6 +60,8 @@ export type AdsTransport = {
   send(message: Rope): Promise<void>;
   /** Ends the stream with a gRPC status; 0 = OK. */
   end(code: number, details: string): void;
+  /** What the peer's gRPC library calls itself; undefined where it does not. */
+  readonly userAgent?: string | undefined;
 };
 
 export type AdsOptions = {
@@ -69,6 +73,8 @@ export type AdsOptions = {
   readonly recycleMs: number | undefined;
   /** Overrides what the stream reveals. */
   readonly istiodVersion: string | undefined;
+  /** The same; '' = istiod has none. @default what the stream reveals */
+  readonly istiodRevision?: string | undefined;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
 };
@@ -90,6 +96,7 @@ export class AdsExchange {
   readonly #strange = new Set<string>();
   #profile: IstiodProfile | undefined;
   #nodeId = '';
+  #revision: string | undefined;
   #nonce = 0;
   #pending = 0;
   readonly #firstRequest: Timer;
@@ -134,6 +141,30 @@ export class AdsExchange {
 
   get profile(): IstiodProfile | undefined {
     return this.#profile;
+  }
+
+  /** The versions that the peer may be of, as far as it has shown by now; undefined = any. */
+  get minors(): Minors | undefined {
+    const seen = {
+      nodeId: this.#nodeId,
+      typeUrls: [...this.#subscriptions.keys()],
+      userAgent: this.#transport.userAgent,
+    };
+    return minorsOf(seen, this.#options.istiodVersion);
+  }
+
+  /** The peer's revision; '' = it has none, undefined = that is not known. */
+  get revision(): string | undefined {
+    return this.#options.istiodRevision ?? this.#revision;
+  }
+
+  /** What the peer can receive in one response, in bytes. */
+  get maxResponseBytes(): number {
+    return this.#profileOrDefault.maxResponseBytes;
+  }
+
+  get #profileOrDefault(): IstiodProfile {
+    return this.#profile ?? profileOf('', this.#options.istiodVersion);
   }
 
   get subscriptions(): Iterable<Readonly<Subscription>> {
@@ -198,6 +229,7 @@ export class AdsExchange {
     if (this.#profile !== undefined || request.node === undefined) return;
     this.#nodeId = shortened(request.node.id, maxNodeIdLength);
     this.#profile = profileOf(request.node.id, this.#options.istiodVersion);
+    this.#revision = revisionOf(request.node.metadata);
     if (!this.#profile.mayEndStream) this.#pump.neverTimeOut();
     this.#options.log.info({ node: this.#nodeId, profile: this.#profile.name }, 'istiod connected');
   }
@@ -242,8 +274,8 @@ export class AdsExchange {
     for (const subscription of this.#subscriptions.values()) {
       const identity = this.#snapshotFor(subscription)?.identity;
       if (identity === undefined) continue;
-      if (subscription.sent?.identity === identity) subscription.tooLarge = undefined;
-      else if (subscription.tooLarge !== identity) due.push({ send: () => this.#send(subscription) });
+      if (subscription.sent?.identity === identity) this.#fits(subscription, subscription.sent.bytes);
+      else if (subscription.tooLarge?.identity !== identity) due.push({ send: () => this.#send(subscription) });
     }
     return due;
   }
@@ -260,32 +292,57 @@ export class AdsExchange {
     const snapshot = this.#snapshotFor(subscription);
     if (snapshot === undefined || snapshot.identity === subscription.sent?.identity) return;
     const { version, identity } = snapshot;
-    const profile = this.#profile ?? profileOf('', this.#options.istiodVersion);
-    const limit = profile.maxResponseBytes ?? Number.POSITIVE_INFINITY;
-    const least = leastLengthOf(snapshot, profile);
-    const frame = least + tailBytes > limit ? undefined : frameOf(snapshot, profile);
-    if (frame === undefined || frame.length + tailBytes > limit) {
-      this.#tooLarge(subscription, identity, frame?.length ?? least, limit);
+    const profile = this.#profileOrDefault;
+    const { typeUrl } = subscription;
+    const nonce = String(this.#nonce + 1);
+    const tail = encodeResponseTail({ versionInfo: version, typeUrl, nonce });
+    const limit = profile.maxResponseBytes;
+    const least = leastLengthOf(snapshot, profile) + tail.length;
+    const message = least > limit ? undefined : frameOf(snapshot, profile).with(tail);
+    const bytes = message?.length ?? least;
+    this.#watchSize(subscription, bytes, limit);
+    if (message === undefined || bytes > limit) {
+      subscription.tooLarge = { identity, bytes };
+      this.#options.reporter.pushTooLarge(kindName(typeUrl));
       return;
     }
-    const { typeUrl } = subscription;
-    const nonce = String(++this.#nonce);
-    const message = frame.with(encodeResponseTail({ versionInfo: version, typeUrl, nonce }));
-    subscription.sent = { nonce, version, identity, at: this.#options.clock.now() };
+    this.#nonce++;
+    subscription.sent = { nonce, version, identity, at: this.#options.clock.now(), bytes };
     subscription.tooLarge = undefined;
     subscription.pending = true;
     this.#pending++;
-    this.#options.reporter.pushed(kindName(typeUrl), message.length);
-    this.#options.log.debug({ node: this.#nodeId, typeUrl, version, nonce, bytes: message.length }, 'push');
+    this.#options.reporter.pushed(kindName(typeUrl), bytes);
+    this.#options.log.debug({ node: this.#nodeId, typeUrl, version, nonce, bytes }, 'push');
     await this.#transport.send(message);
   }
 
-  #tooLarge(subscription: Subscription, identity: string, bytes: number, limit: number): void {
-    const { typeUrl } = subscription;
-    subscription.tooLarge = identity;
-    this.#options.reporter.pushTooLarge(kindName(typeUrl));
-    const hint = 'istiod up to 1.11 receives at most 4 MiB; it keeps what it had. Upgrade it, or serve fewer resources';
-    this.#options.log.error({ node: this.#nodeId, typeUrl, bytes, limit, hint }, 'a type is too large for this istiod');
+  /** What the peer has is what it should have, so that there is nothing to send. */
+  #fits(subscription: Subscription, bytes: number): void {
+    if (subscription.tooLarge === undefined) return;
+    subscription.tooLarge = undefined;
+    this.#watchSize(subscription, bytes, this.maxResponseBytes);
+  }
+
+  /** Tells the operator once when a type comes near to what the peer can receive, when it is more, and when it is well again. */
+  #watchSize(subscription: Subscription, bytes: number, limit: number): void {
+    const before = subscription.size;
+    const size = sizeLevel(bytes, limit, before);
+    if (size === before) return;
+    subscription.size = size;
+    const { log } = this.#options;
+    const fields = { node: this.#nodeId, typeUrl: subscription.typeUrl, bytes, limit };
+    const isOld = this.#profileOrDefault.name === 'up-to-1.11';
+    const next = isOld
+      ? 'upgrade it to 1.12 or newer, or serve fewer resources'
+      : 'share the resources out over several bridges';
+    if (size === 'over')
+      log.error({ ...fields, hint: `it keeps what it had; ${next}` }, 'a type is too large for this istiod');
+    else if (size === 'near') {
+      const hint = `beyond the limit it is not sent any more; ${next}`;
+      const what =
+        before === 'over' ? 'a type fits this istiod again, and is sent' : 'a type is nearly too large for this istiod';
+      log.warn({ ...fields, hint }, what);
+    } else log.info(fields, 'a type is far from what this istiod can receive again');
   }
 
   #recycleIfIdle(): void {
@@ -316,6 +373,14 @@ const endHints: Partial<Record<PushStreamEnd, string>> = {
   ack_timeout: 'it hangs, or is no istiod; it keeps what it has, and is served again when it comes back',
   refused: 'only istiod has business on this port, and asks for less: see who this is (docs/limits.md)',
 };
+
+/** istiod 1.13 and newer names its revision if it has one (bootstrap/configcontroller.go); undefined where there is no metadata. */
+function revisionOf(metadata: unknown): string | undefined {
+  const { fields } = (metadata ?? {}) as { fields?: Readonly<Record<string, { stringValue?: unknown }>> };
+  if (fields === undefined) return undefined;
+  const revision = Object.hasOwn(fields, 'ISTIO_REVISION') ? fields['ISTIO_REVISION']?.stringValue : '';
+  return typeof revision === 'string' ? shortened(revision, maxRevisionLength) : undefined;
+}
 
 /** True for `group/version/Kind`. Envoy's own types have two parts. */
 function isResourceType(typeUrl: string): boolean {

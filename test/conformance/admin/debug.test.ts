@@ -29,6 +29,7 @@ test('/debug/origins: every source with its connection and kinds', async () => {
   expect(origins[0]).toEqual({
     name: 'one',
     address: expect.stringMatching(/^mcp:\/\/127\.0\.0\.1:\d+$/),
+    maxMessage: 256 << 20,
     connection: {
       state: 'connected',
       since: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
@@ -50,6 +51,7 @@ test('/debug/origins: every source with its connection and kinds', async () => {
         hold: null,
         messages: 1,
         lastMessageAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+        messageBytes: expect.any(Number),
       },
     ]),
   });
@@ -80,6 +82,8 @@ describe('/debug/snapshot', () => {
       version: expect.stringMatching(/./),
       resources: 2,
       bytes: expect.any(Number),
+      labels: {},
+      unaddressedHosts: 0,
     });
     expect(snapshots[1]).toMatchObject({ kind: 'WorkloadEntry', complete: true, resources: 0, bytes: 0 });
   });
@@ -144,6 +148,8 @@ test('/debug/streams: what an istiod asked for, was sent and acknowledged', asyn
     peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     node: peer.node.id,
     profile: '1.12-and-newer',
+    version: '1.24 and newer',
+    revision: null,
     since: expect.stringMatching(/^\d{4}-/),
     types: [
       {
@@ -153,9 +159,12 @@ test('/debug/streams: what an istiod asked for, was sent and acknowledged', asyn
         awaitingAck: false,
         nack: null,
         tooLarge: false,
+        bytes: expect.any(Number),
+        maxBytes: 2_147_483_647,
       },
       expect.objectContaining({ typeUrl: 'telemetry.istio.io/v1/Telemetry', awaitingAck: true }),
     ],
+    labelled: [],
   });
 });
 

@@ -30,6 +30,19 @@ test('virtual addresses are counted against ServiceEntries alone', () => {
   expect(codesOf('WorkloadEntry', 65_025, 1, 'new')).toEqual(['ok SIZE']);
 });
 
+test('virtual addresses are counted by the hosts that want one, where somebody has counted those', () => {
+  const codes = (unaddressedHosts: number | null) =>
+    sizeFindings('a', [{ kind: 'ServiceEntry', resources: 70_000, bytes: 1, unaddressedHosts }], 'new').map(
+      ({ code }) => code,
+    );
+  expect(codes(null)).toEqual(['SIZE', 'TOO_MANY']);
+  expect(codes(0)).toEqual(['SIZE']);
+  expect(codes(52_019)).toEqual(['SIZE']);
+  expect(codes(52_020)).toEqual(['SIZE', 'NEARLY_TOO_MANY']);
+  expect(codes(65_024)).toEqual(['SIZE', 'NEARLY_TOO_MANY']);
+  expect(codes(65_025)).toEqual(['SIZE', 'TOO_MANY']);
+});
+
 test('a kind with nothing in it is not worth a line', () => {
   expect(codesOf('ServiceEntry', 0, 0, 'old')).toEqual([]);
 });

@@ -93,6 +93,11 @@ describe('one mistake is named with its line and column', () => {
       'istiod: { version: 1.24 }\n',
       'i.yaml:1:20: istiod.version: write it in quotes, for example "1.24"',
     ],
+    [
+      'a revision that is none',
+      'istiod: { revision: A_b }\n',
+      'i.yaml:1:21: istiod.revision: a revision as istiod has it',
+    ],
     ['a version of something else', 'istiod: { version: "2" }\n', 'i.yaml:1:20: istiod.version: write it in quotes'],
     ['a log level of its own', 'log: { level: trace }\n', 'i.yaml:1:15: log.level: '],
     ['a text', 'serve\n', 'i.yaml:1:1: a mapping of settings is expected'],

@@ -66,7 +66,7 @@ stateDir: /var/lib/isthmus
 debounce: { after: 10ms, max: 10ms }
 guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0s }
 quarantine: { invalid: report }
-istiod: { version: "1.24" }
+istiod: { version: "1.24", revision: canary }
 log: { level: debug }
 shutdownGrace: 1.5s
 `);
@@ -90,10 +90,14 @@ shutdownGrace: 1.5s
     debounce: { after: 10, max: 10 },
     guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0 },
     quarantine: { invalid: 'report' },
-    istiod: { version: '1.24' },
+    istiod: { version: '1.24', revision: 'canary' },
     log: { level: 'debug' },
     shutdownGrace: 1500,
   });
+});
+
+test('istiods without a revision are said to have none', () => {
+  expect(load('istiod: { revision: "" }').istiod).toEqual({ revision: '' });
 });
 
 test('what is written once may be used twice', () => {

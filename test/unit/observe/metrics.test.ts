@@ -80,7 +80,11 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     sources: () => [{ name: 'galley', connected: true }],
     holdings: () => [holding],
     kinds: () => [{ kind: 'ServiceEntry', complete: true, resources: 3 }],
+    messages: () => [{ source: 'galley', collection: se, bytes: 900, limit: 1000 }],
     streams: () => 2,
+    pushSizes: () => [{ kind: 'ServiceEntry', profile: 'up-to-1.11', bytes: 5000, limit: 4000 }],
+    droppedByRevision: () => [{ kind: 'ServiceEntry', reason: 'no_revision', resources: 6 }],
+    unaddressedHosts: () => 8,
     state: () => ({ isFailing: false, unreadable: 0, unsaved: 1 }),
   };
   return { ...all, ...parts } as MetricsView;
@@ -141,7 +145,7 @@ describe('the text is what Prometheus expects', () => {
     for (let i = 0; i < 3; i++) sayAll(metrics.reporter);
     const ours = [...(await samples('isthmus_')), ...(await samples('istio_mcp_'))];
     const names = new Set(ours.flatMap(({ labels }) => Object.keys(labels)));
-    const known = 'change code collection component kind le outcome reason repair source state'.split(' ');
+    const known = 'change code collection component kind le outcome profile reason repair source state'.split(' ');
     expect([...names].filter((name) => name !== 'version').toSorted()).toEqual(known);
     const twice = ours.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
     expect(new Set(twice).size).toBe(twice.length);
@@ -181,6 +185,25 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_kind_complete', { kind: 'ServiceEntry' })).toBe(1);
     expect(await valueOf('isthmus_snapshot_resources', { kind: 'ServiceEntry' })).toBe(3);
     expect(await valueOf('isthmus_xds_streams')).toBe(2);
+  });
+
+  test('of sizes, with the limit beside each', async () => {
+    metrics.watch(view());
+    const collection = { source: 'galley', collection: se };
+    expect(await valueOf('isthmus_source_message_bytes', collection)).toBe(900);
+    expect(await valueOf('isthmus_source_message_limit_bytes', collection)).toBe(1000);
+    const kind = { kind: 'ServiceEntry', profile: 'up-to-1.11' };
+    expect(await valueOf('isthmus_push_size_bytes', kind)).toBe(5000);
+    expect(await valueOf('isthmus_push_limit_bytes', kind)).toBe(4000);
+  });
+
+  test('of what was counted', async () => {
+    metrics.watch(view());
+    const labels = { kind: 'ServiceEntry', reason: 'no_revision' };
+    expect(await valueOf('isthmus_stream_dropped_by_revision', labels)).toBe(6);
+    expect(await valueOf('isthmus_unaddressed_hosts')).toBe(8);
+    metrics.watch(view({ droppedByRevision: () => [] }));
+    expect(await samples('isthmus_stream_dropped_by_revision')).toEqual([]);
   });
 
   test('of the last-known-good files, and of what is served from them', async () => {

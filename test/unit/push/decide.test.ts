@@ -9,7 +9,7 @@ const objection = { code: 3, message: 'no' };
 const asked = (): Subscription => newSubscription(typeUrl);
 const sent = (nonce: string): Subscription => ({
   ...asked(),
-  sent: { nonce, version: 'v1', identity: 'i1', at: 0 },
+  sent: { nonce, version: 'v1', identity: 'i1', at: 0, bytes: 1 },
   pending: true,
 });
 const answered = (nonce: string): Subscription => ({ ...sent(nonce), pending: false, ackedVersion: 'v1' });

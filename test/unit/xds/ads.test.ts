@@ -3,6 +3,7 @@ import { readRow } from '../../../src/wire/resource-frame.ts';
 import { viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { bogusNonce, FakeIstiod, nodeIds, versionsIn } from '../../support/fake-istiod.ts';
 import { requireKind, serviceEntry, workloadEntry } from '../../support/resources.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
 import { settle } from '../../support/settle.ts';
 import { StoreLab } from '../../support/store-lab.ts';
 
@@ -373,11 +374,13 @@ describe('a new stream', () => {
 
 describe('an istiod up to 1.11', () => {
   let istiod: FakeIstiod;
+  let log: MemoryLogger;
   const large = { 'x/large': 'x'.repeat(5 << 20) };
 
   beforeEach(async () => {
     await synced();
-    istiod = new FakeIstiod(lab, nodeIds.upTo111, { recycleMs: 600_000 });
+    log = new MemoryLogger();
+    istiod = new FakeIstiod(lab, nodeIds.upTo111, { recycleMs: 600_000, log });
     istiod.ask(meshConfig, oldSe, 'networking.istio.io/v1alpha3/WorkloadEntry');
     await pass();
   });
@@ -414,6 +417,59 @@ describe('an istiod up to 1.11', () => {
     expect(Array.from(istiod.exchange.subscriptions, ({ tooLarge }) => tooLarge)).toEqual([undefined, undefined]);
   });
 
+  describe('of a response that grows', () => {
+    const mib4 = 4 << 20;
+    const first = () => [...istiod.exchange.subscriptions][0];
+
+    /** Sends so many characters; returns the size of the response that came of it, sent or not. */
+    const grow = async (length: number): Promise<number> => {
+      await lab.say('a', serviceEntry, { 'x/1': 'x'.repeat(length) });
+      await pass();
+      const { sent, tooLarge } = first() ?? {};
+      return tooLarge?.bytes ?? sent?.bytes ?? 0;
+    };
+    /** The same, until the response has this size. */
+    const growTo = async (bytes: number): Promise<void> => {
+      const length = bytes - (await grow(bytes - 1000)) + bytes - 1000;
+      expect(await grow(length)).toBe(bytes);
+    };
+
+    test('is sent one of exactly 4 MiB, and none of a byte more', async () => {
+      await growTo(mib4);
+      expect(istiod.last(oldSe).bytes).toHaveLength(mib4);
+      expect(first()?.tooLarge).toBeUndefined();
+      istiod.took();
+      await growTo(mib4 + 1);
+      expect(first()?.tooLarge?.bytes).toBe(mib4 + 1);
+      expect(istiod.took(), 'what was sent on the way').toEqual([oldSe]);
+    });
+
+    test('warns once when it comes near, and once when it is more', async () => {
+      const border = Math.ceil(0.8 * mib4);
+      await growTo(border - 1);
+      expect(log.of('warn')).toEqual([]);
+      await growTo(border);
+      expect(log.of('warn')).toEqual(['a type is nearly too large for this istiod']);
+      expect(log.lines.findLast(({ level }) => level === 'warn')?.fields).toMatchObject({
+        typeUrl: oldSe,
+        bytes: border,
+        limit: mib4,
+      });
+      await grow(border - 10_000);
+      await growTo(mib4);
+      expect(log.of('warn')).toHaveLength(1);
+      for (const more of [1, 2, 3]) await grow(mib4 + more);
+      expect(log.of('error')).toEqual(['a type is too large for this istiod']);
+      expect(lab.reported.of('pushTooLarge')).toHaveLength(3);
+      await growTo(mib4);
+      expect(log.of('warn').at(-1)).toBe('a type fits this istiod again, and is sent');
+      await grow(1000);
+      expect(log.of('info').at(-1)).toBe('a type is far from what this istiod can receive again');
+      await growTo(border);
+      expect(log.of('warn')).toHaveLength(3);
+    });
+  });
+
   test('is shown as cured when the type shrinks to what it had', async () => {
     const isTooLarge = () => Array.from(istiod.exchange.subscriptions, ({ tooLarge }) => tooLarge !== undefined);
     await lab.say('a', serviceEntry, large);
@@ -427,6 +483,7 @@ describe('an istiod up to 1.11', () => {
     await lab.say('a', serviceEntry, large);
     await pass();
     expect(lab.reported.of('pushTooLarge')).toHaveLength(2);
+    expect(log.of('error'), 'an alarm for each time').toHaveLength(2);
   });
 
   test('is never sent away: not for its age, not for its silence', async () => {

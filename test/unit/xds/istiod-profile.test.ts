@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { profileOf } from '../../../src/xds/istiod-profile.ts';
+import { profileOf, revisionRuleOf } from '../../../src/xds/istiod-profile.ts';
 import { nodeIds } from '../../support/fake-istiod.ts';
 
 describe('the profile of an istiod', () => {
@@ -28,11 +28,22 @@ describe('the profile of an istiod', () => {
     });
   });
 
-  test('from 1.12 on has versions, no limit, and streams that may be ended', () => {
+  test('from 1.12 on has versions, a limit of 2 GiB, and streams that may be ended', () => {
     expect(profileOf(nodeIds.from112)).toMatchObject({
       versioned: true,
-      maxResponseBytes: undefined,
+      maxResponseBytes: 2_147_483_647,
       mayEndStream: true,
     });
+  });
+
+  test.each([
+    [9, 'ignored'],
+    [12, 'ignored'],
+    [13, 'exact'],
+    [18, 'exact'],
+    [19, 'unset takes all'],
+    [30, 'unset takes all'],
+  ])('1.%i: the label istio.io/rev is %s', (minor, rule) => {
+    expect(revisionRuleOf(minor)).toBe(rule);
   });
 });
