@@ -1,9 +1,12 @@
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
+import type { Finding } from '../../../src/cli/check-findings.ts';
+import type { ConfigInput } from '../../../src/config/schema.ts';
 import { Bridge } from '../../support/bridge.ts';
 import { failure, run } from '../../support/cli.ts';
 import { viewOf } from '../../support/legacy-states.ts';
 import { answerWith } from '../../support/listeners.ts';
+import { labelledResource } from '../../support/resources.ts';
 import { until } from '../../support/until.ts';
 import { XdsPeer } from '../../support/xds-peer.ts';
 
@@ -70,6 +73,66 @@ describe('something is not as it should be: exit code 1, and what it is', () => 
     expect(stdout).toMatch(/^ISTIOD +PEER +PROFILE/m);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^! 127\.0\.0\.1:\d+ refused networking\.istio\.io\/v1\/ServiceEntry: no {2}\[2J room$/m);
+  });
+});
+
+describe('what istiods make of the label istio.io/rev', () => {
+  async function labelled(settings: ConfigInput): Promise<Bridge> {
+    const view = new Map(viewOf({}));
+    const resources = ['a', 'b'].map((name) => labelledResource(`shop/${name}`, { 'istio.io/rev': 'canary' }));
+    view.set('istio/networking/v1alpha3/serviceentries', { version: 'labelled', resources });
+    const bridge = await Bridge.start({ galley: view }, settings);
+    await bridge.complete();
+    const peer = XdsPeer.connect(bridge.ports.xds);
+    peer.subscribe(se);
+    peer.ack(await peer.response(se));
+    return bridge;
+  }
+
+  test.each<[string, ConfigInput['istiod'], number, RegExp, string]>([
+    [
+      'dropped, all of them',
+      { version: '1.16', revision: '' },
+      1,
+      /^! 2 ServiceEntry \(canary 2\) are dropped by 1 /m,
+      'warning REVISION_DROPS',
+    ],
+    [
+      'taken by nobody',
+      { version: '1.24', revision: 'stable' },
+      1,
+      /^! ServiceEntry .*\(canary 2\): no istiod/m,
+      'warning REVISION_DROPS',
+    ],
+    [
+      'of an unknown revision',
+      { version: '1.24' },
+      1,
+      /^! 2 ServiceEntry .* may be dropped by 1 /m,
+      'warning REVISION_UNKNOWN',
+    ],
+    [
+      'taken, whatever it says',
+      { version: '1.12' },
+      0,
+      /^taken +ServiceEntry +\S+ +2 +canary 2 +istiod up to 1\.12/m,
+      'info REVISION',
+    ],
+  ])('%s', async (_what, istiod, code, text, finding) => {
+    const bridge = await labelled({ istiod: istiod ?? {} });
+    const status = await run('status', bridge.adminUrl);
+    expect([status.code, status.stdout]).toEqual([code, expect.stringMatching(text)]);
+    expect(status.stdout).toMatch(/^LABELLED istio\.io\/rev +KIND +BY +RESOURCES +VALUES +WHY/m);
+    const check = await run('check', '--admin', bridge.adminUrl, '-o', 'json');
+    const { findings } = JSON.parse(check.stdout) as { findings: Finding[] };
+    const found = findings.filter((one) => one.code.startsWith('REVISION'));
+    expect(found.map((one) => `${one.severity} ${one.code}`)).toEqual([finding]);
+    expect(check.code).toBe(code);
+  });
+
+  test('not a word where nothing has it', async () => {
+    const { stdout } = await run('status', (await start()).adminUrl);
+    expect(stdout).not.toContain('LABELLED');
   });
 });
 

@@ -21,6 +21,8 @@ export class Istiod {
   readonly #lab: Lab;
   readonly #binary: string;
   readonly #source: ConfigSource;
+  /** Undefined = it has none. */
+  readonly #revision: string | undefined;
   #child: Child | undefined;
   #starts = 0;
 
@@ -30,16 +32,25 @@ export class Istiod {
     source: ConfigSource,
     name: string,
     ports: readonly [number, number, number],
+    revision: string | undefined,
   ) {
     this.#lab = lab;
     this.#binary = binary;
     this.#source = source;
     this.name = name;
     [this.grpcPort, this.#httpPort, this.#monitoringPort] = ports;
+    this.#revision = revision;
   }
 
-  static async create(lab: Lab, binary: string, source: ConfigSource, name = 'istiod'): Promise<Istiod> {
-    return new Istiod(lab, binary, source, name, [await freePort(), await freePort(), await freePort()]);
+  static async create(
+    lab: Lab,
+    binary: string,
+    source: ConfigSource,
+    name = 'istiod',
+    revision?: string,
+  ): Promise<Istiod> {
+    const ports = [await freePort(), await freePort(), await freePort()] as const;
+    return new Istiod(lab, binary, source, name, ports, revision);
   }
 
   /** Starts the process and nothing more: it may end by itself (see {@link exit}) or wait for its source. */
@@ -71,6 +82,7 @@ export class Istiod {
         PILOT_CERT_PROVIDER: 'none',
         POD_NAME: 'istiod-test',
         POD_NAMESPACE: 'istio-system',
+        ...(this.#revision === undefined ? {} : { REVISION: this.#revision }),
         GOMAXPROCS: '2',
         // Upstream Envoy lacks the istio.* filters and would reject every listener.
         PILOT_ENABLE_METADATA_EXCHANGE: 'false',
