@@ -69,15 +69,19 @@ function countFindings(
 ): Finding[] {
   const count = hosts ?? resources;
   if (kind !== 'ServiceEntry' || count < virtualAddresses * nearShare) return [];
-  const isOver = count > virtualAddresses;
   const what =
-    hosts === null
-      ? `there are ${count} ServiceEntries; istiod up to 1.24 has virtual addresses for ${virtualAddresses} of those that ` +
-        'name none themselves'
-      : `${count} hosts of ServiceEntries without addresses; istiod up to 1.24 has virtual addresses for ${virtualAddresses}`;
+    addressProblem(hosts) ??
+    `there are ${count} ServiceEntries; istiod up to 1.24 has virtual addresses for ${virtualAddresses} of those that ` +
+      'name none themselves';
   const next = 'give ServiceEntries their own spec.addresses, or turn the automatic allocation off';
   const data = { kind, resources, unaddressedHosts: hosts, limit: virtualAddresses };
-  return [warning(isOver ? 'TOO_MANY' : 'NEARLY_TOO_MANY', what, next, data)];
+  return [warning(count > virtualAddresses ? 'TOO_MANY' : 'NEARLY_TOO_MANY', what, next, data)];
+}
+
+/** Undefined where istiod has enough virtual addresses for so many hosts, or nobody has counted them. */
+export function addressProblem(hosts: number | null): string | undefined {
+  if (hosts === null || hosts < virtualAddresses * nearShare) return undefined;
+  return `${hosts} hosts of ServiceEntries without addresses; istiod up to 1.24 has virtual addresses for ${virtualAddresses}`;
 }
 
 /** `1 resource`, `2 resources`. */

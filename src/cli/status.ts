@@ -5,7 +5,7 @@ import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { nearShare } from '../model/size-level.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
-import { sizeText } from './check-limits.ts';
+import { addressProblem, sizeText } from './check-limits.ts';
 import { holdsTable } from './guard.ts';
 import { originProblem } from './origin-problem.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
@@ -88,6 +88,7 @@ function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): 
       else findings.push(`${typeUrl} is nearly too large for ${peer}: ${size}`);
     }
   }
+  findings.push(...snapshot.flatMap(({ unaddressedHosts }) => addressProblem(unaddressedHosts) ?? []));
   for (const { what, next } of revisionProblems(streams)) if (next !== undefined) findings.push(what);
   return findings;
 }

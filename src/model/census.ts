@@ -22,6 +22,6 @@ export type KindCensus = {
 export type CensusView = {
   /** As it was counted last; undefined where nothing is published of the kind, or it was never counted. */
   of(kindId: string): KindCensus | undefined;
-  /** Counts what has changed since the last time. Settles when that is done; never rejects. */
+  /** Counts what has changed since the last time. Settles when that is done. */
   refresh(): Promise<void>;
 };

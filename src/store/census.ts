@@ -45,8 +45,9 @@ export class Census implements CensusView {
   refresh(): Promise<void> {
     this.#waiting ??= this.#running.then(() => {
       this.#waiting = undefined;
-      this.#running = this.#countAll();
-      return this.#running;
+      const counting = this.#countAll();
+      this.#running = counting.catch(() => {});
+      return counting;
     });
     return this.#waiting;
   }

@@ -1,7 +1,7 @@
 import type { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { CensusView } from '../model/census.ts';
-import { kindOfTypeUrl } from '../model/kinds.ts';
+import { type Kind, kindOfTypeUrl } from '../model/kinds.ts';
 import type { HostPort } from '../net/address.ts';
 import { defaultDoorLimits, type DoorLimits } from '../net/door.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from '../net/grpc.ts';
 import { type Keepalive, keepaliveOptions, towardsIstiods } from '../net/keepalive.ts';
 import { Throttle } from '../net/throttle.ts';
+import type { Subscription } from '../push/subscription.ts';
 import type { Rope } from '../wire/frame.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
 import { AdsExchange, type AdsOptions, type AdsTransport, type SnapshotView } from './ads.ts';
@@ -215,12 +216,16 @@ function viewOf({ id, peer, since, exchange }: Stream, census: CensusView | unde
       bytes: tooLarge?.bytes ?? sent?.bytes ?? null,
       maxBytes: maxResponseBytes,
     })),
-    labelled: subscriptions.flatMap(({ typeUrl }) => {
-      const kind = kindOfTypeUrl(typeUrl);
-      const counted = kind && census?.of(kind.id);
-      return counted === undefined ? [] : labelledViews(kind?.kind ?? '', counted, { minors, revision });
+    labelled: Array.from(kindsOf(subscriptions)).flatMap((kind) => {
+      const counted = census?.of(kind.id);
+      return counted === undefined ? [] : labelledViews(kind.kind, counted, { minors, revision });
     }),
   };
+}
+
+/** The kinds that were asked for, each once under however many names. */
+function kindsOf(subscriptions: readonly Readonly<Subscription>[]): Set<Kind> {
+  return new Set(subscriptions.flatMap(({ typeUrl }) => kindOfTypeUrl(typeUrl) ?? []));
 }
 
 function transportOf(call: RawServerStream): AdsTransport {

@@ -55,14 +55,14 @@ export class RevisionWatch {
 
   /** Resources or streams are others now: looks at them soon. */
   poke(): void {
-    const { clock, streams } = this.#options;
+    const { clock, log, streams } = this.#options;
     if (this.#closed || this.#timer !== undefined || streams().length === 0) return;
     const now = clock.now();
     const at = Math.max(now + firstLookMs, this.#lastLook + everyMs);
     this.#timer = clock.after(at - now, () => {
       this.#timer = undefined;
       this.#lastLook = clock.now();
-      void this.#look();
+      this.#look().catch((err: unknown) => log.error({ err }, 'labels istio.io/rev could not be counted'));
     });
   }
 

@@ -74,11 +74,30 @@ function possibleRules(minors: Minors | undefined): readonly RevisionRule[] {
   return rules.slice(first, last + 1);
 }
 
+/** What was made of a census for each sort of istiod: a mesh has few sorts, and they are asked for at every look and scrape. */
+const made = new WeakMap<KindCensus, Map<string, readonly LabelledView[]>>();
+
+/** Sorts of istiods that are remembered for each census. */
+const maxSorts = 64;
+
 /**
  * What an istiod makes of the labelled resources of one kind, by reason; nothing of those that it takes because the label
  * is its own revision, as it should be.
  */
-export function labelledViews(kind: string, { labels, otherLabels }: KindCensus, istiod: Revisioned): LabelledView[] {
+export function labelledViews(kind: string, census: KindCensus, istiod: Revisioned): readonly LabelledView[] {
+  const sorts = made.get(census) ?? new Map<string, readonly LabelledView[]>();
+  made.set(census, sorts);
+  const { minors, revision } = istiod;
+  const sort = JSON.stringify([kind, minors?.from, minors?.to, revision]);
+  const before = sorts.get(sort);
+  if (before !== undefined) return before;
+  const views = makeViews(kind, census, istiod);
+  if (sorts.size >= maxSorts) sorts.clear();
+  sorts.set(sort, views);
+  return views;
+}
+
+function makeViews(kind: string, { labels, otherLabels }: KindCensus, istiod: Revisioned): LabelledView[] {
   const byReason = new Map<LabelReason, { labels: [string, number][]; tallies: Tally[] }>();
   const add = (reason: LabelReason, tally: Tally, label?: string) => {
     if (reason === 'own_revision' || tally.count === 0) return;

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { countOf, type Readers, readersOf, sizeFindings, sizeText } from '../../../src/cli/check-limits.ts';
+import {
+  addressProblem,
+  countOf,
+  type Readers,
+  readersOf,
+  sizeFindings,
+  sizeText,
+} from '../../../src/cli/check-limits.ts';
 
 const mib = 2 ** 20;
 
@@ -41,6 +48,8 @@ test('virtual addresses are counted by the hosts that want one, where somebody h
   expect(codes(52_020)).toEqual(['SIZE', 'NEARLY_TOO_MANY']);
   expect(codes(65_024)).toEqual(['SIZE', 'NEARLY_TOO_MANY']);
   expect(codes(65_025)).toEqual(['SIZE', 'TOO_MANY']);
+  expect([null, 0, 52_019].map(addressProblem)).toEqual([undefined, undefined, undefined]);
+  expect(addressProblem(52_020)).toMatch(/^52020 hosts .* 65024$/);
 });
 
 test('a kind with nothing in it is not worth a line', () => {

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { ResourcePool } from '../../../src/model/resource.ts';
+import { viewed } from '../../../src/wire/bytes.ts';
 import { readRow } from '../../../src/wire/resource-frame.ts';
 import { viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { bogusNonce, FakeIstiod, nodeIds, versionsIn } from '../../support/fake-istiod.ts';
@@ -517,6 +519,29 @@ test('a newer istiod is sent types of any size', async () => {
   await pass();
   expect(istiod.last(se).resources[0]?.value.length).toBeGreaterThan(5 << 20);
   expect(lab.reported.of('pushTooLarge')).toEqual([]);
+});
+
+test('a newer istiod is not sent a response of more than 2 GiB, which it cannot receive', async () => {
+  const pool = new ResourcePool();
+  // A row that says so, without the bytes: what is too large is not even put together.
+  const chunk = Object.assign(viewed(Buffer.alloc(1)), { liveBytes: 0 });
+  const layout = { head: 0, metadata: 0, time: 0 };
+  const row = pool.add(chunk, 0, 2 ** 31 - 20, { h1: 1, h2: 2, h3: 3 }, layout);
+  const snapshot = {
+    kind: serviceEntry.id,
+    version: 'v',
+    identity: 'i',
+    pool,
+    rows: Int32Array.of(row),
+    stamps: Int32Array.of(0),
+  };
+  const store = { isExpected: () => true, snapshot: () => snapshot, onChange: () => () => {} };
+  const istiod = new FakeIstiod(Object.create(lab, { store: { value: store } }) as StoreLab);
+  istiod.ask(se);
+  await pass();
+  expect(istiod.responses).toEqual([]);
+  expect(lab.reported.of('pushTooLarge')).toEqual([['ServiceEntry']]);
+  expect([...istiod.exchange.subscriptions][0]?.tooLarge?.bytes).toBeGreaterThan(2 ** 31 - 1);
 });
 
 describe('a stream grows old', () => {

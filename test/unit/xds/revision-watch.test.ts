@@ -10,11 +10,13 @@ let clock: FakeClock;
 let log: MemoryLogger;
 let streams: StreamView[];
 let refreshes: number;
+let broken: boolean;
 let watch: RevisionWatch;
 
 const census: CensusView = {
   of: () => undefined,
   refresh: async () => {
+    if (broken) throw new Error('no');
     refreshes++;
   },
 };
@@ -49,6 +51,7 @@ beforeEach(() => {
   log = new MemoryLogger();
   streams = [];
   refreshes = 0;
+  broken = false;
   watch = new RevisionWatch({ clock, log, census, streams: () => streams });
 });
 
@@ -82,6 +85,16 @@ describe('looks', () => {
     await look();
     expect([refreshes, log.lines]).toEqual([0, []]);
   });
+});
+
+test('says where it cannot look, and looks again', async () => {
+  streams = [stream('a', labelled('no_revision'))];
+  broken = true;
+  await look();
+  expect(log.of('error')).toEqual(['labels istio.io/rev could not be counted']);
+  broken = false;
+  await look();
+  expect(log.of('warn')).toHaveLength(1);
 });
 
 describe('says', () => {

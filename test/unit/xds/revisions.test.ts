@@ -101,6 +101,23 @@ describe('the report', () => {
     expect(labelledViews('Gateway', census(own), { minors: undefined, revision: 'canary' })).toEqual([]);
   });
 
+  test('is remembered for each sort of istiod, as long as nothing is counted anew', () => {
+    const counted = census(new Map([['canary', tally('x/1')]]));
+    const reasonsOf = (minor: number, revision: string) =>
+      labelledViews('Gateway', counted, { minors: exactly(minor), revision }).map(({ reason }) => reason);
+    for (let i = 0; i < 100; i++) expect(reasonsOf(24, `r${i}`)).toEqual(['other_revision']);
+    for (let i = 0; i < 2; i++) {
+      expect([reasonsOf(16, ''), reasonsOf(24, ''), reasonsOf(24, 'canary')]).toEqual([
+        ['no_revision'],
+        ['takes_all'],
+        [],
+      ]);
+    }
+    const sort = { minors: exactly(16), revision: '' };
+    expect(labelledViews('Gateway', counted, sort)).toBe(labelledViews('Gateway', counted, sort));
+    expect(labelledViews('Gateway', census(new Map()), sort)).toEqual([]);
+  });
+
   test('keeps labels with the names of object members apart', () => {
     const labels = new Map(['__proto__', 'constructor', 'toString'].map((label) => [label, tally(`x/${label}`)]));
     const [view] = labelledViews('Gateway', census(labels), { minors: undefined, revision: undefined });
