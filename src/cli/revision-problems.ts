@@ -54,7 +54,8 @@ function problemOf({ view, stream, count }: Group, streams: readonly StreamView[
     const what = `${kind} with the label istio.io/rev (${valuesText(untold)}): no istiod that is connected takes them`;
     return { code: 'REVISION_DROPS', what, next: otherNext, data };
   }
-  const what = `${resources} ${kind}${which} ${fate === 'taken' ? 'are taken' : fate === 'dropped' ? 'are dropped' : fate} by ${who}: ${why}`;
+  const becomes = fate === 'may be dropped' ? fate : `${resources === 1 ? 'is' : 'are'} ${fate}`;
+  const what = `${resources} ${kind}${which} ${becomes} by ${who}: ${why}`;
   const code =
     reason === 'no_revision' ? 'REVISION_DROPS' : fate === 'may be dropped' ? 'REVISION_UNKNOWN' : 'REVISION';
   return { code, what, next: nexts[reason], data };

@@ -8,9 +8,17 @@ import { decodeDiscoveryResponse, type DiscoveryResponse, encodeDiscoveryRequest
 /** Largest response taken: what istiod 1.12 and newer takes too. */
 const maxMessageBytes = 2 ** 31 - 1;
 
+/** In the place of a pod's name. */
+const podName = '~isthmus-get.istio-system~';
+
+/** True for a peer that calls itself as {@link openAds} does: a look at what an istiod would get, and none. */
+export function isOurClient(nodeId: string): boolean {
+  return nodeId.includes(podName);
+}
+
 /** What istiod 1.24 calls itself, but for its name. */
 const node = {
-  id: 'sidecar~127.0.0.1~isthmus-get.istio-system~istio-system.svc.cluster.local',
+  id: `sidecar~127.0.0.1${podName}istio-system.svc.cluster.local`,
   cluster: '',
   metadata: { fields: { GENERATOR: { stringValue: 'api' } } },
 };

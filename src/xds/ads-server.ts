@@ -20,6 +20,7 @@ import { Throttle } from '../net/throttle.ts';
 import type { Subscription } from '../push/subscription.ts';
 import type { Rope } from '../wire/frame.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
+import { isOurClient } from './ads-client.ts';
 import { AdsExchange, type AdsOptions, type AdsTransport, type SnapshotView } from './ads.ts';
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
@@ -217,7 +218,7 @@ function viewOf({ id, peer, since, exchange }: Stream, census: CensusView | unde
       maxBytes: maxResponseBytes,
     })),
     labelled: Array.from(kindsOf(subscriptions)).flatMap((kind) => {
-      const counted = census?.of(kind.id);
+      const counted = isOurClient(exchange.nodeId) ? undefined : census?.of(kind.id);
       return counted === undefined ? [] : labelledViews(kind.kind, counted, { minors, revision });
     }),
   };

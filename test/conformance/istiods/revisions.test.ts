@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../../src/config/schema.ts';
+import { openAds } from '../../../src/xds/ads-client.ts';
 import type { StreamView } from '../../../src/xds/ads-server.ts';
 import { eventually } from '../../support/eventually.ts';
+import { gate } from '../../support/gate.ts';
 import type { Istiod } from '../../support/istiod/istiod.ts';
 import { IstiodLab, object, servicesOf, versions } from '../../support/istiod/lab.ts';
 import { profiles } from '../../support/istiod/profile.ts';
@@ -157,6 +159,16 @@ describe('reasons', () => {
       },
     ]);
   });
+});
+
+test('isthmus get and check are no istiods: of them nothing is said', async () => {
+  const lab = await start();
+  const answered = gate();
+  const client = openAds({ host: '127.0.0.1', port: lab.port }, [se], { onResponse: answered.open, onEnd() {} });
+  await answered.promise;
+  const stream = await lastStream(lab);
+  client.close();
+  expect([stream.types.length, stream.labelled]).toEqual([1, []]);
 });
 
 test('it is said in the log once for each istiod, over all its streams, and in a metric', async () => {

@@ -90,7 +90,10 @@ describe('what is worth a warning', () => {
     expect(version).toMatchObject({ code: 'REVISION_UNKNOWN', next: expect.stringContaining('istiod.version') });
   });
 
-  test('many values in a few words', () => {
+  test('one, and many values in a few words', () => {
+    expect(shown(stream(16, '', { canary: 1 }))[0]?.[1]).toMatch(
+      /^1 ServiceEntry \(canary 1\) is dropped by 1 istiod \(1\.16\): /,
+    );
     const labels = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`r${i}`, 1]));
     expect(shown(stream(16, '', labels))[0]?.[1]).toMatch(/^9 ServiceEntry \(r0 1, r1 1, r2 1, r3 1, r4 1, …\) are/);
   });
