@@ -1,5 +1,5 @@
 import type { Hash, ResourcePool } from '../model/resource.ts';
-import { resourceStart } from '../wire/resource-frame.ts';
+import { resourceRange } from '../wire/resource-frame.ts';
 import type { Batch } from './messages.ts';
 
 /** Resources and bytes of a batch, about: 10 ms of the thread's time. */
@@ -40,7 +40,7 @@ export class BatchMaker {
     const bytes = new Uint8Array(this.#bytes);
     let at = 0;
     for (const [i, row] of rows.entries()) {
-      const part = pool.chunk(row).subarray(resourceStart(pool, row), pool.end(row));
+      const part = pool.chunk(row).subarray(...resourceRange(pool, row));
       bytes.set(part, at);
       at += part.length;
       ends[i] = at;

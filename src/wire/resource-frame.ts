@@ -201,13 +201,13 @@ export function isEncodedAs(pool: ResourcePool, row: number, bytes: Viewed, star
   return pool.bytes(row) === end - start && isSameAt(bytes, start, end, pool.chunk(row), pool.start(row));
 }
 
-/** Where the `istio.mcp.v1alpha1.Resource` of a row begins in its chunk; it ends where the row does. */
-export function resourceStart(pool: ResourcePool, row: number): number {
+/** Where the `istio.mcp.v1alpha1.Resource` of a row stands in its chunk, whose last field is its body. */
+export function resourceRange(pool: ResourcePool, row: number): [start: number, end: number] {
   const chunk = pool.chunk(row);
   const end = pool.end(row);
-  readVarint(chunk, pool.start(row) + 1, end);
-  readVarint(chunk, cursor + anyHeader.length, end);
-  return cursor;
+  readLength(chunk, pool.start(row) + 1, end);
+  readLength(chunk, cursor + anyHeader.length, end);
+  return [cursor, end];
 }
 
 /** Where the name of a row stands in its chunk. */

@@ -45,6 +45,16 @@ export function labelledResource(
   return encodeResourceMessage({ name, createTime: new Date(0), labels, bodyType, body });
 }
 
+/** A ServiceEntry as a legacy server sends it. */
+export function serviceEntryResource(
+  name: string,
+  spec: Readonly<Record<string, unknown>>,
+  metadata: Pick<Parameters<typeof encodeResourceMessage>[0], 'labels' | 'annotations' | 'createTime'> = {},
+): Buffer {
+  const body = serviceEntryBody(spec);
+  return encodeResourceMessage({ name, createTime: new Date(0), ...metadata, bodyType: serviceEntry.body, body });
+}
+
 /** The content that {@link legacyResource} or {@link newRow} was given. */
 export function contentOf(resource: Resource): string {
   const body = bodies().lookupType(serviceEntry.body).decode(viewResource(resource).body);

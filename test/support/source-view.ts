@@ -4,15 +4,23 @@ import { noRow, type Resource, ResourcePool } from '../../src/model/resource.ts'
 import { readRow, readRows } from '../../src/wire/resource-frame.ts';
 import { ResourceTable } from '../../src/wire/resource-table.ts';
 import { Arena } from '../../src/wire/arena.ts';
+import type { Snapshot } from '../../src/model/snapshot.ts';
+import { viewResource } from '../../src/wire/resource-view.ts';
+import { bodies } from '../../src/wire/root.ts';
 import { contentOf, messageOf, serviceEntry } from './resources.ts';
 
 /** An intake and what it is compared with; believes everything that a message says. */
 export class SourceView {
-  readonly pool = new ResourcePool();
-  readonly resources = new ResourceTable(this.pool);
+  readonly pool: ResourcePool;
+  readonly resources: ResourceTable;
   readonly arena = new Arena();
   readonly listed = undefined;
   readonly #intake = new Intake(serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false });
+
+  constructor(pool = new ResourcePool()) {
+    this.pool = pool;
+    this.resources = new ResourceTable(pool);
+  }
 
   async take(resources: readonly Uint8Array[], options: Parameters<typeof messageOf>[1] = {}): Promise<Change> {
     const change = await this.#intake.take(messageOf(resources, options), this);
@@ -44,4 +52,17 @@ export function heldBy(table: ResourceTable): Resource[] {
 /** Key → content of resources made by test/support/resources.ts. */
 export function contentsOf(resources: Iterable<Resource>): Record<string, string> {
   return Object.fromEntries(Array.from(resources, (resource) => [resource.key, contentOf(resource)]));
+}
+
+/** Addresses of the endpoints of a ServiceEntry. */
+export function addressesOf(resource: Resource): string[] {
+  const body = bodies().lookupType(serviceEntry.body).decode(viewResource(resource).body);
+  return (body as unknown as { endpoints: { address: string }[] }).endpoints.map(({ address }) => address);
+}
+
+/** Key → the same of all that a snapshot has; nothing where there is none. */
+export function addressesIn(snapshot: Snapshot | undefined): Record<string, string[]> {
+  if (snapshot === undefined) return {};
+  const all = readRows(snapshot.pool, snapshot.rows);
+  return Object.fromEntries(Array.from(all, (resource) => [resource.key, addressesOf(resource)]));
 }

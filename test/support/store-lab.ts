@@ -1,7 +1,8 @@
 import { Intake } from '../../src/intake/intake.ts';
+import type { Conflict, ConflictPolicy } from '../../src/model/conflict.ts';
 import type { Kind } from '../../src/model/kinds.ts';
 import { defaultGuard, type GuardOptions, type Stream } from '../../src/store/guard.ts';
-import { Store } from '../../src/store/store.ts';
+import { defaultConflictPolicy, Store } from '../../src/store/store.ts';
 import { readRows } from '../../src/wire/resource-frame.ts';
 import { FakeClock } from './fake-clock.ts';
 import { MemoryReporter } from './memory-reporter.ts';
@@ -23,13 +24,14 @@ export class StoreLab {
   readonly news: string[][] = [];
   readonly #intakes = new Map<string, Intake>();
 
-  constructor(guard: GuardOptions = defaultGuard) {
+  constructor(guard: GuardOptions = defaultGuard, conflicts: ConflictPolicy = defaultConflictPolicy) {
     this.store = new Store({
       clock: this.clock,
       reporter: this.reported.reporter,
       debounce: { afterMs: 50, maxMs: debounced },
       guard,
       askAgain: (origin, since) => this.askAgain(origin, since),
+      conflicts,
     });
     this.store.onChange((kinds) => this.news.push([...kinds].toSorted()));
   }
@@ -81,5 +83,10 @@ export class StoreLab {
   published(kind: Kind): Record<string, string> | undefined {
     const snapshot = this.store.snapshot(kind.id);
     return snapshot === undefined ? undefined : contentsOf(readRows(snapshot.pool, snapshot.rows));
+  }
+
+  /** What several origins have, in the order in which it began. */
+  get conflicts(): Conflict[] {
+    return this.store.conflicts.page(0, Number.POSITIVE_INFINITY);
   }
 }
