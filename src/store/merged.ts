@@ -90,6 +90,11 @@ export class Merged {
     else this.#changed.set(key, row);
   }
 
+  /** The same for a row that may be what the list has, or will have, already. */
+  keep(key: string, row: number): void {
+    if (row === noRow || !this.pool.isListed(row) || this.#changed.has(key)) this.set(key, row);
+  }
+
   #lists(key: string): boolean {
     const { rows } = this.#snapshot;
     const row = rows[lowerBound(this.pool, rows, key, 0)];

@@ -1,15 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change } from '../model/change.ts';
 import type { Clock } from '../model/clock.ts';
+import type { ConflictPolicy } from '../model/conflict.ts';
 import { kinds } from '../model/kinds.ts';
 import type { HoldOutcome, Reporter } from '../model/reporter.ts';
 import { noRow } from '../model/resource.ts';
+import { placeTurn } from '../model/sizes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { type ConflictNews, Conflicts } from './conflicts.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
 import { defaultGuard, Guard, type GuardOptions, type Hold, type Stream } from './guard.ts';
 import { HoldWatch } from './hold-watch.ts';
 import { type Applied, Holding, type Remembered } from './holding.ts';
 import { Merged } from './merged.ts';
+import { SharedHosts } from './shared-hosts.ts';
+import { SharedKeys } from './shared-keys.ts';
 
 export type StoreOptions = {
   readonly clock: Clock;
@@ -22,7 +27,18 @@ export type StoreOptions = {
    * @default nobody is asked
    */
   readonly askAgain?: (origin: string, since: number) => void;
+  /** @default {@link defaultConflictPolicy} */
+  readonly conflicts?: ConflictPolicy;
 };
+
+/** Of a key that several origins hold, the first one's is sent; hosts that several name are reported. */
+export const defaultConflictPolicy: ConflictPolicy = { sameKey: 'precedence', sameHost: 'report' };
+
+/** The kind whose hosts are looked at. */
+const hostKind = 'networking.istio.io/ServiceEntry';
+
+/** What moves its memory in turns. */
+type Movable = { readonly layOut: (listed: Int32Array) => Generator<void> };
 
 /** A hold that has begun, or ended where there is an outcome. */
 export type HoldEvent = {
@@ -38,7 +54,7 @@ export type HoldEvent = {
 
 /**
  * All that is known, by origin and kind, and its merge into one {@link Snapshot} per kind. Of a key that several
- * origins hold, the origin that was added first wins, whole.
+ * origins hold, what the origin that was added first has is sent, unless {@link StoreOptions.conflicts} says otherwise.
  */
 export class Store {
   readonly #options: StoreOptions;
@@ -47,7 +63,18 @@ export class Store {
   readonly #merged = new Map<string, Merged>();
   readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   readonly #debouncer: Debouncer;
-  readonly #layingOut = new Set<Holding>();
+  readonly #layingOut = new Set<Movable>();
+  /** What several origins have. */
+  readonly conflicts: Conflicts;
+  readonly #shared = new Map<string, SharedKeys>();
+  readonly #hosts: SharedHosts | undefined;
+  #isLookingAtHosts = false;
+  readonly #conflictListeners = new Set<(news: ConflictNews) => void>();
+  /** Messages of a kind whose new keys are on their way into the merged list: it may lack some of them. */
+  readonly #settling = new Map<string, number>();
+  /** True where a publication came meanwhile, and was not one of that kind. */
+  #isPostponed = false;
+  #isClosed = false;
   readonly #holdListeners = new Set<(event: HoldEvent) => void>();
   readonly #holdWatch: HoldWatch;
   /** The work that came last, by the holding that it is about. */
@@ -57,7 +84,17 @@ export class Store {
     this.#options = options;
     this.#debouncer = new Debouncer(options.debounce, options.clock, () => this.#publish());
     this.#holdWatch = new HoldWatch(options.clock);
-    for (const { id } of kinds) this.#merged.set(id, new Merged(id));
+    this.conflicts = new Conflicts(options.clock);
+    const { sameKey, sameHost } = options.conflicts ?? defaultConflictPolicy;
+    for (const { id } of kinds) {
+      const merged = new Merged(id);
+      this.#merged.set(id, merged);
+      const shared = new SharedKeys(id, merged.pool, this.#origins, sameKey, this.conflicts.newSet(id, 'key'));
+      this.#shared.set(id, shared);
+    }
+    if (sameHost === 'ignore') return;
+    const { pool } = this.#mergedOf(hostKind);
+    this.#hosts = new SharedHosts(hostKind, pool, this.#origins, this.conflicts.newSet(hostKind, 'host'));
   }
 
   /**
@@ -136,9 +173,9 @@ export class Store {
     if (this.#isOnly(kindId)) {
       merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
       await inTurns(merged.prepare());
-    } else for (const key of fresh) merged.set(key, this.#winner(kindId, key));
-    if (holding.isWasteful) this.#layOut(merged, holding);
-    if (merged.isUntold || !wasComplete) this.#debouncer.call();
+    } else await this.#settleAll(kindId, fresh);
+    this.#afterChange(merged, holding, kindId);
+    if (!wasComplete) this.#debouncer.call();
     return applied;
   }
 
@@ -196,12 +233,19 @@ export class Store {
     this.#holdListeners.add(listener);
   }
 
+  /** Calls `listener` with conflicts that began or ended: after a publication, and when hosts were looked at. */
+  onConflicts(listener: (news: ConflictNews) => void): void {
+    this.#conflictListeners.add(listener);
+  }
+
   /** Forgets a pending publication, and what is to be done about holds. */
   close(): void {
+    this.#isClosed = true;
     this.#debouncer.cancel();
     this.#holdWatch.close();
     this.#listeners.clear();
     this.#holdListeners.clear();
+    this.#conflictListeners.clear();
   }
 
   #mergedOf(kindId: string): Merged {
@@ -212,7 +256,7 @@ export class Store {
   #changed(kindId: string): (key: string, row: number, old: number) => void {
     const merged = this.#mergedOf(kindId);
     return (key, row, old) => {
-      if (!this.#isOnly(kindId)) merged.set(key, this.#winner(kindId, key));
+      if (!this.#isOnly(kindId)) this.#settle(kindId, key);
       else if (row !== noRow || !merged.remove(old)) merged.set(key, row);
     };
   }
@@ -224,8 +268,7 @@ export class Store {
     const { hold } = holding;
     const removed = await inTurns(holding.release(who, this.#changed(kindId)));
     if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
-    if (holding.isWasteful) this.#layOut(merged, holding);
-    if (merged.isUntold) this.#debouncer.call();
+    this.#afterChange(merged, holding, kindId);
     const outcome = who === 'operator' ? 'released_by_operator' : 'confirmed_by_source';
     if (hold !== undefined) this.#holdEnded(origin, kindId, hold, outcome, removed);
     this.#watchHold(origin, kindId);
@@ -271,12 +314,36 @@ export class Store {
     });
   }
 
-  #winner(kindId: string, key: string): number {
-    for (const holdings of this.#origins.values()) {
-      const row = holdings.get(kindId)?.resources.get(key) ?? noRow;
-      if (row !== noRow) return row;
+  /**
+   * Decides anew what is sent of a key. To be called, while several origins may hold the kind or one of two has just gone,
+   * in the turn in which one of them holds another form of it, or none.
+   */
+  #settle(kindId: string, key: string): void {
+    const sent = (this.#shared.get(kindId) as SharedKeys).settle(key);
+    this.#mergedOf(kindId).keep(key, sent);
+    if (kindId === hostKind) this.#hosts?.touch(key);
+  }
+
+  /** The same of all new keys of a message. The kind is not published until it has them all. */
+  async #settleAll(kindId: string, keys: readonly string[]): Promise<void> {
+    this.#settling.set(kindId, (this.#settling.get(kindId) ?? 0) + 1);
+    try {
+      for (const [i, key] of keys.entries()) {
+        if (i > 0 && i % placeTurn === 0) await nextTurn();
+        this.#settle(kindId, key);
+      }
+    } finally {
+      this.#settling.set(kindId, (this.#settling.get(kindId) ?? 0) - 1);
+      if (this.#isPostponed) this.#debouncer.call();
+      this.#isPostponed = false;
     }
-    return noRow;
+  }
+
+  #afterChange(merged: Merged, holding: Holding, kindId: string): void {
+    const shared = this.#shared.get(kindId);
+    if (holding.isWasteful) this.#layOut(merged, holding);
+    if (shared?.isWasteful === true) this.#layOut(merged, shared);
+    if (merged.isUntold || this.conflicts.hasNews) this.#debouncer.call();
   }
 
   /** True where no other origin can have a word in what is sent of this kind. */
@@ -290,6 +357,10 @@ export class Store {
     const news = new Set<string>();
     for (const [kindId, merged] of this.#merged) {
       if (!this.complete(kindId)) continue;
+      if ((this.#settling.get(kindId) ?? 0) > 0) {
+        this.#isPostponed = true;
+        continue;
+      }
       const changes = merged.fold();
       for (const holdings of this.#origins.values()) {
         const holding = holdings.get(kindId);
@@ -297,12 +368,39 @@ export class Store {
       }
       if (merged.tell()) news.add(kindId);
     }
-    if (news.size === 0) return;
-    for (const listener of this.#listeners) listener(news);
+    if (news.size > 0) for (const listener of this.#listeners) listener(news);
+    this.#tellOfConflicts();
+    this.#lookAtHosts();
+  }
+
+  #tellOfConflicts(): void {
+    if (!this.conflicts.hasNews) return;
+    const news = this.conflicts.tell();
+    if (news.begun.length + news.ended.length === 0) return;
+    for (const listener of this.#conflictListeners) listener(news);
+  }
+
+  /** In turns, until nothing is left to look at. */
+  #lookAtHosts(): void {
+    const hosts = this.#hosts;
+    if (this.#isLookingAtHosts || hosts?.isDue !== true) return;
+    this.#isLookingAtHosts = true;
+    const work = hosts.look();
+    const step = () => {
+      if (this.#isClosed) return;
+      if (work.next().done !== true) {
+        setImmediate(step);
+        return;
+      }
+      this.#isLookingAtHosts = false;
+      this.#tellOfConflicts();
+      this.#lookAtHosts();
+    };
+    setImmediate(step);
   }
 
   /** Orders the memory of a holding. A large one takes several turns; what is read meanwhile is as good as ever. */
-  #layOut(merged: Merged, holding: Holding): void {
+  #layOut(merged: Merged, holding: Movable): void {
     if (this.#layingOut.has(holding)) return;
     this.#layingOut.add(holding);
     const work = holding.layOut(merged.snapshot.rows);

@@ -1,0 +1,149 @@
+import type { ConflictPolicy, ConflictReason } from '../model/conflict.ts';
+import { kindOfId } from '../model/kinds.ts';
+import { noRow, type ResourcePool } from '../model/resource.ts';
+import { placeTurn, smallGarbageBytes } from '../model/sizes.ts';
+import { Arena, discard, relocate } from '../wire/arena.ts';
+import { viewed } from '../wire/bytes.ts';
+import { isEncodedAs } from '../wire/resource-frame.ts';
+import { seedOf } from '../wire/resource-parts.ts';
+import { hashKey, type ResourceTable } from '../wire/resource-table.ts';
+import { uniteEndpoints } from '../wire/unite-endpoints.ts';
+import type { ConflictSet } from './conflicts.ts';
+
+/** What origins hold of one kind, in order of precedence. */
+export type Holders = ReadonlyMap<string, ReadonlyMap<string, { readonly resources: ResourceTable }>>;
+
+/** ServiceEntry is the only kind whose endpoints can be united. */
+const unitableKind = 'networking.istio.io/ServiceEntry';
+
+/**
+ * Of one kind, what is sent of each key that several origins hold. It depends on what they hold alone, and not on how
+ * that came about, so replicas agree. A form that no origin has is made here, and belongs to whoever made it.
+ */
+export class SharedKeys {
+  readonly #kind: string;
+  readonly #pool: ResourcePool;
+  readonly #holders: Holders;
+  readonly #unites: boolean;
+  readonly #conflicts: ConflictSet;
+  readonly #bodyType: ReturnType<typeof viewed>;
+  readonly #seed: ReturnType<typeof seedOf>;
+  /** Key → the form that was made for it. */
+  readonly #made = new Map<string, number>();
+  #arena = new Arena();
+  #liveBytes = 0;
+  /** Lists of origins that share something; each once. */
+  readonly #groups = new Map<string, readonly string[]>();
+  /** Who holds the key that is being looked at, and its row there. */
+  readonly #names: string[] = [];
+  readonly #rows: number[] = [];
+
+  constructor(
+    kind: string,
+    pool: ResourcePool,
+    holders: Holders,
+    policy: ConflictPolicy['sameKey'],
+    conflicts: ConflictSet,
+  ) {
+    this.#kind = kind;
+    this.#pool = pool;
+    this.#holders = holders;
+    this.#unites = policy === 'mergeEndpoints' && kind === unitableKind;
+    this.#conflicts = conflicts;
+    this.#bodyType = viewed(Buffer.from(`type.googleapis.com/${kindOfId(kind)?.body}`));
+    this.#seed = seedOf(this.#bodyType);
+  }
+
+  /**
+   * The row that is to be sent of a key, {@link noRow} where nobody holds it. To be asked for, and put into the merged
+   * list, in the same turn in which an origin holds another form of the key, or none any more.
+   */
+  settle(key: string): number {
+    this.#find(key);
+    const rows = this.#rows;
+    const [first = noRow] = rows;
+    let sent = first;
+    let reason: ConflictReason | undefined;
+    if (rows.length > 1) {
+      const others = rows.filter((row) => row === first || !this.#isEqual(row, first));
+      if (others.length === 1) reason = 'equal';
+      else if (!this.#unites) reason = 'precedence';
+      else {
+        const { row, obstacle } = uniteEndpoints(this.#pool, others, this.#bodyType, this.#seed, this.#arena);
+        sent = row;
+        reason = obstacle ?? 'merged';
+      }
+    }
+    this.#conflicts.set(key, reason && { reason, origins: this.#group(), resources: none });
+    return this.#keep(key, first, sent);
+  }
+
+  #find(key: string): void {
+    const bytes = viewed(Buffer.from(key));
+    const hash = hashKey(bytes.view, 0, bytes.length);
+    this.#names.length = this.#rows.length = 0;
+    for (const [origin, kinds] of this.#holders) {
+      const row = kinds.get(this.#kind)?.resources.find(bytes, 0, bytes.length, hash) ?? noRow;
+      if (row === noRow) continue;
+      this.#names.push(origin);
+      this.#rows.push(row);
+    }
+  }
+
+  /** Both have the same key. */
+  #isEqual(row: number, other: number): boolean {
+    const pool = this.#pool;
+    return pool.hasContent(row, { h1: pool.v1(other), h2: pool.v2(other), h3: pool.v3(other) });
+  }
+
+  #group(): readonly string[] {
+    const id = this.#names.join(' ');
+    const group = this.#groups.get(id) ?? [...this.#names];
+    this.#groups.set(id, group);
+    return group;
+  }
+
+  /** Keeps what was made for a key, if anything was, instead of what was before. Returns what is to be sent. */
+  #keep(key: string, first: number, sent: number): number {
+    const pool = this.#pool;
+    const old = this.#made.get(key) ?? noRow;
+    const isMade = sent !== first;
+    if (isMade) this.#liveBytes += pool.bytes(sent);
+    if (isMade && old !== noRow && isEncodedAs(pool, old, pool.chunk(sent), pool.start(sent), pool.end(sent))) {
+      this.#discard(sent);
+      return old;
+    }
+    if (isMade) this.#made.set(key, sent);
+    // Where the one stands in the merged list, the other one will.
+    const before = old === noRow ? first : old;
+    if (sent !== before && sent !== noRow && !pool.isListed(sent)) pool.setAt(sent, pool.at(before));
+    if (old === noRow) return sent;
+    if (!isMade) this.#made.delete(key);
+    this.#discard(old);
+    return sent;
+  }
+
+  #discard(row: number): void {
+    this.#liveBytes -= this.#pool.bytes(row);
+    discard(this.#pool, row, this.#arena);
+  }
+
+  /** True where more than half of the memory is garbage: then it should be laid out anew. */
+  get isWasteful(): boolean {
+    return this.#arena.heldBytes > 2 * this.#liveBytes + smallGarbageBytes;
+  }
+
+  /** Moves everything to a new arena. Yields when something else should get its turn: what moved so far lies elsewhere. */
+  *layOut(): Generator<void> {
+    this.#arena = new Arena();
+    let moved = 0;
+    for (const row of this.#made.values()) {
+      // What was made meanwhile is there already.
+      if (this.#arena.has(this.#pool.chunk(row))) continue;
+      relocate(this.#pool, [row], this.#arena);
+      if (++moved % placeTurn === 0) yield;
+    }
+  }
+}
+
+const none: readonly never[] = [];
