@@ -19,6 +19,7 @@ import { Quarantine } from './quarantine/quarantine.ts';
 import { type Validator, ValidatorThread } from './quarantine/validator.ts';
 import { LastKnownGood } from './state/last-known-good.ts';
 import { Census } from './store/census.ts';
+import { logConflicts } from './store/conflict-log.ts';
 import { logHold } from './store/hold-log.ts';
 import { Store } from './store/store.ts';
 import { AdsServer } from './xds/ads-server.ts';
@@ -67,6 +68,7 @@ export class App {
       debounce: { afterMs: debounce.after, maxMs: debounce.max },
       guard: { ...limits, holdMs },
       askAgain: (origin, since) => this.#sources.get(origin)?.client.askAgain(since),
+      conflicts: config.conflicts,
     });
     this.#store.onHold((event) => logHold(log, event));
     const { invalid } = config.quarantine;
@@ -78,6 +80,7 @@ export class App {
       invalid === 'keepLastGood'
         ? async (origin, kindId, change) => (await this.#quarantine?.judge(origin, kindId, change)) ?? change
         : undefined;
+    this.#store.onConflicts((news) => logConflicts(log, news));
     const memory = openMemory(config.stateDir, log);
     this.#sources = new Map(
       config.sources.map((source) => {

@@ -1,6 +1,7 @@
 import type { Config, SourceConfig } from '../config/schema.ts';
 import type { SinkClient } from '../legacy/sink-client.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
+import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { type Kind, kindOf, kindOfCollection, kindOfId, kinds } from '../model/kinds.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatHostPort } from '../net/address.ts';
@@ -16,6 +17,7 @@ import type { StreamView } from '../xds/ads-server.ts';
 import { droppedByRevision, pushSizes } from './stream-sums.ts';
 import {
   type BridgeView,
+  type ConflictView,
   type HoldingView,
   type HoldView,
   type OriginView,
@@ -81,6 +83,17 @@ export function createBridgeView(parts: BridgeParts): {
     refresh: () => census.refresh(),
     streams: parts.streams,
     quarantine: () => [...quarantine(store)],
+    conflicts(after, limit) {
+      const { conflicts } = store;
+      const page = conflicts.page(after, limit + 1);
+      return {
+        counts: Array.from(conflicts.counts(), ({ kind, reason, count }) => {
+          return { kind: shortName(kind), reason, count, done: conflictActions[reason], leavesOut: leavesOut(reason) };
+        }),
+        conflicts: page.slice(0, limit).map(conflictView),
+        last: page.length > limit ? page[limit - 1]?.number : undefined,
+      };
+    },
     state: () => (parts.state === undefined ? null : stateView(parts.state)),
     holds: () => [...holds(store)],
     config: () => parts.config,
@@ -127,6 +140,9 @@ export function createBridgeView(parts: BridgeParts): {
     pushSizes: () => pushSizes(parts.streams()),
     droppedByRevision: () => droppedByRevision(parts.streams()),
     unaddressedHosts: () => census.of(serviceEntryId)?.unaddressedHosts,
+    *conflicts() {
+      for (const { kind, reason, count } of store.conflicts.counts()) yield { kind: shortName(kind), reason, count };
+    },
     state() {
       if (parts.state === undefined) return undefined;
       const { failing, problems, files } = parts.state.view;
@@ -254,6 +270,19 @@ function* quarantine(store: Store): Generator<QuarantineView> {
       }
     }
   }
+}
+
+function conflictView({ kind, same, name, origins, resources, reason, since }: Conflict): ConflictView {
+  return {
+    kind: shortName(kind),
+    resource: same === 'key' ? name : null,
+    host: same === 'host' ? name : null,
+    sources: origins,
+    namedBy: resources.map(({ origin, key }) => ({ source: origin, resource: key })),
+    reason,
+    done: conflictActions[reason],
+    since: new Date(since).toISOString(),
+  };
 }
 
 function stateView({ view: { folder, failing, problems, unused, files } }: LastKnownGood): StateReport {

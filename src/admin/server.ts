@@ -51,6 +51,8 @@ const debugRoutes: Readonly<Record<string, string>> = {
     'every connected istiod: what it asked for, was sent and acknowledged, how near that is to what it can receive, and ' +
     'what it drops because of the label istio.io/rev',
   '/debug/quarantine': 'resources that are not sent as received, with the reason and since when',
+  '/debug/conflicts':
+    'resources that several sources hold, and hosts that several name: what is done; ?after=N&limit=N for the next page',
   '/debug/state': 'the last-known-good files: when they were saved, and what is wrong with them',
   '/debug/guard': 'removals that are held: how many, of how many, why, since when, and when the source is asked again',
   '/debug/config': 'the configuration in force, with its defaults',
@@ -80,7 +82,7 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
     return c.json(view.snapshots());
   });
   app.get('/debug/snapshot/:kind', (c) => {
-    const limit = Math.min(Math.max(1, Number(c.req.query('limit')) || 1000), maxRows);
+    const limit = limitOf(c.req.query('limit'));
     const page = view.resources(c.req.param('kind'), c.req.query('after') ?? '', limit);
     if (page === undefined)
       return c.json({ error: 'no such kind, or it is not complete yet; see /debug/snapshot' }, 404);
@@ -99,10 +101,21 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
     return c.json(view.streams());
   });
   app.get('/debug/quarantine', (c) => c.json(view.quarantine()));
+  app.get('/debug/conflicts', (c) => {
+    const limit = limitOf(c.req.query('limit'));
+    const { last, ...page } = view.conflicts(Number(c.req.query('after')) || 0, limit);
+    const next = last === undefined ? null : `${c.req.path}?limit=${limit}&after=${last}`;
+    return c.json({ ...page, next });
+  });
   app.get('/debug/state', (c) => c.json(view.state()));
   app.get('/debug/guard', (c) => c.json(view.holds()));
   app.get('/debug/config', (c) => c.json(view.config() as object));
   return app;
+}
+
+/** Rows of one page, as asked for. */
+function limitOf(asked: string | undefined): number {
+  return Math.min(Math.max(1, Math.floor(Number(asked)) || 1000), maxRows);
 }
 
 /** A running HTTP listener. */

@@ -77,6 +77,39 @@ export type QuarantineView = {
   readonly sent: string;
 };
 
+/** Something that several sources have. */
+export type ConflictView = {
+  readonly kind: string;
+  /** `namespace/name`; null where it is about a host. */
+  readonly resource: string | null;
+  readonly host: string | null;
+  /** In order of precedence. */
+  readonly sources: readonly string[];
+  /** Of a host: the resources that name it, 20 at most. */
+  readonly namedBy: readonly { readonly source: string; readonly resource: string }[];
+  readonly reason: string;
+  /** What is done about it. */
+  readonly done: string;
+  readonly since: string;
+};
+
+/** One page of what several sources have. */
+export type ConflictPage = {
+  /** How many there are in all, by kind and reason. */
+  readonly counts: readonly {
+    readonly kind: string;
+    readonly reason: string;
+    readonly count: number;
+    readonly done: string;
+    /** True where something that a source holds is not sent. */
+    readonly leavesOut: boolean;
+  }[];
+  /** In the order in which they began. */
+  readonly conflicts: readonly ConflictView[];
+  /** What the next page begins behind; undefined where this is the last one. */
+  readonly last: number | undefined;
+};
+
 export type SnapshotView = {
   readonly kind: string;
   readonly complete: boolean;
@@ -139,6 +172,8 @@ export type BridgeView = {
   refresh(): Promise<void>;
   streams(): StreamView[];
   quarantine(): QuarantineView[];
+  /** What several sources have: behind `after`, so many at most. */
+  conflicts(after: number, limit: number): ConflictPage;
   /** Null where there is no state folder. */
   state(): StateReport | null;
   /** What the guard holds. */

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
-import type { HoldView, OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
+import type { ConflictPage, HoldView, OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { nearShare } from '../model/size-level.ts';
@@ -13,6 +13,7 @@ import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
 import { revisionProblems, valuesText } from './revision-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
+import { conflictTables } from './conflict-tables.ts';
 import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -23,6 +24,12 @@ export function builder(yargs: Argv) {
     .epilogue(examples(['isthmus status', 'the bridge on this host']));
 }
 
+/** Conflicts that are listed; all are counted. */
+const shownConflicts = 20;
+
+/** What a bridge without that page is taken to have. */
+const noConflicts: Status['conflicts'] = { counts: [], conflicts: [] };
+
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 
 type Status = {
@@ -30,6 +37,8 @@ type Status = {
   readonly snapshot: SnapshotView[];
   readonly streams: StreamView[];
   readonly quarantine: QuarantineView[];
+  /** How many things several sources have, and the first of them. */
+  readonly conflicts: Pick<ConflictPage, 'counts' | 'conflicts'>;
   /** Null where the bridge has no state folder. */
   readonly state: StateReport | null;
   /** What is not as it should be, one sentence each. */
@@ -40,14 +49,17 @@ type Status = {
 export async function handler({ url, output }: Flags): Promise<number> {
   const base = adminUrlOf(url, 'URL');
   const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
-  const [origins, snapshot, streams, quarantine, state] = await Promise.all([
+  const [origins, snapshot, streams, quarantine, conflicts, state] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
     read<QuarantineView>('/debug/quarantine'),
+    readAdminPage(base, `/debug/conflicts?limit=${shownConflicts}`).then(
+      (page) => (page ?? noConflicts) as ConflictPage,
+    ),
     readAdminPage(base, '/debug/state').then((page) => (page ?? null) as StateReport | null),
   ]);
-  const status: Status = { origins, snapshot, streams, quarantine, state, findings: [] };
+  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, findings: [] };
   status.findings.push(...findingsOf(status));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print(stringify(status).trimEnd());
@@ -55,7 +67,7 @@ export async function handler({ url, output }: Flags): Promise<number> {
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): string[] {
+function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state }: Status): string[] {
   const findings: string[] = [];
   for (const origin of origins) {
     const { name, connection } = origin;
@@ -79,6 +91,9 @@ function findingsOf({ origins, snapshot, streams, quarantine, state }: Status): 
     findings.push(`not sent yet: ${waiting.map(({ kind }) => kind).join(', ')}; waiting for ${sources.join(', ')}`);
   }
   findings.push(...quarantineProblems(quarantine));
+  for (const { kind, count, done, leavesOut } of conflicts.counts) {
+    if (leavesOut) findings.push(`several sources hold ${count} ${kind}: ${done}; see /debug/conflicts`);
+  }
   for (const { peer, types } of streams) {
     for (const { typeUrl, nack, tooLarge, bytes, maxBytes } of types) {
       if (nack !== null) findings.push(`${peer} refused ${typeUrl}: ${nack}`);
@@ -113,7 +128,7 @@ function holdsOf(origins: readonly OriginView[]): HoldView[] {
   );
 }
 
-function render({ origins, snapshot, streams, quarantine, findings }: Status): string {
+function render({ origins, snapshot, streams, quarantine, conflicts, findings }: Status): string {
   const parts = [
     table(
       ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'UNSUPPORTED COLLECTIONS'],
@@ -193,6 +208,7 @@ function render({ origins, snapshot, streams, quarantine, findings }: Status): s
   if (quarantine.length > 0) {
     parts.push(quarantineTable(quarantine));
   }
+  if (conflicts.counts.length > 0) parts.push(...conflictTables(conflicts));
   parts.push(findings.length === 0 ? 'all is well' : findings.map((text) => oneLine(`! ${text}`)).join('\n'));
   return parts.join('\n\n');
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
 import { parseDuration, parseSize } from './duration.ts';
@@ -160,6 +161,21 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Resources that istiod would refuse.'),
+    conflicts: z
+      .strictObject({
+        sameKey: z
+          .enum(sameKeyPolicies)
+          .default('precedence')
+          .describe(
+            'Of a resource that several sources hold: precedence = the first source in this file wins, whole; mergeEndpoints = the endpoints of a ServiceEntry are those of all, where nothing else differs.',
+          ),
+        sameHost: z
+          .enum(sameHostPolicies)
+          .default('report')
+          .describe('Hosts that ServiceEntries of several sources name: report them, or ignore them. All are sent.'),
+      })
+      .prefault({})
+      .describe('What is done where several sources have the same.'),
     istiod: z
       .strictObject({
         version: z

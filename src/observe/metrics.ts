@@ -38,6 +38,8 @@ export type MetricsView = {
   droppedByRevision(): Iterable<{ readonly kind: string; readonly reason: string; readonly resources: number }>;
   /** Undefined while nobody has counted. */
   unaddressedHosts(): number | undefined;
+  /** What several sources have; reasons that do not occur may be left out. */
+  conflicts(): Iterable<{ readonly kind: string; readonly reason: string; readonly count: number }>;
   /** The last-known-good files; undefined where there is no state folder. */
   state(): { readonly isFailing: boolean; readonly unreadable: number; readonly unsaved: number } | undefined;
 };
@@ -227,6 +229,14 @@ export function createMetrics(version: string): Metrics {
   gauge('isthmus_snapshot_resources', 'Resources that istiods are given.', ['kind'], (self, now) => {
     for (const { kind, resources } of now.kinds()) self.labels(kind).set(resources);
   });
+  gauge(
+    'isthmus_conflicts',
+    'Resources that several sources hold, and hosts that resources of several sources name, by what is done.',
+    ['kind', 'reason'],
+    (self, now) => {
+      for (const { kind, reason, count } of now.conflicts()) self.labels(kind, reason).set(count);
+    },
+  );
   gauge('isthmus_state_failing', '1 while the last-known-good files cannot be written.', [], (self, now) => {
     const state = now.state();
     if (state !== undefined) self.set(state.isFailing ? 1 : 0);

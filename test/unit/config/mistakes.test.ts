@@ -56,6 +56,7 @@ describe('one mistake is named with its line and column', () => {
       'admin: { listen: localhost }\n',
       'i.yaml:1:18: admin.listen: "localhost" is no HOST:PORT; write for example 127.0.0.1:15410',
     ],
+    ['a policy that there is not', 'conflicts: { sameKey: merge }\n', 'i.yaml:1:23: conflicts.sameKey: '],
     [
       'a port alone',
       'admin: { listen: 15480 }\n',

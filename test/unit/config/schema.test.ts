@@ -15,6 +15,7 @@ const defaults = {
   debounce: { after: 50, max: 1000 },
   guard: { maxRemovalPercent: 50, minRemoved: 20, hold: 300_000 },
   quarantine: { invalid: 'keepLastGood' },
+  conflicts: { sameKey: 'precedence', sameHost: 'report' },
   istiod: {},
   log: { level: 'info' },
   shutdownGrace: 5000,
@@ -67,6 +68,7 @@ debounce: { after: 10ms, max: 10ms }
 guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0s }
 quarantine: { invalid: report }
 istiod: { version: "1.24", revision: canary }
+conflicts: { sameKey: mergeEndpoints, sameHost: ignore }
 log: { level: debug }
 shutdownGrace: 1.5s
 `);
@@ -91,6 +93,7 @@ shutdownGrace: 1.5s
     guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0 },
     quarantine: { invalid: 'report' },
     istiod: { version: '1.24', revision: 'canary' },
+    conflicts: { sameKey: 'mergeEndpoints', sameHost: 'ignore' },
     log: { level: 'debug' },
     shutdownGrace: 1500,
   });

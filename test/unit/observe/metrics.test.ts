@@ -85,6 +85,7 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     pushSizes: () => [{ kind: 'ServiceEntry', profile: 'up-to-1.11', bytes: 5000, limit: 4000 }],
     droppedByRevision: () => [{ kind: 'ServiceEntry', reason: 'no_revision', resources: 6 }],
     unaddressedHosts: () => 8,
+    conflicts: () => [{ kind: 'ServiceEntry', reason: 'precedence', count: 6 }],
     state: () => ({ isFailing: false, unreadable: 0, unsaved: 1 }),
   };
   return { ...all, ...parts } as MetricsView;
@@ -185,6 +186,7 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_kind_complete', { kind: 'ServiceEntry' })).toBe(1);
     expect(await valueOf('isthmus_snapshot_resources', { kind: 'ServiceEntry' })).toBe(3);
     expect(await valueOf('isthmus_xds_streams')).toBe(2);
+    expect(await valueOf('isthmus_conflicts', { kind: 'ServiceEntry', reason: 'precedence' })).toBe(6);
   });
 
   test('of sizes, with the limit beside each', async () => {
@@ -219,11 +221,14 @@ describe('gauges show the present', () => {
   test('and nothing that is gone', async () => {
     metrics.watch(view());
     await metrics.render();
-    metrics.watch(view({ sources: () => [], holdings: () => [], kinds: () => [], streams: () => 0 }));
+    metrics.watch(
+      view({ sources: () => [], holdings: () => [], kinds: () => [], streams: () => 0, conflicts: () => [] }),
+    );
     expect(await samples('isthmus_quarantined_resources')).toEqual([]);
     expect(await samples('isthmus_invalid_resources')).toEqual([]);
     expect(await samples('isthmus_resources')).toEqual([]);
     expect(await samples('isthmus_guard_held_resources')).toEqual([]);
+    expect(await samples('isthmus_conflicts')).toEqual([]);
     expect(await samples('isthmus_source_connected')).toEqual([]);
     expect(await valueOf('isthmus_xds_streams')).toBe(0);
   });
