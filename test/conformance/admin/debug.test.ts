@@ -183,6 +183,28 @@ test('/debug/quarantine: which, why, and since when', async () => {
   ]);
 });
 
+test('/debug/conflicts: what several sources have, who, and what is done', async () => {
+  const bridge = await start();
+  expect(await bridge.page('/debug/conflicts')).toEqual({
+    counts: [
+      { kind: 'ServiceEntry', reason: 'precedence', count: 1, done: 'the first one is sent, whole', leavesOut: true },
+    ],
+    conflicts: [
+      {
+        kind: 'ServiceEntry',
+        resource: 'shop/orders',
+        host: null,
+        sources: ['one', 'two'],
+        namedBy: [],
+        reason: 'precedence',
+        done: 'the first one is sent, whole',
+        since: expect.stringMatching(/^20.*Z$/),
+      },
+    ],
+    next: null,
+  });
+});
+
 describe('/debug/state', () => {
   test('is null without a state folder', async () => {
     expect(await (await start()).page('/debug/state')).toBeNull();

@@ -99,6 +99,7 @@ describe('the second listener, for scrapes from outside', () => {
     '/debug/snapshot/ServiceEntry',
     '/debug/streams',
     '/debug/quarantine',
+    '/debug/conflicts',
   ])('does not have %s', async (path) => {
     const bridge = await Bridge.start({ one: viewOf({ 'shop/orders': 'a' }) });
     await bridge.complete();

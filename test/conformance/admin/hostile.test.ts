@@ -58,6 +58,8 @@ describe('escapes that are none', () => {
     ['/debug/snapshot/ServiceEntry/%zz/%', 404],
     ['/debug/snapshot/ServiceEntry?after=%zz', 200],
     ['/debug/snapshot/ServiceEntry?limit=%&after=%00', 200],
+    ['/debug/conflicts?limit=%&after=%zz', 200],
+    ['/debug/conflicts?limit=-1&after=-Infinity', 200],
     ['/debug/snapshot/constructor', 404],
     ['/debug/snapshot/__proto__', 404],
     ['/debug/snapshot/%2F', 404],

@@ -75,3 +75,32 @@ describe('a large snapshot', () => {
     expect(await lengthOf(`?after=${encodeURIComponent(keys.at(-3) ?? '')}`)).toBe(2);
   });
 });
+
+test('many conflicts are read page by page, each once, in the order in which they began', async () => {
+  const count = 6001;
+  const keys = Array.from({ length: count }, (_, i) => `shop/s-${String(i).padStart(4, '0')}`);
+  const stateOf = (host: string) => viewOf(Object.fromEntries(keys.map((key) => [key, host])));
+  const bridge = await Bridge.start({ one: stateOf('a'), two: stateOf('b') });
+  await bridge.complete();
+  type Page = { counts: { count: number }[]; conflicts: { resource: string; since: string }[]; next: string | null };
+  const sizes: number[] = [];
+  const read: Page['conflicts'] = [];
+  for (let path: string | null = '/debug/conflicts?limit=9000'; path !== null; ) {
+    const page: Page = await bridge.page<Page>(path);
+    expect(page.counts).toMatchObject([{ count }]);
+    sizes.push(page.conflicts.length);
+    read.push(...page.conflicts);
+    path = page.next;
+  }
+  expect(sizes).toEqual([5000, 1001]);
+  expect(read.map(({ resource }) => resource).toSorted()).toEqual(keys);
+  expect(read.map(({ since }) => since)).toEqual(read.map(({ since }) => since).toSorted());
+  const [warning, ...others] = bridge.log.of('warn').filter((text) => text.includes('conflicts'));
+  expect([warning, others]).toEqual([
+    expect.stringMatching(/^\d+ conflicts between sources have begun$/),
+    expect.any(Array),
+  ]);
+  expect(bridge.log.of('warn').filter((text) => text === 'several sources hold the same resource').length).toBeLessThan(
+    21,
+  );
+});

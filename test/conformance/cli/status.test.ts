@@ -165,3 +165,26 @@ describe('nobody to ask', () => {
     },
   );
 });
+
+test('what several sources have is counted and listed; it is a finding where something is left out', async () => {
+  const states = {
+    first: viewOf({ 'shop/orders': 'a', 'shop/same': 's' }),
+    second: viewOf({ 'shop/orders': 'b', 'shop/same': 's' }),
+  };
+  const bridge = await Bridge.start(states);
+  await bridge.complete();
+  const { code, stdout } = await run('status', bridge.adminUrl);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^1 +ServiceEntry +precedence +the first one is sent, whole$/m);
+  expect(stdout).toMatch(/^shop\/orders +ServiceEntry +first, second +\S+Z +precedence$/m);
+  expect(stdout).toMatch(/^shop\/same +ServiceEntry +first, second +\S+Z +equal$/m);
+  expect(stdout).toMatch(
+    /^! several sources hold 1 ServiceEntry: the first one is sent, whole; see \/debug\/conflicts$/m,
+  );
+  expect(stdout.match(/^! /gm)).toHaveLength(1);
+  const { conflicts } = JSON.parse((await run('status', bridge.adminUrl, '-o', 'json')).stdout) as Record<
+    string,
+    object
+  >;
+  expect(conflicts).toMatchObject({ counts: expect.any(Array), conflicts: expect.any(Array) });
+});
