@@ -53,13 +53,18 @@ export class SharedHosts {
     this.#touched.add(key);
   }
 
+  /** Says that an origin has come: what others have said while they were alone was not touched. */
+  originAdded(): void {
+    this.#knowsAll = false;
+  }
+
   /** True where there is something to look at. */
   get isDue(): boolean {
     return this.#touched.size > 0;
   }
 
   /**
-   * Looks at what was touched; the first time, at all that is held. Yields when something else should get its turn: what
+   * Looks at what was touched; the first time, and after an origin has come, at all that is held. Yields when something else should get its turn: what
    * changes meanwhile is touched again, and there must not be two looks at a time.
    */
   *look(): Generator<void> {

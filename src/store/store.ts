@@ -7,14 +7,13 @@ import type { HoldOutcome, Reporter } from '../model/reporter.ts';
 import { noRow } from '../model/resource.ts';
 import { placeTurn } from '../model/sizes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { type ConflictNews, Conflicts } from './conflicts.ts';
+import type { ConflictNews, Conflicts } from './conflicts.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
 import { defaultGuard, Guard, type GuardOptions, type Hold, type Stream } from './guard.ts';
 import { HoldWatch } from './hold-watch.ts';
 import { type Applied, Holding, type Remembered } from './holding.ts';
 import { Merged } from './merged.ts';
-import { SharedHosts } from './shared-hosts.ts';
-import { SharedKeys } from './shared-keys.ts';
+import { Sharing } from './sharing.ts';
 
 export type StoreOptions = {
   readonly clock: Clock;
@@ -27,15 +26,9 @@ export type StoreOptions = {
    * @default nobody is asked
    */
   readonly askAgain?: (origin: string, since: number) => void;
-  /** @default {@link defaultConflictPolicy} */
+  /** @default that of {@link Sharing} */
   readonly conflicts?: ConflictPolicy;
 };
-
-/** Of a key that several origins hold, the first one's is sent; hosts that several name are reported. */
-export const defaultConflictPolicy: ConflictPolicy = { sameKey: 'precedence', sameHost: 'report' };
-
-/** The kind whose hosts are looked at. */
-const hostKind = 'networking.istio.io/ServiceEntry';
 
 /** What moves its memory in turns. */
 type Movable = { readonly layOut: (listed: Int32Array) => Generator<void> };
@@ -64,17 +57,11 @@ export class Store {
   readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   readonly #debouncer: Debouncer;
   readonly #layingOut = new Set<Movable>();
-  /** What several origins have. */
-  readonly conflicts: Conflicts;
-  readonly #shared = new Map<string, SharedKeys>();
-  readonly #hosts: SharedHosts | undefined;
-  #isLookingAtHosts = false;
-  readonly #conflictListeners = new Set<(news: ConflictNews) => void>();
+  readonly #sharing: Sharing;
   /** Messages of a kind whose new keys are on their way into the merged list: it may lack some of them. */
   readonly #settling = new Map<string, number>();
   /** True where a publication came meanwhile, and was not one of that kind. */
   #isPostponed = false;
-  #isClosed = false;
   readonly #holdListeners = new Set<(event: HoldEvent) => void>();
   readonly #holdWatch: HoldWatch;
   /** The work that came last, by the holding that it is about. */
@@ -84,17 +71,8 @@ export class Store {
     this.#options = options;
     this.#debouncer = new Debouncer(options.debounce, options.clock, () => this.#publish());
     this.#holdWatch = new HoldWatch(options.clock);
-    this.conflicts = new Conflicts(options.clock);
-    const { sameKey, sameHost } = options.conflicts ?? defaultConflictPolicy;
-    for (const { id } of kinds) {
-      const merged = new Merged(id);
-      this.#merged.set(id, merged);
-      const shared = new SharedKeys(id, merged.pool, this.#origins, sameKey, this.conflicts.newSet(id, 'key'));
-      this.#shared.set(id, shared);
-    }
-    if (sameHost === 'ignore') return;
-    const { pool } = this.#mergedOf(hostKind);
-    this.#hosts = new SharedHosts(hostKind, pool, this.#origins, this.conflicts.newSet(hostKind, 'host'));
+    for (const { id } of kinds) this.#merged.set(id, new Merged(id));
+    this.#sharing = new Sharing(this.#merged, this.#origins, options.clock, options.conflicts);
   }
 
   /**
@@ -107,6 +85,7 @@ export class Store {
     const { guard = defaultGuard } = this.#options;
     for (const id of kindIds) holdings.set(id, new Holding(this.#mergedOf(id).pool, new Guard(guard)));
     this.#origins.set(origin, holdings);
+    this.#sharing.originAdded();
     for (const [id, merged] of this.#merged) {
       const listed = this.#isOnly(id) ? merged.listed : undefined;
       for (const others of this.#origins.values()) {
@@ -121,6 +100,11 @@ export class Store {
     const holding = this.#origins.get(origin)?.get(kindId);
     if (holding === undefined) throw new Error(`origin ${origin} holds no ${kindId}`);
     return holding;
+  }
+
+  /** What several origins have. */
+  get conflicts(): Conflicts {
+    return this.#sharing.conflicts;
   }
 
   /** Every origin with its holdings by kind, in order of precedence. */
@@ -235,17 +219,16 @@ export class Store {
 
   /** Calls `listener` with conflicts that began or ended: after a publication, and when hosts were looked at. */
   onConflicts(listener: (news: ConflictNews) => void): void {
-    this.#conflictListeners.add(listener);
+    this.#sharing.onNews(listener);
   }
 
   /** Forgets a pending publication, and what is to be done about holds. */
   close(): void {
-    this.#isClosed = true;
+    this.#sharing.close();
     this.#debouncer.cancel();
     this.#holdWatch.close();
     this.#listeners.clear();
     this.#holdListeners.clear();
-    this.#conflictListeners.clear();
   }
 
   #mergedOf(kindId: string): Merged {
@@ -319,9 +302,7 @@ export class Store {
    * in the turn in which one of them holds another form of it, or none.
    */
   #settle(kindId: string, key: string): void {
-    const sent = (this.#shared.get(kindId) as SharedKeys).settle(key);
-    this.#mergedOf(kindId).keep(key, sent);
-    if (kindId === hostKind) this.#hosts?.touch(key);
+    this.#mergedOf(kindId).keep(key, this.#sharing.settle(kindId, key));
   }
 
   /** The same of all new keys of a message. The kind is not published until it has them all. */
@@ -340,10 +321,10 @@ export class Store {
   }
 
   #afterChange(merged: Merged, holding: Holding, kindId: string): void {
-    const shared = this.#shared.get(kindId);
+    const shared = this.#sharing.keysOf(kindId);
     if (holding.isWasteful) this.#layOut(merged, holding);
-    if (shared?.isWasteful === true) this.#layOut(merged, shared);
-    if (merged.isUntold || this.conflicts.hasNews) this.#debouncer.call();
+    if (shared.isWasteful) this.#layOut(merged, shared);
+    if (merged.isUntold || this.#sharing.conflicts.hasNews) this.#debouncer.call();
   }
 
   /** True where no other origin can have a word in what is sent of this kind. */
@@ -369,34 +350,7 @@ export class Store {
       if (merged.tell()) news.add(kindId);
     }
     if (news.size > 0) for (const listener of this.#listeners) listener(news);
-    this.#tellOfConflicts();
-    this.#lookAtHosts();
-  }
-
-  #tellOfConflicts(): void {
-    if (!this.conflicts.hasNews) return;
-    const news = this.conflicts.tell();
-    if (news.begun.length + news.ended.length === 0) return;
-    for (const listener of this.#conflictListeners) listener(news);
-  }
-
-  /** In turns, until nothing is left to look at. */
-  #lookAtHosts(): void {
-    const hosts = this.#hosts;
-    if (this.#isLookingAtHosts || hosts?.isDue !== true) return;
-    this.#isLookingAtHosts = true;
-    const work = hosts.look();
-    const step = () => {
-      if (this.#isClosed) return;
-      if (work.next().done !== true) {
-        setImmediate(step);
-        return;
-      }
-      this.#isLookingAtHosts = false;
-      this.#tellOfConflicts();
-      this.#lookAtHosts();
-    };
-    setImmediate(step);
+    this.#sharing.published();
   }
 
   /** Orders the memory of a holding. A large one takes several turns; what is read meanwhile is as good as ever. */

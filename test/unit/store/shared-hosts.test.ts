@@ -1,8 +1,12 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { noRow } from '../../../src/model/resource.ts';
+import { noRow, ResourcePool } from '../../../src/model/resource.ts';
+import { Conflicts } from '../../../src/store/conflicts.ts';
+import { SharedHosts } from '../../../src/store/shared-hosts.ts';
 import { keyOf } from '../../../src/wire/resource-frame.ts';
 import { hostsOf } from '../../../src/wire/service-entry.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { SourceView } from '../../support/source-view.ts';
 import { serviceEntry as se, serviceEntryResource } from '../../support/resources.ts';
 import { settle } from '../../support/settle.ts';
 import { noGuard, StoreLab } from '../../support/store-lab.ts';
@@ -134,6 +138,40 @@ test('what one origin has said before there was a second one is looked at when t
   lab.addOrigin('two', se);
   await say('two', { 'shop/b': at('x.example.com') });
   expect(found().map(({ name }) => name)).toEqual(['x.example.com']);
+});
+
+describe('origins that come and go', () => {
+  const pool = new ResourcePool();
+  const conflicts = new Conflicts(new FakeClock());
+  const holders = new Map<string, ReadonlyMap<string, SourceView>>();
+  const hosts = new SharedHosts(se.id, pool, holders, conflicts.newSet(se.id, 'host'));
+
+  /** An origin says that it has this, and nothing else. */
+  async function holds(origin: string, key: string, host: string, isTouched = true): Promise<void> {
+    const view = holders.get(origin)?.get(se.id) ?? new SourceView(pool);
+    if (!holders.has(origin)) hosts.originAdded();
+    holders.set(origin, new Map([[se.id, view]]));
+    await view.take([serviceEntryResource(key, at(host))]);
+    if (isTouched) hosts.touch(key);
+  }
+
+  const look = () => {
+    for (const _ of hosts.look()) continue;
+    return conflicts.page(0, 10).map(({ name }) => name);
+  };
+
+  test('leave no conflict behind, and find what was said by one that was alone meanwhile', async () => {
+    await holds('one', 'shop/a', 'x');
+    await holds('two', 'shop/b', 'x');
+    expect(look()).toEqual(['x']);
+    holders.delete('two');
+    hosts.touch('shop/b');
+    expect(look()).toEqual([]);
+    await holds('one', 'shop/a', 'y', false);
+    expect(hosts.isDue).toBe(false);
+    await holds('two', 'shop/b', 'y');
+    expect(look()).toEqual(['y']);
+  });
 });
 
 test('nothing is looked for where hosts are ignored', async () => {
