@@ -172,6 +172,16 @@ describe('origins that come and go', () => {
     await holds('two', 'shop/b', 'y');
     expect(look()).toEqual(['y']);
   });
+
+  test('are looked at whole when one comes back before anybody has looked', async () => {
+    await holds('one', 'shop/a', 'v');
+    await holds('two', 'shop/b', 'v');
+    expect(look()).toEqual(['v']);
+    holders.delete('two');
+    await holds('one', 'shop/a', 'w', false);
+    await holds('two', 'shop/b', 'w');
+    expect(look()).toEqual(['w']);
+  });
 });
 
 test('nothing is looked for where hosts are ignored', async () => {
