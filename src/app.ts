@@ -1,27 +1,26 @@
 import { adminRoutes, healthRoutes, type HttpListener, listenHttp } from './admin/server.ts';
 import { createBridgeView } from './admin/bridge-view.ts';
-import type { Config, SourceConfig } from './config/schema.ts';
-import type { Refusals } from './legacy/collection-probe.ts';
-import { type Judge, legacyTarget } from './legacy/origin.ts';
+import { inForceAfter } from './config/changes.ts';
+import { Reload } from './config/reload.ts';
+import type { Config } from './config/schema.ts';
+import type { Judge } from './legacy/origin.ts';
 import { RefusalMemory } from './legacy/refusal-memory.ts';
-import { SinkClient } from './legacy/sink-client.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { IsthmusError, messageOf } from './model/errors.ts';
-import { kindOfCollection } from './model/kinds.ts';
 import type { Logger } from './model/logger.ts';
-import { defaultBackoff } from './net/backoff.ts';
 import { formatHostPort, isLoopback } from './net/address.ts';
 import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
-import { probeProtocol } from './net/protocol-hint.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
 import { type Validator, ValidatorThread } from './quarantine/validator.ts';
+import { Sources } from './sources.ts';
 import { LastKnownGood } from './state/last-known-good.ts';
 import { Census } from './store/census.ts';
 import { logConflicts } from './store/conflict-log.ts';
+import type { GuardOptions } from './store/guard.ts';
 import { logHold } from './store/hold-log.ts';
-import { Store } from './store/store.ts';
+import { Store, type StoreOptions } from './store/store.ts';
 import { AdsServer } from './xds/ads-server.ts';
 import { RevisionWatch } from './xds/revision-watch.ts';
 
@@ -37,6 +36,11 @@ export type AppOptions = {
   readonly random?: () => number;
   /** @default a thread */
   readonly validator?: Validator;
+  /** The config file, and what reads it again; without them there is nothing to read. */
+  readonly configFile?: string | undefined;
+  readonly readConfig?: (() => Promise<Config>) | undefined;
+  /** @default the level of the log stays */
+  readonly setLogLevel?: (level: Config['log']['level']) => void;
   /** HTTP/2 pings. @default {@link towardsSources}, {@link towardsIstiods} */
   readonly keepalive?: { readonly sources?: Keepalive; readonly istiods?: Keepalive };
 };
@@ -45,32 +49,36 @@ export type AppOptions = {
 export class App {
   readonly #options: AppOptions;
   readonly #store: Store;
-  readonly #sources: ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }>;
+  readonly #sources: Sources;
   /** Undefined where nothing is checked by the rules of Istio. */
   readonly #quarantine: Quarantine | undefined;
   readonly #state: LastKnownGood | undefined;
   readonly #ads: AdsServer;
   readonly #census: Census;
   readonly #revisions: RevisionWatch;
+  readonly #reload: Reload;
   readonly #http: HttpListener[] = [];
+  /** What is in force. */
+  #config: Config;
   #ready = false;
 
   /** @throws IsthmusError STATE_UNWRITABLE */
   constructor(options: AppOptions) {
     this.#options = options;
-    const { config, log, metrics, clock = systemClock, random = Math.random, keepalive = {} } = options;
+    this.#config = options.config;
+    const { config, log, metrics, version, clock = systemClock, random = Math.random, keepalive = {} } = options;
     const { reporter } = metrics;
-    const { debounce } = config;
-    const { hold: holdMs, ...limits } = config.guard;
+    const { stateDir } = config;
     this.#store = new Store({
       clock,
       reporter,
-      debounce: { afterMs: debounce.after, maxMs: debounce.max },
-      guard: { ...limits, holdMs },
-      askAgain: (origin, since) => this.#sources.get(origin)?.client.askAgain(since),
+      ...storeSettings(config),
+      askAgain: (origin, since) => this.#sources.running.get(origin)?.client.askAgain(since),
+      isOpen: stateDir === undefined,
       conflicts: config.conflicts,
     });
     this.#store.onHold((event) => logHold(log, event));
+    this.#store.onConflicts((news) => logConflicts(log, news));
     const { invalid } = config.quarantine;
     if (invalid !== 'ignore') {
       const { validator = new ValidatorThread({ clock, log }) } = options;
@@ -80,42 +88,19 @@ export class App {
       invalid === 'keepLastGood'
         ? async (origin, kindId, change) => (await this.#quarantine?.judge(origin, kindId, change)) ?? change
         : undefined;
-    this.#store.onConflicts((news) => logConflicts(log, news));
-    const memory = openMemory(config.stateDir, log);
-    this.#sources = new Map(
-      config.sources.map((source) => {
-        const { name, collections } = source;
-        this.#store.addOrigin(name, kindIdsOf(collections));
-        const rules = {
-          defaultNamespace: source.defaultNamespace ?? 'default',
-          namespaceIsExplicit: source.defaultNamespace !== undefined,
-        };
-        const remember = (refused: Refusals) => memory.remember(name, refused);
-        const target = legacyTarget(name, collections, rules, this.#store, log, remember, judge);
-        const client = new SinkClient(
-          {
-            name,
-            address: source.address,
-            collections,
-            profile: { sinkNodeId: source.sinkNodeId, incremental: source.incremental },
-            maxMessageBytes: source.maxMessage,
-            silentCollectionMs: source.silentCollection,
-            backoff: defaultBackoff,
-            keepalive: keepalive.sources ?? towardsSources,
-            lookAtPort: probeProtocol,
-            clock,
-            random,
-            log,
-            reporter,
-          },
-          target,
-          memory.of(name),
-        );
-        return [name, { config: source, client }];
-      }),
+    this.#sources = new Sources(
+      {
+        store: this.#store,
+        memory: openMemory(stateDir, log),
+        clock,
+        random,
+        keepalive: keepalive.sources ?? towardsSources,
+        log,
+        reporter,
+        judge,
+      },
+      config.sources,
     );
-    const { stateDir } = config;
-    const { version } = options;
     this.#state =
       stateDir === undefined ? undefined : new LastKnownGood({ stateDir, store: this.#store, clock, log, version });
     const census = new Census(this.#store);
@@ -138,6 +123,15 @@ export class App {
       },
       this.#store,
     );
+    const { configFile, readConfig } = options;
+    this.#reload = new Reload({
+      file: configFile,
+      read: readConfig,
+      inForce: () => this.#config,
+      apply: (wanted) => this.#apply(wanted),
+      clock,
+      log,
+    });
   }
 
   /**
@@ -149,9 +143,10 @@ export class App {
     const { config, log, metrics, version } = this.#options;
     const { view, metricsView, release } = createBridgeView({
       version,
-      config,
+      config: () => this.#config,
+      reload: () => this.#reload.view,
       store: this.#store,
-      sources: this.#sources,
+      sources: this.#sources.running,
       streams: () => this.#ads.streams,
       census: this.#census,
       isReady: () => this.#ready,
@@ -179,10 +174,14 @@ export class App {
         },
         'Isthmus is listening',
       );
-      await this.#state?.load();
-      this.#state?.start();
+      if (this.#state !== undefined) {
+        await this.#state.load();
+        await this.#sources.settle(config.confirmRemoval);
+        this.#store.open();
+        this.#state.start();
+      }
       this.#quarantine?.start();
-      for (const { client } of this.#sources.values()) client.start();
+      this.#sources.start();
       return { xds, admin: admin.port, metrics: metricsPort };
     } catch (error) {
       await this.stop();
@@ -190,22 +189,40 @@ export class App {
     }
   }
 
+  /**
+   * Reads the config again and takes from it what a running bridge can. What comes while it does so is one more reading
+   * afterwards. Never rejects: what is wrong is in the log, on the pages, and in the metrics, and nothing is changed then.
+   */
+  reload(): Promise<void> {
+    return this.#reload.request();
+  }
+
   /** Stops listening, ends the streams, and returns when all is closed or the grace is over. */
   async stop(): Promise<void> {
     this.#ready = false;
-    for (const { client } of this.#sources.values()) client.stop();
+    this.#reload.stop();
+    this.#sources.stop();
     const quarantineStopped = this.#quarantine?.stop();
     this.#revisions.close();
     this.#store.close();
-    const { shutdownGrace } = this.#options.config;
+    const { shutdownGrace } = this.#config;
     await Promise.all([this.#ads.stop(shutdownGrace), this.#state?.stop(shutdownGrace), quarantineStopped]);
     await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
+  }
+
+  async #apply(wanted: Config): Promise<void> {
+    this.#config = inForceAfter(this.#config, wanted);
+    const { log, sources, confirmRemoval } = this.#config;
+    this.#options.setLogLevel?.(log.level);
+    this.#store.configure(storeSettings(this.#config));
+    await this.#sources.apply(sources, confirmRemoval);
+    if (sources.length === 0) this.#options.log.warn({}, noSources);
   }
 
   #warn(): void {
     const { config, log } = this.#options;
     if (config.sources.length === 0) {
-      log.warn({}, 'no sources: istiod is given empty answers for everything; add --source NAME=mcp://HOST:PORT');
+      log.warn({}, noSources);
     }
     if (config.stateDir === undefined) {
       log.warn(
@@ -226,8 +243,12 @@ export class App {
   }
 }
 
-function kindIdsOf(collections: readonly string[]): string[] {
-  return collections.flatMap((collection) => kindOfCollection(collection)?.id ?? []);
+const noSources = 'no sources: istiod is given empty answers for everything; add --source NAME=mcp://HOST:PORT';
+
+function storeSettings({ debounce, guard: { hold: holdMs, ...limits } }: Config): Pick<StoreOptions, 'debounce'> & {
+  readonly guard: GuardOptions;
+} {
+  return { debounce: { afterMs: debounce.after, maxMs: debounce.max }, guard: { ...limits, holdMs } };
 }
 
 function openMemory(stateDir: string | undefined, log: Logger): RefusalMemory {

@@ -1,3 +1,4 @@
+import type { ReloadView } from '../config/reload.ts';
 import type { Config, SourceConfig } from '../config/schema.ts';
 import type { SinkClient } from '../legacy/sink-client.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
@@ -25,6 +26,7 @@ import {
   type ReleasedView,
   type ReleaseHolds,
   refusalsView,
+  type ReloadReport,
   type SnapshotView,
   type StateReport,
 } from './views.ts';
@@ -34,7 +36,8 @@ const serviceEntryId = 'networking.istio.io/ServiceEntry';
 /** The parts of a running bridge that its pages and metrics read. */
 export type BridgeParts = {
   readonly version: string;
-  readonly config: Config;
+  readonly config: () => Config;
+  readonly reload: () => ReloadView;
   readonly store: Store;
   readonly sources: ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }>;
   readonly streams: () => StreamView[];
@@ -55,7 +58,7 @@ export function createBridgeView(parts: BridgeParts): {
   const view: BridgeView = {
     version: parts.version,
     ready: parts.isReady,
-    origins: () => Array.from(sources.values(), ({ config, client }) => originView(config, client, store)),
+    origins: () => Array.from(store.origins, ([name, holdings]) => originView(name, sources.get(name), holdings)),
     snapshots: () => expectedKinds(store).map((kind) => snapshotView(kind, store, census)),
     resources(name, after, limit) {
       const kind = kindByName(name);
@@ -96,7 +99,7 @@ export function createBridgeView(parts: BridgeParts): {
     },
     state: () => (parts.state === undefined ? null : stateView(parts.state)),
     holds: () => [...holds(store)],
-    config: () => parts.config,
+    config: () => ({ ...parts.config(), reload: reloadView(parts.reload()) }),
     metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
   };
 
@@ -110,8 +113,10 @@ export function createBridgeView(parts: BridgeParts): {
           yield {
             source,
             kind: shortName(kindId),
-            synced: holding.sync !== 'waiting' && holding.sync !== 'stale',
+            synced: !['waiting', 'stale', 'overdue'].includes(holding.sync),
             stale: holding.sync === 'stale',
+            overdue: holding.sync === 'overdue',
+            retired: holding.retiredSince === undefined ? 0 : holding.resources.size,
             received: holding.received,
             released: holding.released,
             effective: holding.resources.size,
@@ -143,6 +148,10 @@ export function createBridgeView(parts: BridgeParts): {
     *conflicts() {
       for (const { kind, reason, count } of store.conflicts.counts()) yield { kind: shortName(kind), reason, count };
     },
+    config() {
+      const { readAt, failed, pending } = parts.reload();
+      return { hasFailed: failed !== undefined, readAtMs: readAt.getTime(), pending: pending.length };
+    },
     state() {
       if (parts.state === undefined) return undefined;
       const { failing, problems, files } = parts.state.view;
@@ -154,7 +163,7 @@ export function createBridgeView(parts: BridgeParts): {
     },
   };
   const release: ReleaseHolds = async ({ origin, kind }) => {
-    if (origin !== undefined && !sources.has(origin)) return undefined;
+    if (origin !== undefined && !store.origins.has(origin)) return undefined;
     const kindId = kind === undefined ? undefined : (kindOfCollection(kind) ?? kindByName(kind))?.id;
     if (kind !== undefined && (kindId === undefined || !store.isExpected(kindId))) return undefined;
     const released: ReleasedView[] = [];
@@ -187,25 +196,21 @@ function kindByName(name: string): Kind | undefined {
     : kinds.find(({ kind }) => kind === name);
 }
 
-function originView({ name, address, maxMessage }: SourceConfig, client: SinkClient, store: Store): OriginView {
-  const { connection } = client;
-  const holdings = store.origins.get(name) ?? new Map<string, Holding>();
+function originView(
+  name: string,
+  source: { readonly config: SourceConfig; readonly client: SinkClient } | undefined,
+  holdings: ReadonlyMap<string, Holding>,
+): OriginView {
   return {
     name,
-    address: `mcp://${formatHostPort(address)}`,
-    maxMessage,
-    connection: {
-      state: connection.state,
-      since: connection.since.toISOString(),
-      streams: connection.streams,
-      lastError: connection.lastError ?? null,
-      retryInMs: connection.retryInMs ?? null,
-      unsupportedCollections: refusalsView(connection.refused),
-    },
+    address: source === undefined ? null : `mcp://${formatHostPort(source.config.address)}`,
+    maxMessage: source?.config.maxMessage ?? null,
+    connection: source === undefined ? noConnection(holdings) : connectionView(source.client),
     kinds: Array.from(holdings, ([kindId, holding]) => ({
       kind: shortName(kindId),
       collection: kindOfId(kindId)?.collection ?? null,
       sync: holding.sync,
+      retiredSince: holding.retiredSince?.toISOString() ?? null,
       received: holding.received,
       released: holding.released,
       effective: holding.resources.size,
@@ -215,8 +220,30 @@ function originView({ name, address, maxMessage }: SourceConfig, client: SinkCli
       hold: holdView(holding),
       messages: holding.messages,
       lastMessageAt: holding.lastMessageAt?.toISOString() ?? null,
-      messageBytes: client.messageBytes(kindOfId(kindId)?.collection ?? '') ?? null,
+      messageBytes: source?.client.messageBytes(kindOfId(kindId)?.collection ?? '') ?? null,
     })),
+  };
+}
+
+function connectionView({ connection }: SinkClient): OriginView['connection'] {
+  const { state, since, streams, lastError = null, retryInMs = null, refused } = connection;
+  const unsupportedCollections = refusalsView(refused);
+  return { state, since: since.toISOString(), streams, lastError, retryInMs, unsupportedCollections };
+}
+
+/** Of a source that the config does not name any more. */
+function noConnection(holdings: ReadonlyMap<string, Holding>): OriginView['connection'] {
+  const [since = new Date(0)] = Array.from(holdings.values()).flatMap(({ retiredSince }) => retiredSince ?? []);
+  const nothing = { streams: 0, lastError: null, retryInMs: null, unsupportedCollections: {} };
+  return { state: 'retired', since: since.toISOString(), ...nothing };
+}
+
+function reloadView({ file, readAt, failed, pending }: ReloadView): ReloadReport {
+  return {
+    file: file ?? null,
+    readAt: readAt.toISOString(),
+    failed: failed === undefined ? null : { ...failed, at: failed.at.toISOString() },
+    needsRestart: pending,
   };
 }
 
@@ -238,6 +265,7 @@ function snapshotView({ id, kind }: Kind, store: Store, census: CensusView): Sna
     complete: snapshot !== undefined,
     waitingFor: originsWith('waiting'),
     stale: originsWith('stale'),
+    overdue: originsWith('overdue'),
     version: snapshot?.version ?? null,
     resources: snapshot?.rows.length ?? 0,
     bytes,

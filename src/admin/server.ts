@@ -28,6 +28,9 @@ export function healthRoutes(view: BridgeView): Hono {
       complete: waiting.length === 0,
       waiting: waiting.map(({ kind, waitingFor }) => ({ kind, sources: waitingFor })),
       stale: stale.map((one) => ({ kind: one.kind, sources: one.stale })),
+      overdue: snapshots
+        .filter((one) => one.overdue.length > 0)
+        .map((one) => ({ kind: one.kind, sources: one.overdue })),
       // Everything is there that was: complete all the same.
       held: view.holds().map(({ origin, kind, removals, until }) => ({ source: origin, kind, removals, until })),
     };
@@ -55,7 +58,7 @@ const debugRoutes: Readonly<Record<string, string>> = {
     'resources that several sources hold, and hosts that several name: what is done; ?after=N&limit=N for the next page',
   '/debug/state': 'the last-known-good files: when they were saved, and what is wrong with them',
   '/debug/guard': 'removals that are held: how many, of how many, why, since when, and when the source is asked again',
-  '/debug/config': 'the configuration in force, with its defaults',
+  '/debug/config': 'the configuration in force, with its defaults, and what came of reading it again',
 };
 
 /** Everything; for loopback. */
@@ -109,7 +112,7 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
   });
   app.get('/debug/state', (c) => c.json(view.state()));
   app.get('/debug/guard', (c) => c.json(view.holds()));
-  app.get('/debug/config', (c) => c.json(view.config() as object));
+  app.get('/debug/config', (c) => c.json(view.config()));
   return app;
 }
 

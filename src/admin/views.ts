@@ -29,6 +29,8 @@ export type HoldingView = {
   readonly kind: string;
   readonly collection: string | null;
   readonly sync: string;
+  /** Since when nobody feeds it, as the config does not name its source or collection any more; null where somebody does. */
+  readonly retiredSince: string | null;
   readonly received: number;
   readonly released: number;
   readonly effective: number;
@@ -46,10 +48,12 @@ export type HoldingView = {
 
 export type OriginView = {
   readonly name: string;
-  readonly address: string;
-  /** The largest message that is taken, in bytes. */
-  readonly maxMessage: number;
+  /** Null for a source that the config does not name any more. */
+  readonly address: string | null;
+  /** The largest message that is taken, in bytes; null where nobody dials it. */
+  readonly maxMessage: number | null;
   readonly connection: {
+    /** `retired` where the config does not name it any more: nobody dials it. */
     readonly state: string;
     readonly since: string;
     readonly streams: number;
@@ -115,8 +119,10 @@ export type SnapshotView = {
   readonly complete: boolean;
   /** Names of sources that have not spoken of the kind yet. */
   readonly waitingFor: readonly string[];
-  /** Names of sources that have not spoken of it since the start, and of which an earlier process knew what they have. */
+  /** Names of sources that have not spoken of it since the start, or are in the config no more; what was known is served. */
   readonly stale: readonly string[];
+  /** Names of sources that have not spoken of it within their syncTimeout: it counts as empty. */
+  readonly overdue: readonly string[];
   readonly version: string | null;
   readonly resources: number;
   readonly bytes: number;
@@ -155,6 +161,23 @@ export type StateReport = {
   }[];
 };
 
+/** What came of reading the config again. */
+export type ReloadReport = {
+  /** Null where there is none. */
+  readonly file: string | null;
+  /** When what is in force was read. */
+  readonly readAt: string;
+  /** Why the last reading has changed nothing; null where it was good. */
+  readonly failed: {
+    readonly at: string;
+    readonly message: string;
+    /** `at`: a place in the file, or a flag. */
+    readonly mistakes: readonly { readonly at: string; readonly what: string }[];
+  } | null;
+  /** What the file has that a restart alone takes. */
+  readonly needsRestart: readonly { readonly setting: string; readonly inForce: unknown; readonly wanted: unknown }[];
+};
+
 /** One resource in a list. */
 export type ResourceRow = { readonly key: string; readonly version: string; readonly bytes: number };
 
@@ -178,7 +201,8 @@ export type BridgeView = {
   state(): StateReport | null;
   /** What the guard holds. */
   holds(): HoldView[];
-  config(): unknown;
+  /** What is in force, with a {@link ReloadReport} as `reload`. */
+  config(): object;
   metrics(): Promise<{ text: string; contentType: string }>;
 };
 

@@ -1,5 +1,5 @@
 import { App } from '../app.ts';
-import type { OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
+import type { OriginView, QuarantineView, ReloadReport, SnapshotView, StateReport } from '../admin/views.ts';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../model/clock.ts';
 import { silentLogger } from '../model/logger.ts';
@@ -10,6 +10,7 @@ import type { HostPort } from '../net/address.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
+import { overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { about, type Finding } from './check-findings.ts';
 import { countOf, type KindSize, type Readers, sizeFindings, sizeText } from './check-limits.ts';
 import { originProblem } from './origin-problem.ts';
@@ -24,6 +25,8 @@ export type BridgeState = {
   readonly quarantine: readonly QuarantineView[];
   /** Null where it has no state folder. */
   readonly state: StateReport | null;
+  /** What came of reading the config again; undefined in bridges that do not say. */
+  readonly reload: ReloadReport | undefined;
   /** Origin → largest message taken from it, in bytes. */
   readonly maxMessage: ReadonlyMap<string, number>;
 };
@@ -63,10 +66,10 @@ export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeS
     read<StreamView>('/debug/streams'),
     read<QuarantineView>('/debug/quarantine'),
     readAdminPage(base, '/debug/state', options).then((page) => (page ?? null) as StateReport | null),
-    readAdminPage(base, '/debug/config', options) as Promise<Pick<Config, 'sources'>>,
+    readAdminPage(base, '/debug/config', options) as Promise<Pick<Config, 'sources'> & { reload?: ReloadReport }>,
   ]);
   const maxMessage = new Map(config.sources.map((source) => [source.name, source.maxMessage]));
-  return { origins, snapshot, streams, quarantine, state, maxMessage };
+  return { origins, snapshot, streams, quarantine, state, reload: config.reload, maxMessage };
 }
 
 /**
@@ -125,12 +128,14 @@ export function originFindings(state: BridgeState, subjectOf: (origin: OriginVie
 
 /** Sizes of the kinds, how the istiods take them, and whether what is known is saved. */
 export function servedFindings(bridge: BridgeState, subject: string, readers: Readers): Finding[] {
-  const { snapshot, streams, state } = bridge;
+  const { snapshot, streams, state, reload } = bridge;
+  const next = 'mend the config and send SIGHUP, or restart the bridge';
   return [
     ...sizeFindings(subject, servedSizes(snapshot, streams, readers), readers),
     ...streamFindings(streams, subject),
     ...revisionFindings(streams, subject),
     ...savedFindings(state, subject),
+    ...reloadProblems(reload).map((what) => about(subject).warning('CONFIG_NOT_IN_FORCE', what, next)),
   ];
 }
 
@@ -174,6 +179,7 @@ function connectionFindings(origin: OriginView, subject: string): Finding[] {
   const { connection } = origin;
   const { ok, info, error } = about(subject);
   const findings: Finding[] = [];
+  if (origin.address === null) return findings;
   if (connection.state === 'connected') findings.push(ok('SOURCE_CONNECTED', 'its stream of legacy MCP is open'));
   else {
     const next = 'what it said before stays in force; mend the source, or its address in the config';
@@ -198,6 +204,11 @@ function holdingFindings(origin: OriginView, subject: string, state: BridgeState
     const nothing = empty === 0 ? [] : [`nothing of ${countOf(empty, full.length === 0 ? 'kind' : 'other kind')}`];
     const data = { kinds: Object.fromEntries(spoken.map(({ kind, effective }) => [kind, effective])) };
     findings.push(ok('COLLECTIONS_SERVED', `it has ${[...full, ...nothing].join(', ')}`, data));
+  }
+  const retired = retiredProblem(origin);
+  if (retired !== undefined) findings.push(warning('SOURCE_RETIRED', retired.what, retired.next));
+  for (const what of overdueProblem(origin)) {
+    findings.push(error('COLLECTIONS_OVERDUE', what, 'see why the source says nothing, or give it more time'));
   }
   for (const what of staleProblem(origin)) {
     findings.push(warning('COLLECTIONS_STALE', what, 'see why the source is not connected, or says nothing'));

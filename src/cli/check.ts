@@ -116,7 +116,7 @@ function runningFindings({ bridge, state }: Found, readers: Readers): Finding[] 
   const subject = bridgeSubject(bridge.base);
   return [
     about(subject).ok('BRIDGE_RUNNING', `Isthmus ${bridge.version} runs; this is what it says of itself`),
-    ...originFindings(state, ({ name, address }) => `source ${name} (${address})`),
+    ...originFindings(state, ({ name, address }) => `source ${name} (${address ?? 'in the config no more'})`),
     ...servedFindings(state, subject, readers),
   ];
 }
@@ -181,9 +181,10 @@ function sourcesOf({ mcp }: Question, config: Config | undefined, state: BridgeS
       address,
     })) ?? [];
   const served = config !== undefined ? [] : (state?.origins ?? []);
-  const ofBridge = served.map(({ name, address: url }) => {
+  const ofBridge = served.flatMap(({ name, address: url }) => {
+    if (url === null) return [];
     const address = parseHostPort(url.replace(/^mcp:\/\//, ''), 'source');
-    return { subject: sourceSubject(name, address), settings: { name, address: url }, address };
+    return [{ subject: sourceSubject(name, address), settings: { name, address: url }, address }];
   });
   return [...named, ...configured, ...ofBridge];
 }

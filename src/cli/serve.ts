@@ -1,17 +1,18 @@
 import type { Argv } from 'yargs';
 import { App } from '../app.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig, loadConfigAgain } from '../config/load.ts';
 import { type ConfigInput, invalidPolicies } from '../config/schema.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { examples } from './examples.ts';
+import { onHangup } from './hangup.ts';
 import { interrupted } from './terminal.ts';
 
 export function builder(yargs: Argv) {
   return configOptions(yargs)
-    .usage('$0 serve [options]\n\nRuns the bridge until SIGTERM or Ctrl-C.')
+    .usage('$0 serve [options]\n\nRuns the bridge until SIGTERM or Ctrl-C. SIGHUP reads the config file again.')
     .epilogue(examples(['isthmus serve --source galley=mcp://127.0.0.1:9901', 'bridge one legacy server']));
 }
 
@@ -24,6 +25,12 @@ export function configOptions(yargs: Argv) {
       array: true,
       nargs: 1,
       describe: 'Legacy server to dial: NAME=mcp://HOST:PORT[?collections=a,b] (repeatable)',
+    })
+    .option('confirm-removal', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      describe: 'Source, or NAME/COLLECTION, that was taken out and whose resources are to go (repeatable)',
     })
     .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
     .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
@@ -52,12 +59,25 @@ export function configOptions(yargs: Argv) {
 export type ConfigFlags = Awaited<ReturnType<typeof configOptions>['argv']>;
 
 export async function handler(flags: ConfigFlags): Promise<void> {
-  const config = loadConfig(flags.config, configOf(flags));
+  const { config: file } = flags;
+  const given = configOf(flags);
+  const config = loadConfig(file, given);
   const version = packageVersion();
   const log = createLog(config.log.level);
-  const app = new App({ config, log, metrics: createMetrics(version), version });
+  const app = new App({
+    config,
+    log,
+    metrics: createMetrics(version),
+    version,
+    configFile: file,
+    readConfig: file === undefined ? undefined : () => loadConfigAgain(file, given),
+    setLogLevel(level) {
+      log.level = level;
+    },
+  });
   const signal = interrupted();
   await app.start();
+  onHangup(() => void app.reload());
   log.info({ signal: await signal }, 'shutting down');
   await app.stop();
   log.info({}, 'stopped');
@@ -68,6 +88,7 @@ export function configOf(flags: ConfigFlags): ConfigInput {
   const given = <T>(key: string, value: T | undefined) => (value === undefined ? {} : { [key]: value });
   return {
     ...(flags.source === undefined ? {} : { sources: flags.source.map(parseSource) }),
+    ...given('confirmRemoval', flags.confirmRemoval),
     ...(flags.xdsListen === undefined ? {} : { xds: { listen: flags.xdsListen } }),
     ...(flags.adminListen === undefined ? {} : { admin: { listen: flags.adminListen } }),
     ...(flags.metricsListen === undefined ? {} : { metrics: { listen: flags.metricsListen } }),

@@ -2,7 +2,7 @@ import type { OriginView, StateReport } from '../admin/views.ts';
 
 /** What is served of a source that has not spoken since the bridge was started; nothing where it has. */
 export function staleProblem({ name, kinds }: OriginView): string[] {
-  const stale = kinds.filter(({ sync }) => sync === 'stale');
+  const stale = kinds.filter(({ sync, retiredSince }) => sync === 'stale' && retiredSince === null);
   if (stale.length === 0) return [];
   const times = stale.flatMap(({ lastMessageAt }) => lastMessageAt ?? []).toSorted();
   const until = times.length === 0 ? '' : ` (the last change came ${times.at(-1)})`;

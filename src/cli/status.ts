@@ -1,12 +1,21 @@
 import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
-import type { ConflictPage, HoldView, OriginView, QuarantineView, SnapshotView, StateReport } from '../admin/views.ts';
+import type {
+  ConflictPage,
+  HoldView,
+  OriginView,
+  QuarantineView,
+  ReloadReport,
+  SnapshotView,
+  StateReport,
+} from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { nearShare } from '../model/size-level.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 import { addressProblem, sizeText } from './check-limits.ts';
 import { holdsTable } from './guard.ts';
+import { overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { originProblem } from './origin-problem.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
@@ -41,6 +50,8 @@ type Status = {
   readonly conflicts: Pick<ConflictPage, 'counts' | 'conflicts'>;
   /** Null where the bridge has no state folder. */
   readonly state: StateReport | null;
+  /** What came of reading the config again. */
+  readonly reload: ReloadReport | null;
   /** What is not as it should be, one sentence each. */
   readonly findings: string[];
 };
@@ -49,7 +60,7 @@ type Status = {
 export async function handler({ url, output }: Flags): Promise<number> {
   const base = adminUrlOf(url, 'URL');
   const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
-  const [origins, snapshot, streams, quarantine, conflicts, state] = await Promise.all([
+  const [origins, snapshot, streams, quarantine, conflicts, state, reload] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
@@ -58,8 +69,9 @@ export async function handler({ url, output }: Flags): Promise<number> {
       (page) => (page ?? noConflicts) as ConflictPage,
     ),
     readAdminPage(base, '/debug/state').then((page) => (page ?? null) as StateReport | null),
+    readAdminPage(base, '/debug/config').then((page) => (page as { reload?: ReloadReport }).reload ?? null),
   ]);
-  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, findings: [] };
+  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, reload, findings: [] };
   status.findings.push(...findingsOf(status));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print(stringify(status).trimEnd());
@@ -67,17 +79,19 @@ export async function handler({ url, output }: Flags): Promise<number> {
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state }: Status): string[] {
-  const findings: string[] = [];
+function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, reload }: Status): string[] {
+  const findings = reloadProblems(reload);
   for (const origin of origins) {
-    const { name, connection } = origin;
-    if (connection.state !== 'connected') findings.push(`source ${name} is not connected: ${originProblem(origin)}`);
-    findings.push(...staleProblem(origin));
+    const { name, address, maxMessage, connection } = origin;
+    if (address !== null && connection.state !== 'connected') {
+      findings.push(`source ${name} is not connected: ${originProblem(origin)}`);
+    }
+    const retired = retiredProblem(origin);
+    if (retired !== undefined) findings.push(`${retired.what}; ${retired.next}`);
+    findings.push(...staleProblem(origin), ...overdueProblem(origin));
     for (const { kind, messageBytes } of origin.kinds) {
-      if (messageBytes === null || messageBytes < origin.maxMessage * nearShare) continue;
-      findings.push(
-        `messages of ${kind} of ${name} are nearly too large: ${shareText(messageBytes, origin.maxMessage)}`,
-      );
+      if (messageBytes === null || maxMessage === null || messageBytes < maxMessage * nearShare) continue;
+      findings.push(`messages of ${kind} of ${name} are nearly too large: ${shareText(messageBytes, maxMessage)}`);
     }
   }
   for (const { origin, kind, removals, of, until } of holdsOf(origins)) {
@@ -88,7 +102,8 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state }
   const waiting = snapshot.filter(({ complete }) => !complete);
   if (waiting.length > 0) {
     const sources = [...new Set(waiting.flatMap(({ waitingFor }) => waitingFor))];
-    findings.push(`not sent yet: ${waiting.map(({ kind }) => kind).join(', ')}; waiting for ${sources.join(', ')}`);
+    const names = sources.join(', ') || 'the last-known-good files to be read';
+    findings.push(`not sent yet: ${waiting.map(({ kind }) => kind).join(', ')}; waiting for ${names}`);
   }
   findings.push(...quarantineProblems(quarantine));
   for (const { kind, count, done, leavesOut } of conflicts.counts) {
@@ -134,7 +149,7 @@ function render({ origins, snapshot, streams, quarantine, conflicts, findings }:
       ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'UNSUPPORTED COLLECTIONS'],
       origins.map(({ name, address, connection }) => [
         name,
-        address,
+        address ?? '-',
         connection.state,
         connection.since,
         String(connection.streams),
@@ -147,7 +162,7 @@ function render({ origins, snapshot, streams, quarantine, conflicts, findings }:
         kinds.map((one) => [
           name,
           one.kind,
-          one.sync,
+          one.retiredSince === null ? one.sync : `${one.sync}, retired`,
           String(one.received),
           String(one.released),
           String(one.effective),

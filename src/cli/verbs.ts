@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { outliveHangups } from './hangup.ts';
 
 /** What a file of a verb holds. */
 export type VerbModule<Flags> = {
@@ -19,7 +20,15 @@ const module = async <Flags>(file: Promise<VerbModule<Flags>>): Promise<VerbModu
   (await file) as unknown as VerbModule<never>;
 
 export const verbs: readonly Verb[] = [
-  { command: 'serve', describe: 'Run the bridge', load: () => module(import('./serve.ts')) },
+  {
+    command: 'serve',
+    describe: 'Run the bridge',
+    load() {
+      // Before anything else of it is loaded.
+      outliveHangups();
+      return module(import('./serve.ts'));
+    },
+  },
   { command: 'get <address>', describe: 'Show what an address serves', load: () => module(import('./get.ts')) },
   { command: 'diff <a> <b>', describe: 'Compare what two addresses serve', load: () => module(import('./diff.ts')) },
   {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
@@ -29,6 +30,7 @@ const unknownSetting = 'unknown setting';
 /** Flags of `serve`, by the setting that each one sets. */
 const flagOf: Readonly<Record<string, string>> = {
   sources: '--source',
+  confirmRemoval: '--confirm-removal',
   'xds.listen': '--xds-listen',
   'admin.listen': '--admin-listen',
   'metrics.listen': '--metrics-listen',
@@ -46,7 +48,18 @@ const flagOf: Readonly<Record<string, string>> = {
  * @throws ConfigError CONFIG_INVALID with a line for each finding; USAGE where flags alone are what is wrong.
  */
 export function loadConfig(file: string | undefined, flags: ConfigInput = {}): Config {
-  const document = file === undefined ? undefined : readDocument(file);
+  return configOf(file === undefined ? undefined : readDocument(file, readText(file)), flags);
+}
+
+/** The same, of a file that may be on a disk that is slow: nothing waits for it. */
+export async function loadConfigAgain(file: string, flags: ConfigInput = {}): Promise<Config> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw unreadable(file, error);
+  });
+  return configOf(readDocument(file, text), flags);
+}
+
+function configOf(document: Document | undefined, flags: ConfigInput): Config {
   const result = configSchema.safeParse(merge(document?.settings ?? {}, flags));
   if (result.success) return result.data;
 
@@ -55,7 +68,7 @@ export function loadConfig(file: string | undefined, flags: ConfigInput = {}): C
     if (issue.code !== 'unrecognized_keys') return [findingAt(path, issue.message, document, flags)];
     return issue.keys.map((key) => findingAt([...path, key], unknownSetting, document, flags));
   });
-  throw invalid(file ?? 'flags', findings);
+  throw invalid(document?.file ?? 'flags', findings);
 }
 
 function findingAt(path: Path, message: string, document: Document | undefined, flags: ConfigInput): Finding {
@@ -85,8 +98,7 @@ type Document = {
   readonly settings: Record<string, unknown>;
 };
 
-function readDocument(file: string): Document {
-  const text = readText(file);
+function readDocument(file: string, text: string): Document {
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const fail = (what: string, offset: number): Finding => ({ at: position(file, lines, offset), what, inFile: true });
@@ -111,14 +123,18 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    const known: Readonly<Record<string, string>> = {
-      ENOENT: 'there is no such file',
-      EISDIR: 'is a folder; a file is expected',
-    };
-    const what = known[code] ?? messageOf(error);
-    throw new ConfigError('CONFIG_INVALID', file, what, [{ at: file, what }], { cause: error });
+    throw unreadable(file, error);
   }
+}
+
+function unreadable(file: string, error: unknown): ConfigError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    EISDIR: 'is a folder; a file is expected',
+  };
+  const what = known[code] ?? messageOf(error);
+  return new ConfigError('CONFIG_INVALID', file, what, [{ at: file, what }], { cause: error });
 }
 
 /** Offset of the first alias that stands for nothing. */

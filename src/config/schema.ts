@@ -7,17 +7,20 @@ import { parseDuration, parseSize } from './duration.ts';
 /** setTimeout's limit, about 24 days. */
 const maxTimerMs = 2 ** 31 - 1;
 
-const duration = (fallback: string) =>
-  z
-    .string({ error: 'a duration is expected; write for example 250ms, 30s or 10m' })
-    .meta({ pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$' })
-    .default(fallback)
-    .transform((text, context) => {
-      const ms = parseDuration(text);
-      if (ms !== undefined && ms <= maxTimerMs) return ms;
-      context.addIssue({ code: 'custom', message: `"${text}" is no duration; write for example 250ms, 30s or 10m` });
-      return z.NEVER;
-    });
+const durationText = z
+  .string({ error: 'a duration is expected; write for example 250ms, 30s or 10m' })
+  .meta({ pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$' });
+
+const toMilliseconds = (text: string, context: z.RefinementCtx): number => {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms <= maxTimerMs) return ms;
+  context.addIssue({ code: 'custom', message: `"${text}" is no duration; write for example 250ms, 30s or 10m` });
+  return z.NEVER;
+};
+
+const duration = (fallback: string) => durationText.default(fallback).transform(toMilliseconds);
+
+const optionalDuration = durationText.transform(toMilliseconds).optional();
 
 const size = (fallback: string) =>
   z
@@ -90,6 +93,17 @@ const source = z.strictObject({
     'A collection other than serviceentries that stays silent for so long while others answer counts as empty.',
   ),
   maxMessage: size('256MiB').describe('Largest message taken from this source.'),
+  syncTimeout: optionalDuration.describe(
+    'A collection that has not spoken for so long counts as empty until it does. Unset: it is waited for.',
+  ),
+});
+
+const removalAdvice = 'write the NAME of a source that is gone, or NAME/COLLECTION';
+
+/** `NAME`, or `NAME/COLLECTION`. */
+const removal = z.string({ error: removalAdvice }).regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\/.+)?$/, {
+  error: ({ input }) => `"${String(input)}" is no source; ${removalAdvice}`,
+  abort: true,
 });
 
 /** Without quotes, YAML reads 1.10 as the number 1.1. */
@@ -107,6 +121,12 @@ export const invalidPolicies = ['keepLastGood', 'report', 'ignore'] as const;
 export const configSchema = z
   .strictObject({
     sources: z.array(source).default([]).describe('Legacy MCP servers that Isthmus dials, in order of precedence.'),
+    confirmRemoval: z
+      .array(removal)
+      .default([])
+      .describe(
+        'Sources, or collections of one as NAME/COLLECTION, that are in the config no more and whose resources are to go.',
+      ),
     xds: z
       .strictObject({
         listen: hostPort
@@ -207,12 +227,38 @@ export const configSchema = z
       }
       seen.add(name);
     }
+    for (const [index, text] of config.confirmRemoval.entries()) {
+      const mistake = removalMistake(removalOf(text), config.sources);
+      if (mistake === undefined) continue;
+      context.addIssue({ code: 'custom', path: ['confirmRemoval', index], message: mistake });
+    }
     if (config.debounce.after > config.debounce.max) {
       context.addIssue({ code: 'custom', path: ['debounce', 'after'], message: 'is longer than debounce.max' });
     }
   });
 
+/** A source, or one collection of it. */
+type Removal = { readonly name: string; readonly collection: string | undefined };
+
+/** What a line of `confirmRemoval` means. */
+export function removalOf(text: string): Removal {
+  const slash = text.indexOf('/');
+  return slash < 0
+    ? { name: text, collection: undefined }
+    : { name: text.slice(0, slash), collection: text.slice(slash + 1) };
+}
+
 export type Config = z.output<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];
 /** What is written in a file or made of flags. */
 export type ConfigInput = z.input<typeof configSchema>;
+
+function removalMistake({ name, collection: one }: Removal, sources: readonly SourceConfig[]): string | undefined {
+  if (one !== undefined && kindOfCollection(one) === undefined) {
+    return `"${one}" is no collection; known collections: ${knownCollections.join(', ')}`;
+  }
+  const kept = sources.find((other) => other.name === name);
+  if (kept === undefined || (one !== undefined && !kept.collections.includes(one))) return undefined;
+  const what = one === undefined ? `source "${name}" is in sources` : `source "${name}" is asked for ${one}`;
+  return `${what}: what is to go has to be taken out there first`;
+}

@@ -8,8 +8,12 @@ export type MetricsView = {
     readonly source: string;
     readonly kind: string;
     readonly synced: boolean;
-    /** True where what an earlier process knew is served. */
+    /** True where what was known before is served. */
     readonly stale: boolean;
+    /** True where it counts as empty because its source was waited for long enough. */
+    readonly overdue: boolean;
+    /** Resources that are served although the config does not name their source, or collection, any more. */
+    readonly retired: number;
     readonly received: number;
     readonly released: number;
     readonly effective: number;
@@ -40,6 +44,8 @@ export type MetricsView = {
   unaddressedHosts(): number | undefined;
   /** What several sources have; reasons that do not occur may be left out. */
   conflicts(): Iterable<{ readonly kind: string; readonly reason: string; readonly count: number }>;
+  /** How the last reading of the config went, when what is in force was read, and settings that need a restart. */
+  config(): { readonly hasFailed: boolean; readonly readAtMs: number; readonly pending: number };
   /** The last-known-good files; undefined where there is no state folder. */
   state(): { readonly isFailing: boolean; readonly unreadable: number; readonly unsaved: number } | undefined;
 };
@@ -163,10 +169,26 @@ export function createMetrics(version: string): Metrics {
   );
   gauge(
     'isthmus_source_stale',
-    '1 while what is served of the source and kind is what it said before the bridge was restarted.',
+    '1 while what is served of the source and kind is old: what it said before the bridge was restarted, or left the config.',
     ['source', 'kind'],
     (self, now) => {
       for (const { source, kind, stale } of now.holdings()) self.labels(source, kind).set(stale ? 1 : 0);
+    },
+  );
+  gauge(
+    'isthmus_source_overdue',
+    '1 while a kind counts as empty because its source has not spoken of it within its syncTimeout.',
+    ['source', 'kind'],
+    (self, now) => {
+      for (const { source, kind, overdue } of now.holdings()) self.labels(source, kind).set(overdue ? 1 : 0);
+    },
+  );
+  gauge(
+    'isthmus_retired_resources',
+    'Resources that are served although the config does not name their source, or collection, any more.',
+    ['source', 'kind'],
+    (self, now) => {
+      for (const { source, kind, retired } of now.holdings()) self.labels(source, kind).set(retired);
     },
   );
   gauge(
@@ -236,6 +258,18 @@ export function createMetrics(version: string): Metrics {
     (self, now) => {
       for (const { kind, reason, count } of now.conflicts()) self.labels(kind, reason).set(count);
     },
+  );
+  gauge('isthmus_config_reload_failed', '1 while the last reading of the config was of no use.', [], (self, now) =>
+    self.set(now.config().hasFailed ? 1 : 0),
+  );
+  gauge(
+    'isthmus_config_read_timestamp_seconds',
+    'When the config that is in force was read, in seconds since 1970.',
+    [],
+    (self, now) => self.set(now.config().readAtMs / 1000),
+  );
+  gauge('isthmus_config_pending_settings', 'Settings of the config that a restart alone takes.', [], (self, now) =>
+    self.set(now.config().pending),
   );
   gauge('isthmus_state_failing', '1 while the last-known-good files cannot be written.', [], (self, now) => {
     const state = now.state();

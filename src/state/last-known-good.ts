@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock, Timer } from '../model/clock.ts';
 import { messageOf } from '../model/errors.ts';
-import { kindOfId } from '../model/kinds.ts';
+import { kindOfId, kinds } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Holding } from '../store/holding.ts';
 import type { Store } from '../store/store.ts';
@@ -47,7 +47,7 @@ export type StateView = {
   readonly failing: StateFailure | undefined;
   /** Files that could not be read when the bridge started. */
   readonly problems: readonly StateProblem[];
-  /** Files of sources or collections that the config does not name. */
+  /** Files of which nobody knows what they are of, or which can't be read, of no source or collection of the config. */
   readonly unused: readonly UnusedState[];
   readonly files: readonly {
     readonly source: string;
@@ -93,18 +93,23 @@ type Entry = {
   savedRevision: number;
   savedAt: Date | undefined;
   bytes: number | undefined;
+  /** True where the file is what was read or written here: then it goes with what it is of. */
+  isKnown: boolean;
 };
 
 /**
  * Keeps what is held in files, one for each origin and kind, so that a restart while a source is down serves what was
- * known. Never throws: what goes wrong with the files is an alarm, and the service goes on.
+ * known. Follows the store: what that has no more has no file either. Never throws: what goes wrong with the files is an
+ * alarm, and the service goes on.
  */
 export class LastKnownGood {
   readonly #options: LastKnownGoodOptions;
   readonly #fs: StateFs;
   readonly #folder: string;
   readonly #lock: FolderLock;
-  readonly #entries: readonly Entry[];
+  #entries: readonly Entry[] = [];
+  /** Files of what has left the store. */
+  readonly #leaving = new Set<StateFile>();
   readonly #problems: StateProblem[] = [];
   readonly #unused: UnusedState[] = [];
   #failing: StateFailure | undefined;
@@ -120,20 +125,15 @@ export class LastKnownGood {
   /** Of all origins that the store has. */
   constructor(options: LastKnownGoodOptions) {
     this.#options = options;
-    const { stateDir, store, clock, fs = realFs } = options;
+    const { stateDir, clock, fs = realFs } = options;
     this.#fs = fs;
     this.#folder = join(stateDir, stateFolder);
     this.#lock = new FolderLock(join(this.#folder, 'lock'), clock, fs);
-    this.#entries = Array.from(store.origins).flatMap(([source, holdings]) =>
-      Array.from(holdings, ([kindId, holding]): Entry => {
-        const kind = kindId.slice(kindId.lastIndexOf('/') + 1);
-        const file = new StateFile(join(this.#folder, `${source}.${kind}${stateExtension}`), fs);
-        return { source, kindId, kind, holding, file, savedRevision: 0, savedAt: undefined, bytes: undefined };
-      }),
-    );
+    this.#follow();
   }
 
   get view(): StateView {
+    this.#follow();
     return {
       folder: this.#folder,
       failing: this.#failing,
@@ -149,7 +149,27 @@ export class LastKnownGood {
     };
   }
 
-  /** Puts into the store what the files have. To be called once, before any source says something. */
+  /** Brings the entries up to what the store has. */
+  #follow(): void {
+    const before = new Map(this.#entries.map((entry) => [entry.holding, entry]));
+    this.#entries = Array.from(this.#options.store.origins).flatMap(([source, holdings]) =>
+      Array.from(holdings, ([kindId, holding]) => before.get(holding) ?? this.#newEntry(source, kindId, holding)),
+    );
+    for (const { holding } of this.#entries) before.delete(holding);
+    for (const { file, isKnown } of before.values()) if (isKnown) this.#leaving.add(file);
+  }
+
+  #newEntry(source: string, kindId: string, holding: Holding): Entry {
+    const kind = kindId.slice(kindId.lastIndexOf('/') + 1);
+    const file = new StateFile(join(this.#folder, `${source}.${kind}${stateExtension}`), this.#fs);
+    const unsaved = { savedRevision: 0, savedAt: undefined, bytes: undefined, isKnown: false };
+    return { source, kindId, kind, holding, file, ...unsaved };
+  }
+
+  /**
+   * Puts into the store what the files have, of origins and kinds that it did not know too. To be called once, before any
+   * source says something.
+   */
   async load(): Promise<void> {
     const { clock } = this.#options;
     this.#isOpen = true;
@@ -160,8 +180,9 @@ export class LastKnownGood {
     });
     late.catch(() => {});
     const inTime = <T>(work: Promise<T>): Promise<T> => Promise.race([work, late]);
-    for (const entry of this.#entries) await this.#loadEntry(entry, inTime);
     await this.#lookAround(inTime);
+    this.#follow();
+    for (const entry of this.#entries) await this.#loadEntry(entry, inTime);
     timer?.cancel();
   }
 
@@ -184,38 +205,46 @@ export class LastKnownGood {
     }
     this.#problems.push(...problems);
     if (generation === undefined) return;
+    entry.isKnown = true;
     // What was put in is no news for the file that it comes from.
     entry.savedRevision = generation === 'current' ? holding.revision : -1;
     const fields = { source, kind, resources: holding.resources.size, saidAt: holding.lastMessageAt };
     log.info(fields, 'what the source said before is served, as stale, until it says something');
   }
 
-  /** Looks at what else is in the folder. */
+  /** Looks at what is in the folder; makes known to the store what it has files of. */
   async #lookAround(inTime: <T>(work: Promise<T>) => Promise<T>): Promise<void> {
-    const { log } = this.#options;
+    const { store, log } = this.#options;
     const folder = this.#folder;
-    const known = new Set(this.#entries.map(({ file }) => file.path));
     try {
       const { mode } = await inTime(this.#fs.lstat(folder));
       if ((mode & 0o002) !== 0) {
         const hint = 'chmod o-w, so that nobody else can change what is served';
         log.warn({ folder, hint }, 'everybody on this host may write to the folder of the last-known-good files');
       }
-      const names = await inTime(this.#fs.readdir(folder));
-      for (const name of names.filter((one) => one.endsWith(stateExtension)).toSorted()) {
-        const file = join(folder, name);
-        if (known.has(file)) continue;
-        const { header, resources } = await readHeader(await inTime(readRegularFile(this.#fs, file)));
-        const { source, kind } = header;
-        this.#unused.push({ file, source, kind, resources });
-        const hint = 'if it was taken out of the config on purpose, delete the file and its .prev';
-        const what =
-          'a last-known-good file is of a source or collection that the config does not name; it is not served';
-        log.warn({ source, kind, resources, file, hint }, what);
+      for (const name of (await inTime(this.#fs.readdir(folder))).toSorted()) {
+        const owner = ownerOf(name);
+        if (owner !== undefined) {
+          const { source, kindId } = owner;
+          if (store.origins.get(source)?.has(kindId) !== true) store.addOrigin(source, [kindId]);
+        } else if (name.endsWith(stateExtension)) await this.#tellUnused(join(folder, name), inTime);
       }
     } catch (error) {
-      if (!isMissing(error)) log.warn({ folder, why: messageOf(error) }, 'cannot look at all last-known-good files');
+      if (isMissing(error)) return;
+      const what = messageOf(error);
+      const next = 'what it has of sources that the config does not name is not served';
+      this.#problems.push({ file: folder, what, next });
+      log.error({ folder, hint: `${next}; look at the disk` }, `cannot look at all last-known-good files: ${what}`);
     }
+  }
+
+  async #tellUnused(file: string, inTime: <T>(work: Promise<T>) => Promise<T>): Promise<void> {
+    const { header, resources } = await readHeader(await inTime(readRegularFile(this.#fs, file)));
+    const { source, kind } = header;
+    this.#unused.push({ file, source, kind, resources });
+    const hint = 'if nobody needs it, delete the file and its .prev';
+    const what = 'a last-known-good file has not the name of a source and kind; it is not served';
+    this.#options.log.warn({ source, kind, resources, file, hint }, what);
   }
 
   /** Saves what changes from now on. */
@@ -266,6 +295,15 @@ export class LastKnownGood {
     try {
       if (!(await this.#hold()) || clock.now() < this.#retryAt) return;
       let failure: unknown;
+      this.#follow();
+      for (const file of this.#leaving) {
+        try {
+          await file.remove();
+          this.#leaving.delete(file);
+        } catch (error) {
+          failure ??= error;
+        }
+      }
       for (const entry of this.#entries) {
         if (entry.holding.revision === entry.savedRevision) continue;
         try {
@@ -316,6 +354,7 @@ export class LastKnownGood {
       savedAt: savedAt.toISOString(),
       lastMessageAt: holding.lastMessageAt?.toISOString(),
     };
+    entry.isKnown = true;
     entry.bytes = await file.write(holdingPieces(holding, header));
     entry.savedRevision = revision;
     entry.savedAt = savedAt;
@@ -340,6 +379,13 @@ export class LastKnownGood {
     this.#failing = undefined;
     this.#options.log.info({ folder: this.#folder }, 'what is known is saved again');
   }
+}
+
+/** Whose file it is, by its name; undefined where that says nothing. */
+function ownerOf(name: string): { readonly source: string; readonly kindId: string } | undefined {
+  const [, source, kindName] = /^([a-z0-9][-a-z0-9]*)\.([A-Za-z]+)\.state(?:\.prev)?$/.exec(name) ?? [];
+  const kindId = kinds.find(({ kind }) => kind === kindName)?.id;
+  return source === undefined || kindId === undefined ? undefined : { source, kindId };
 }
 
 const writable = 'make it a folder that this user may write to';

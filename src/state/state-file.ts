@@ -65,6 +65,13 @@ export class StateFile {
     return bytes;
   }
 
+  /** Takes it away, with the generation before it; what was set aside stays. @throws as fs does. */
+  async remove(): Promise<void> {
+    // In this order, so that the older one never stands alone.
+    await this.#fs.rm(`${this.path}.prev`, { force: true });
+    await this.#fs.rm(this.path, { force: true });
+  }
+
   /**
    * Hands what was written last to `use`; where that can't be read, or `use` throws, the generation before it. What is
    * damaged is kept as `.damaged`, what another Isthmus wrote as `.format-N`.

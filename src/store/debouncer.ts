@@ -10,14 +10,15 @@ export type DebounceOptions = {
 
 /** Runs `run` once for each burst of calls, at its trailing edge. */
 export class Debouncer {
-  readonly #options: DebounceOptions;
+  /** For the calls from now on. */
+  options: DebounceOptions;
   readonly #clock: Clock;
   readonly #run: () => void;
   #timer: Timer | undefined;
   #burstStart = 0;
 
   constructor(options: DebounceOptions, clock: Clock, run: () => void) {
-    this.#options = options;
+    this.options = options;
     this.#clock = clock;
     this.#run = run;
   }
@@ -26,8 +27,8 @@ export class Debouncer {
     const now = this.#clock.now();
     if (this.#timer === undefined) this.#burstStart = now;
     this.#timer?.cancel();
-    const latest = this.#burstStart + this.#options.maxMs;
-    const wait = Math.max(0, Math.min(this.#options.afterMs, latest - now));
+    const latest = this.#burstStart + this.options.maxMs;
+    const wait = Math.max(0, Math.min(this.options.afterMs, latest - now));
     this.#timer = this.#clock.after(wait, () => {
       this.#timer = undefined;
       this.#run();

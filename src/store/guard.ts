@@ -76,7 +76,8 @@ export type Situation = {
  * of such resources than the last believed one is no evidence: what is missing stays.
  */
 export class Guard {
-  readonly #options: GuardOptions;
+  /** For what comes from now on. */
+  options: GuardOptions;
   readonly #peak = new Peak();
   /** Unreadable resources that stood beside everything we hold: those are known to be none of it. */
   #unreadable = 0;
@@ -85,7 +86,7 @@ export class Guard {
   #hold: Hold | undefined;
 
   constructor(options: GuardOptions = defaultGuard) {
-    this.#options = options;
+    this.options = options;
   }
 
   get hold(): Hold | undefined {
@@ -141,7 +142,7 @@ export class Guard {
   }
 
   #answerableSince({ until }: Hold): number {
-    return until - Math.min(youngStreamMs, this.#options.holdMs / 60);
+    return until - Math.min(youngStreamMs, this.options.holdMs / 60);
   }
 
   /** When what the source has said on a stream that is new enough will have stood long enough. */
@@ -149,7 +150,7 @@ export class Guard {
     if (this.#hold?.said === undefined) return undefined;
     const { stream, at } = this.#hold.said;
     const isAnswer = (stream?.startedAt ?? at) >= this.#answerableSince(this.#hold);
-    return isAnswer ? at + Math.min(answerMs, this.#options.holdMs) : undefined;
+    return isAnswer ? at + Math.min(answerMs, this.options.holdMs) : undefined;
   }
 
   #judgeFull(change: Change, situation: Situation): Verdict {
@@ -193,7 +194,7 @@ export class Guard {
    * @param gone the same with what is held already.
    */
   #tooMuch(removed: number, gone: number, { after, now }: Situation): HoldReason | undefined {
-    const { maxRemovalPercent, minRemoved, holdMs } = this.#options;
+    const { maxRemovalPercent, minRemoved, holdMs } = this.options;
     // One by one, down to the last, they pass.
     if (removed < 2 || holdMs === 0) return undefined;
     const left = after - gone;
@@ -206,8 +207,8 @@ export class Guard {
   #holdBack(reason: HoldReason, still: readonly string[], fresh: readonly string[], situation: Situation): void {
     const { now, date } = situation;
     const of = this.#peak.highest(now);
-    const until = now + this.#options.holdMs;
-    const askedAt = new Date(date.getTime() + this.#options.holdMs);
+    const until = now + this.options.holdMs;
+    const askedAt = new Date(date.getTime() + this.options.holdMs);
     const none = { since: date, until, askedAt, of, keys: noKeys, isAsked: false, said: undefined };
     const held = this.#hold?.keys ?? noKeys;
     // Where the source has all that was held, and something else is missing, that is another hold.

@@ -12,8 +12,7 @@ export class HoldWatch {
 
   /** To be called after whatever may have changed a hold. `act` is told what is due once it is. */
   watch(guard: Guard, act: (what: 'ask' | 'believe') => void): void {
-    this.#timers.get(guard)?.cancel();
-    this.#timers.delete(guard);
+    this.forget(guard);
     const { dueAt } = guard;
     if (dueAt === undefined) return;
     const look = () => {
@@ -25,6 +24,11 @@ export class HoldWatch {
       else if (dueAt > now) this.watch(guard, act);
     };
     this.#timers.set(guard, this.#clock.after(Math.max(0, dueAt - this.#clock.now()), look));
+  }
+
+  forget(guard: Guard): void {
+    this.#timers.get(guard)?.cancel();
+    this.#timers.delete(guard);
   }
 
   close(): void {

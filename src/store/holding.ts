@@ -10,11 +10,12 @@ import type { HoldingWalk } from './holding-walk.ts';
 
 /**
  * What is known of one collection of one origin:
- * `waiting`: it has not spoken yet · `stale`: it has not either, and what an earlier process knew is served ·
+ * `waiting`: it has not spoken yet · `stale`: it has not either, and what was known before is served ·
  * `synced`: it has · `silent`: it never spoke while others did, which counts as empty · `unsupported`: the source refused
- * the collection, which counts as empty too.
+ * the collection, which counts as empty too · `overdue`: it has not spoken in the time that the operator gave it, and counts
+ * as empty until it does.
  */
-export type SyncState = 'waiting' | 'stale' | 'synced' | 'silent' | 'unsupported';
+export type SyncState = 'waiting' | 'stale' | 'synced' | 'silent' | 'unsupported' | 'overdue';
 
 /** A quarantined resource, with its history. */
 export type QuarantineEntry = Quarantined & {
@@ -65,6 +66,8 @@ export class Holding {
   revision = 0;
   /** Told of every row that is put in, while somebody walks through them. */
   walk: HoldingWalk | undefined;
+  /** Since when nobody feeds it any more, as the config does not name it; undefined where somebody does. */
+  retiredSince: Date | undefined;
 
   /** Decides which removals are believed. */
   readonly guard: Guard;
@@ -149,6 +152,41 @@ export class Holding {
     return gone;
   }
 
+  /** Forgets which message named a resource last: another intake counts from the beginning. */
+  forgetMessages(): void {
+    const { pool } = this.resources;
+    for (const row of this.resources.values()) pool.setSeen(row, 0);
+  }
+
+  /** Says that nobody feeds it any more: what is held is old from now on. */
+  retire(since: Date): void {
+    this.retiredSince = since;
+    this.sync = 'stale';
+  }
+
+  /**
+   * Takes everything away. Yields as {@link apply} does. Returns how many resources left.
+   *
+   * @param listed the merged list: in its order, where they are in there.
+   */
+  *clear(listed: Int32Array, changed: Changed): Generator<void, number> {
+    const { pool } = this.resources;
+    let gone = 0;
+    for (const rows of [listed, this.resources.rows()]) {
+      for (let i = 0; i < rows.length; i += placeTurn) {
+        const held = rows.subarray(i, i + placeTurn).filter((row) => this.resources.holds(row));
+        const keys = Array.from(held, (row) => keyOf(pool, row));
+        gone += yield* this.#remove(keys, changed);
+        yield;
+      }
+    }
+    this.quarantine = new Map();
+    this.withheld.clear();
+    this.guard.believe(0);
+    this.revision++;
+    return gone;
+  }
+
   *#remove(keys: readonly string[], changed: Changed): Generator<void, number> {
     let gone = 0;
     for (const key of keys) {
@@ -196,10 +234,11 @@ export class Holding {
   }
 
   /** Says that the collection counts as empty although nothing came; what is held stays. */
-  countAsEmpty(why: 'silent' | 'unsupported'): void {
+  countAsEmpty(why: 'silent' | 'unsupported' | 'overdue'): void {
     if (this.sync === why) return;
     this.sync = why;
-    this.revision++;
+    // Who only stopped to wait has nothing to tell the next process.
+    if (why !== 'overdue') this.revision++;
   }
 
   /** Returns whether it is another one now. */

@@ -104,7 +104,7 @@ export class Merged {
   /** Takes note of rows with new keys, sorted by them. */
   add(keys: readonly string[], rows: readonly number[]): void {
     if (this.pending + this.#snapshot.rows.length === 0) this.#first = { keys, rows };
-    else for (let i = 0; i < keys.length; i++) this.set(keys[i] as string, rows[i] as number);
+    else for (let i = 0; i < keys.length; i++) this.keep(keys[i] as string, rows[i] as number);
   }
 
   /** Does in turns, as far as nothing else comes, what the first fold would do in one piece. */

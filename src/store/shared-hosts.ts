@@ -4,7 +4,7 @@ import { placeTurn } from '../model/sizes.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { hostsOf } from '../wire/service-entry.ts';
 import type { ConflictSet } from './conflicts.ts';
-import type { Holders } from './shared-keys.ts';
+import type { HoldersOf } from './shared-keys.ts';
 
 /** Resources of one host that are shown. */
 const maxShown = 20;
@@ -28,7 +28,7 @@ type Namer = {
 export class SharedHosts {
   readonly #kind: string;
   readonly #pool: ResourcePool;
-  readonly #holders: Holders;
+  readonly #holders: HoldersOf;
   readonly #conflicts: ConflictSet;
   readonly #rows = new Map<string, number | Set<number>>();
   /** In all of {@link #rows}. */
@@ -41,7 +41,7 @@ export class SharedHosts {
   #touched = new Set<string>();
   #knowsAll = false;
 
-  constructor(kind: string, pool: ResourcePool, holders: Holders, conflicts: ConflictSet) {
+  constructor(kind: string, pool: ResourcePool, holders: HoldersOf, conflicts: ConflictSet) {
     this.#kind = kind;
     this.#pool = pool;
     this.#holders = holders;
@@ -58,6 +58,11 @@ export class SharedHosts {
     this.#knowsAll = false;
   }
 
+  /** Says that the origins come in another order: who is named first in what is known may be another one. */
+  reordered(): void {
+    for (const key of this.#conflictsOf.keys()) this.#touched.add(key);
+  }
+
   /** True where there is something to look at. */
   get isDue(): boolean {
     return this.#touched.size > 0;
@@ -70,7 +75,7 @@ export class SharedHosts {
   *look(): Generator<void> {
     const touched = this.#touched;
     this.#touched = new Set();
-    const tables = Array.from(this.#holders.values(), (held) => held.get(this.#kind)?.resources ?? []).flat();
+    const tables = Array.from(this.#present.values(), ({ resources }) => resources);
     if (tables.length < 2) {
       this.#forgetAll();
       return;
@@ -106,10 +111,14 @@ export class SharedHosts {
     }
   }
 
+  get #present(): ReturnType<HoldersOf['of']> {
+    return this.#holders.of(this.#kind);
+  }
+
   /** The row of the first origin that holds a key. */
   #sent(key: string): number {
-    for (const kinds of this.#holders.values()) {
-      const row = kinds.get(this.#kind)?.resources.get(key) ?? noRow;
+    for (const { resources } of this.#present.values()) {
+      const row = resources.get(key);
       if (row !== noRow) return row;
     }
     return noRow;
@@ -142,8 +151,8 @@ export class SharedHosts {
 
   /** Who names a host by this row; undefined where the entry is out of date. */
   #namer(host: string, row: number): Namer | undefined {
-    for (const [origin, kinds] of this.#holders) {
-      if (kinds.get(this.#kind)?.resources.holds(row) !== true) continue;
+    for (const [origin, { resources }] of this.#present) {
+      if (!resources.holds(row)) continue;
       const { hosts, exportTo } = hostsOf(this.#pool, row);
       const key = keyOf(this.#pool, row);
       if (!hosts.includes(host) || this.#sent(key) !== row) return undefined;
@@ -156,7 +165,7 @@ export class SharedHosts {
     const reason = reasonOf(namers);
     const before = this.#conflicts.get(host);
     if (before === undefined && reason === undefined) return;
-    const order = [...this.#holders.keys()];
+    const order = [...this.#present.keys()];
     const origins = order.filter((name) => namers.some(({ origin }) => origin === name));
     const sorted = namers.toSorted(
       (a, b) => order.indexOf(a.origin) - order.indexOf(b.origin) || compare(a.key, b.key),

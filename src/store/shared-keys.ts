@@ -10,8 +10,8 @@ import { hashKey, type ResourceTable } from '../wire/resource-table.ts';
 import { uniteEndpoints } from '../wire/unite-endpoints.ts';
 import type { ConflictSet } from './conflicts.ts';
 
-/** What origins hold of one kind, in order of precedence. */
-export type Holders = ReadonlyMap<string, ReadonlyMap<string, { readonly resources: ResourceTable }>>;
+/** What origins hold of a kind at the moment, in order of precedence. */
+export type HoldersOf = { of(kindId: string): ReadonlyMap<string, { readonly resources: ResourceTable }> };
 
 /** ServiceEntry is the only kind whose endpoints can be united. */
 const unitableKind = 'networking.istio.io/ServiceEntry';
@@ -23,7 +23,7 @@ const unitableKind = 'networking.istio.io/ServiceEntry';
 export class SharedKeys {
   readonly #kind: string;
   readonly #pool: ResourcePool;
-  readonly #holders: Holders;
+  readonly #holders: HoldersOf;
   readonly #unites: boolean;
   readonly #conflicts: ConflictSet;
   readonly #bodyType: ReturnType<typeof viewed>;
@@ -41,7 +41,7 @@ export class SharedKeys {
   constructor(
     kind: string,
     pool: ResourcePool,
-    holders: Holders,
+    holders: HoldersOf,
     policy: ConflictPolicy['sameKey'],
     conflicts: ConflictSet,
   ) {
@@ -56,7 +56,8 @@ export class SharedKeys {
 
   /**
    * The row that is to be sent of a key, {@link noRow} where nobody holds it. To be asked for, and put into the merged
-   * list, in the same turn in which an origin holds another form of the key, or none any more.
+   * list, in the same turn in which an origin holds another form of the key, or none any more; and once
+   * the origins that hold it come in another order.
    */
   settle(key: string): number {
     this.#find(key);
@@ -82,8 +83,8 @@ export class SharedKeys {
     const bytes = viewed(Buffer.from(key));
     const hash = hashKey(bytes.view, 0, bytes.length);
     this.#names.length = this.#rows.length = 0;
-    for (const [origin, kinds] of this.#holders) {
-      const row = kinds.get(this.#kind)?.resources.find(bytes, 0, bytes.length, hash) ?? noRow;
+    for (const [origin, { resources }] of this.#holders.of(this.#kind)) {
+      const row = resources.find(bytes, 0, bytes.length, hash);
       if (row === noRow) continue;
       this.#names.push(origin);
       this.#rows.push(row);

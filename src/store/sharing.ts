@@ -3,7 +3,7 @@ import type { ConflictPolicy } from '../model/conflict.ts';
 import type { ResourcePool } from '../model/resource.ts';
 import { type ConflictNews, Conflicts } from './conflicts.ts';
 import { SharedHosts } from './shared-hosts.ts';
-import { type Holders, SharedKeys } from './shared-keys.ts';
+import { type HoldersOf, SharedKeys } from './shared-keys.ts';
 
 /** Of a key that several origins hold, the first one's is sent; hosts that several name are reported. */
 export const defaultConflictPolicy: ConflictPolicy = { sameKey: 'precedence', sameHost: 'report' };
@@ -27,7 +27,7 @@ export class Sharing {
    */
   constructor(
     pools: ReadonlyMap<string, { readonly pool: ResourcePool }>,
-    holders: Holders,
+    holders: HoldersOf,
     clock: Clock,
     { sameKey, sameHost } = defaultConflictPolicy,
   ) {
@@ -56,9 +56,14 @@ export class Sharing {
     return this.keysOf(kindId).settle(key);
   }
 
-  /** Says that an origin has come, before it holds anything. */
+  /** Says that an origin has come, or takes part again, before it says anything. */
   originAdded(): void {
     this.#hosts?.originAdded();
+  }
+
+  /** Says that the origins that hold a kind come in another order. Its shared keys are to be settled anew. */
+  reordered(kindId: string): void {
+    if (kindId === hostKind) this.#hosts?.reordered();
   }
 
   /** Calls `listener` with conflicts that began or ended: after a publication, and when hosts were looked at. */

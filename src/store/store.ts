@@ -10,6 +10,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { ConflictNews, Conflicts } from './conflicts.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
 import { defaultGuard, Guard, type GuardOptions, type Hold, type Stream } from './guard.ts';
+import { Holders } from './holders.ts';
 import { HoldWatch } from './hold-watch.ts';
 import { type Applied, Holding, type Remembered } from './holding.ts';
 import { Merged } from './merged.ts';
@@ -28,6 +29,8 @@ export type StoreOptions = {
   readonly askAgain?: (origin: string, since: number) => void;
   /** @default that of {@link Sharing} */
   readonly conflicts?: ConflictPolicy;
+  /** False where more origins may turn up until {@link Store.open} is called. @default true */
+  readonly isOpen?: boolean;
 };
 
 /** What moves its memory in turns. */
@@ -47,57 +50,118 @@ export type HoldEvent = {
 
 /**
  * All that is known, by origin and kind, and its merge into one {@link Snapshot} per kind. Of a key that several
- * origins hold, what the origin that was added first has is sent, unless {@link StoreOptions.conflicts} says otherwise.
+ * origins hold, what the first of them has is sent, in their order of precedence, unless {@link StoreOptions.conflicts} says otherwise.
  */
 export class Store {
   readonly #options: StoreOptions;
-  /** Origin → kind → holding, in order of precedence. */
-  readonly #origins = new Map<string, Map<string, Holding>>();
+  readonly #holders = new Holders();
   readonly #merged = new Map<string, Merged>();
   readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   readonly #debouncer: Debouncer;
   readonly #layingOut = new Set<Movable>();
   readonly #sharing: Sharing;
-  /** Messages of a kind whose new keys are on their way into the merged list: it may lack some of them. */
+  /** How much of a kind is on its way into the merged list: new keys of messages, keys that are decided anew, and so on. */
   readonly #settling = new Map<string, number>();
   /** True where a publication came meanwhile, and was not one of that kind. */
   #isPostponed = false;
   readonly #holdListeners = new Set<(event: HoldEvent) => void>();
   readonly #holdWatch: HoldWatch;
   /** The work that came last, by the holding that it is about. */
-  readonly #turns = new Map<Holding, Promise<void>>();
+  readonly #turns = new WeakMap<Holding, Promise<void>>();
+  #guard: GuardOptions;
+  #isOpen: boolean;
+  /** Settles once the present order of the holders counts for every key. */
+  #arranged = Promise.resolve();
 
   constructor(options: StoreOptions) {
     this.#options = options;
+    this.#guard = options.guard ?? defaultGuard;
+    this.#isOpen = options.isOpen ?? true;
     this.#debouncer = new Debouncer(options.debounce, options.clock, () => this.#publish());
     this.#holdWatch = new HoldWatch(options.clock);
     for (const { id } of kinds) this.#merged.set(id, new Merged(id));
-    this.#sharing = new Sharing(this.#merged, this.#origins, options.clock, options.conflicts);
+    this.#sharing = new Sharing(this.#merged, this.#holders, options.clock, options.conflicts);
   }
 
   /**
-   * Makes an origin known that may hold `kindIds`. None of them is complete until it has spoken of it; what others said
-   * before is published at once, so that streams which begin meanwhile are given what the older ones have.
+   * Makes an origin known that may hold `kindIds`, besides those that it may hold already; of these, what was retired is
+   * so no more, and what comes from now on is looked at by another intake. None of the others is complete until it has
+   * spoken of it; what others said before is published at once, so that streams which begin meanwhile are given what the
+   * older ones have.
    */
-  addOrigin(origin: string, kindIds: Iterable<string>): void {
+  addOrigin(origin: string, kindIds: readonly string[]): void {
     this.#debouncer.flush();
-    const holdings = new Map<string, Holding>();
-    const { guard = defaultGuard } = this.#options;
-    for (const id of kindIds) holdings.set(id, new Holding(this.#mergedOf(id).pool, new Guard(guard)));
-    this.#origins.set(origin, holdings);
+    for (const id of kindIds) {
+      const known = this.origins.get(origin)?.get(id);
+      if (known !== undefined) void this.inTurn(origin, id, async () => known.forgetMessages());
+    }
+    this.#holders.add(origin, kindIds, (id) => new Holding(this.#mergedOf(id).pool, new Guard(this.#guard)));
     this.#sharing.originAdded();
-    for (const [id, merged] of this.#merged) {
-      const listed = this.#isOnly(id) ? merged.listed : undefined;
-      for (const others of this.#origins.values()) {
-        const holding = others.get(id);
-        if (holding !== undefined) holding.listed = listed;
+    void this.#arrange();
+  }
+
+  /**
+   * Says that nobody feeds a kind of an origin any more. What is held of it stays, as stale, and gives way to what others
+   * have of the same keys; where nothing is held, that is gone. Returns how many resources stay.
+   */
+  retire(origin: string, kindId: string): Promise<number> {
+    return this.inTurn(origin, kindId, async () => {
+      const holding = this.holding(origin, kindId);
+      const { size } = holding.resources;
+      if (size === 0) this.#forget(origin, kindId);
+      else holding.retire(this.#options.clock.date());
+      await this.#arrange();
+      return size;
+    });
+  }
+
+  /** Takes away a kind of an origin, with all that is held of it, at once. Returns how many resources left. */
+  removeOrigin(origin: string, kindId: string): Promise<number> {
+    return this.inTurn(origin, kindId, async () => {
+      const holding = this.holding(origin, kindId);
+      const { hold } = holding;
+      const merged = this.#mergedOf(kindId);
+      const work = holding.clear(merged.snapshot.rows, this.#changed(kindId, holding));
+      const removed = await this.#whileSettling(kindId, () => inTurns(work));
+      if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
+      if (hold !== undefined) this.#holdEnded(origin, kindId, hold, 'released_by_operator', removed);
+      this.#forget(origin, kindId);
+      await this.#arrange();
+      return removed;
+    });
+  }
+
+  /** Brings the origins into an order of precedence; those that are not named come last, in the order that they had. */
+  async setPrecedence(origins: readonly string[]): Promise<void> {
+    this.#holders.setPrecedence(origins);
+    await this.#arrange();
+  }
+
+  /** Takes other waits, and other limits for what comes from now on; holds that have begun keep their deadline. */
+  configure({ debounce, guard }: { readonly debounce: DebounceOptions; readonly guard: GuardOptions }): void {
+    this.#debouncer.options = debounce;
+    this.#guard = guard;
+    for (const [origin, holdings] of this.#holders.origins) {
+      for (const [kindId, holding] of holdings) {
+        holding.guard.options = guard;
+        this.#watchHold(origin, kindId);
       }
     }
   }
 
+  /**
+   * Says that all origins are known. Before, in a store that was made so, nothing is complete, and every kind is expected:
+   * what an earlier process held may be of origins and kinds that nobody else has.
+   */
+  open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#debouncer.call();
+  }
+
   /** What is held of one origin and kind. @throws for an origin or kind that was not added. */
   holding(origin: string, kindId: string): Holding {
-    const holding = this.#origins.get(origin)?.get(kindId);
+    const holding = this.#holders.origins.get(origin)?.get(kindId);
     if (holding === undefined) throw new Error(`origin ${origin} holds no ${kindId}`);
     return holding;
   }
@@ -109,7 +173,7 @@ export class Store {
 
   /** Every origin with its holdings by kind, in order of precedence. */
   get origins(): ReadonlyMap<string, ReadonlyMap<string, Holding>> {
-    return this.#origins;
+    return this.#holders.origins;
   }
 
   /**
@@ -152,13 +216,13 @@ export class Store {
     const merged = this.#mergedOf(kindId);
     const wasComplete = this.complete(kindId);
     const heard = { date: clock.date(), at: clock.now(), stream };
-    const applied = await inTurns(holding.apply(change, heard, this.#changed(kindId)));
+    const applied = await inTurns(holding.apply(change, heard, this.#changed(kindId, holding)));
     const { fresh } = change;
-    if (this.#isOnly(kindId)) {
+    if (isAlone(holding)) {
       merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
       await inTurns(merged.prepare());
     } else await this.#settleAll(kindId, fresh);
-    this.#afterChange(merged, holding, kindId);
+    this.#afterChange(kindId, holding);
     if (!wasComplete) this.#debouncer.call();
     return applied;
   }
@@ -168,15 +232,18 @@ export class Store {
    * nothing was held.
    */
   release(origin: string, kindId: string): Promise<number | undefined> {
-    return this.inTurn(origin, kindId, async () =>
-      this.holding(origin, kindId).withheld.size === 0 ? undefined : this.#letGo(origin, kindId, 'operator'),
-    );
+    return this.inTurn(origin, kindId, async () => {
+      // It may have left meanwhile.
+      const { size } = this.#holders.origins.get(origin)?.get(kindId)?.withheld ?? { size: 0 };
+      return size === 0 ? undefined : this.#letGo(origin, kindId, 'operator');
+    });
   }
 
   /** Says that a collection counts as empty although nothing came. What is held already stays. */
-  setEmpty(origin: string, kindId: string, why: 'silent' | 'unsupported'): void {
+  setEmpty(origin: string, kindId: string, why: 'silent' | 'unsupported' | 'overdue'): void {
     const holding = this.holding(origin, kindId);
     if (holding.sync === 'synced' && why === 'silent') return;
+    if (holding.sync !== 'waiting' && why === 'overdue') return;
     if (why === 'unsupported' && holding.resources.size > 0) return;
     holding.countAsEmpty(why);
     this.#debouncer.call();
@@ -184,17 +251,15 @@ export class Store {
 
   /** True where some origin may hold resources of this kind. */
   isExpected(kindId: string): boolean {
-    for (const holdings of this.#origins.values()) if (holdings.has(kindId)) return true;
-    return false;
+    return !this.#isOpen || this.#holders.of(kindId).size > 0;
   }
 
   /**
-   * True once every origin that may hold the kind has spoken of it, in this process or in an earlier one. The gate of everything that is sent: istiod
-   * deletes what a response lacks.
+   * True once all origins are known, and each that may hold the kind has spoken of it, in this process or in an earlier
+   * one, or is waited for no longer. The gate of everything that is sent: istiod deletes what a response lacks.
    */
   complete(kindId: string): boolean {
-    for (const holdings of this.#origins.values()) if (holdings.get(kindId)?.sync === 'waiting') return false;
-    return true;
+    return this.#isOpen && Array.from(this.#holders.of(kindId).values()).every(({ sync }) => sync !== 'waiting');
   }
 
   /**
@@ -235,11 +300,46 @@ export class Store {
     return this.#merged.get(kindId) as Merged;
   }
 
+  /** Takes note of who holds what now, and in which order. Settles once that counts for every key. */
+  #arrange(): Promise<void> {
+    for (const [kindId, merged] of this.#merged) {
+      const isReordered = this.#holders.arrange(kindId);
+      this.#letWrite(kindId, merged);
+      if (!isReordered) continue;
+      this.#sharing.reordered(kindId);
+      const before = this.#arranged;
+      this.#arranged = this.#whileSettling(kindId, () => before.then(() => this.#rejudge(kindId)));
+    }
+    return this.#arranged;
+  }
+
+  /** Decides anew what is sent of every key that several hold. */
+  async #rejudge(kindId: string): Promise<void> {
+    await this.#holders.meetShared(kindId, (key) => this.#settle(kindId, key));
+    this.#afterChange(kindId);
+  }
+
+  /** Lets the only holder of a kind write to the merged list, once nothing waits that others had a word in. */
+  #letWrite(kindId: string, merged: Merged): void {
+    const holders = this.#holders.of(kindId);
+    for (const holding of holders.values()) {
+      if (holders.size > 1) holding.listed = undefined;
+      else if (merged.pending === 0) holding.listed = merged.listed;
+    }
+  }
+
+  #forget(origin: string, kindId: string): void {
+    this.#holdWatch.forget(this.holding(origin, kindId).guard);
+    this.#holders.remove(origin, kindId);
+    // It may have been what the others waited for.
+    this.#debouncer.call();
+  }
+
   /** Takes note, for the merged list, of a key whose effective form is another row now, or none. */
-  #changed(kindId: string): (key: string, row: number, old: number) => void {
+  #changed(kindId: string, holding: Holding): (key: string, row: number, old: number) => void {
     const merged = this.#mergedOf(kindId);
     return (key, row, old) => {
-      if (!this.#isOnly(kindId)) this.#settle(kindId, key);
+      if (!isAlone(holding)) this.#settle(kindId, key);
       else if (row !== noRow || !merged.remove(old)) merged.set(key, row);
     };
   }
@@ -247,11 +347,10 @@ export class Store {
   /** Called in the holding's turn. */
   async #letGo(origin: string, kindId: string, who: 'operator' | 'source'): Promise<number> {
     const holding = this.holding(origin, kindId);
-    const merged = this.#mergedOf(kindId);
     const { hold } = holding;
-    const removed = await inTurns(holding.release(who, this.#changed(kindId)));
+    const removed = await inTurns(holding.release(who, this.#changed(kindId, holding)));
     if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
-    this.#afterChange(merged, holding, kindId);
+    this.#afterChange(kindId, holding);
     const outcome = who === 'operator' ? 'released_by_operator' : 'confirmed_by_source';
     if (hold !== undefined) this.#holdEnded(origin, kindId, hold, outcome, removed);
     this.#watchHold(origin, kindId);
@@ -298,21 +397,28 @@ export class Store {
   }
 
   /**
-   * Decides anew what is sent of a key. To be called, while several origins may hold the kind or one of two has just gone,
-   * in the turn in which one of them holds another form of it, or none.
+   * Decides anew what is sent of a key. To be called, while several origins hold the kind or what they have had is not all
+   * folded in, in the turn in which one of them holds another form of it, or none, or another one comes first.
    */
   #settle(kindId: string, key: string): void {
     this.#mergedOf(kindId).keep(key, this.#sharing.settle(kindId, key));
   }
 
-  /** The same of all new keys of a message. The kind is not published until it has them all. */
-  async #settleAll(kindId: string, keys: readonly string[]): Promise<void> {
-    this.#settling.set(kindId, (this.#settling.get(kindId) ?? 0) + 1);
-    try {
+  /** The same of all new keys of a message. */
+  #settleAll(kindId: string, keys: readonly string[]): Promise<void> {
+    return this.#whileSettling(kindId, async () => {
       for (const [i, key] of keys.entries()) {
         if (i > 0 && i % placeTurn === 0) await nextTurn();
         this.#settle(kindId, key);
       }
+    });
+  }
+
+  /** The kind is not published until the work is done. */
+  async #whileSettling<T>(kindId: string, work: () => Promise<T>): Promise<T> {
+    this.#settling.set(kindId, (this.#settling.get(kindId) ?? 0) + 1);
+    try {
+      return await work();
     } finally {
       this.#settling.set(kindId, (this.#settling.get(kindId) ?? 0) - 1);
       if (this.#isPostponed) this.#debouncer.call();
@@ -320,18 +426,12 @@ export class Store {
     }
   }
 
-  #afterChange(merged: Merged, holding: Holding, kindId: string): void {
+  #afterChange(kindId: string, holding?: Holding): void {
+    const merged = this.#mergedOf(kindId);
     const shared = this.#sharing.keysOf(kindId);
-    if (holding.isWasteful) this.#layOut(merged, holding);
+    if (holding?.isWasteful === true) this.#layOut(merged, holding);
     if (shared.isWasteful) this.#layOut(merged, shared);
     if (merged.isUntold || this.#sharing.conflicts.hasNews) this.#debouncer.call();
-  }
-
-  /** True where no other origin can have a word in what is sent of this kind. */
-  #isOnly(kindId: string): boolean {
-    let holders = 0;
-    for (const holdings of this.#origins.values()) if (holdings.has(kindId)) holders++;
-    return holders === 1;
   }
 
   #publish(): void {
@@ -343,9 +443,9 @@ export class Store {
         continue;
       }
       const changes = merged.fold();
-      for (const holdings of this.#origins.values()) {
-        const holding = holdings.get(kindId);
-        if (holding?.isScattered(changes) === true) this.#layOut(merged, holding);
+      this.#letWrite(kindId, merged);
+      for (const holding of this.#holders.of(kindId).values()) {
+        if (holding.isScattered(changes)) this.#layOut(merged, holding);
       }
       if (merged.tell()) news.add(kindId);
     }
@@ -377,6 +477,11 @@ export class Store {
     if (duplicates > 0) reporter.repaired(origin, kindId, 'duplicate', duplicates);
     if (withheld > 0) reporter.removalsWithheld(origin, kindId, withheld);
   }
+}
+
+/** True where no other origin has a word in what is sent of its kind. */
+function isAlone({ listed }: Holding): boolean {
+  return listed !== undefined;
 }
 
 /** Work that yields, to its end. */

@@ -26,11 +26,13 @@ export class Bridge {
   readonly ports: BoundPorts;
   /** What it has logged. */
   readonly log: MemoryLogger;
+  readonly #write: (settings: ConfigInput) => void;
 
-  private constructor(app: App, ports: BoundPorts, log: MemoryLogger) {
+  private constructor(app: App, ports: BoundPorts, log: MemoryLogger, write: (settings: ConfigInput) => void) {
     this.app = app;
     this.ports = ports;
     this.log = log;
+    this.#write = write;
   }
 
   /** Starts it, for as long as the test lasts; name → view of the sources that feed it. */
@@ -44,21 +46,39 @@ export class Bridge {
   /** The same, with sources that are there already. */
   static async of(settings: ConfigInput, parts: Parts = {}): Promise<Bridge> {
     const listen = '127.0.0.1:0';
-    const config = configSchema.parse({
-      xds: { listen },
-      admin: { listen },
-      metrics: { listen },
-      debounce: { after: '1ms' },
-      // The services of most tests have a host and nothing else.
-      quarantine: { invalid: 'ignore' },
-      shutdownGrace: '100ms',
-      ...settings,
-    });
+    const configOf = (written: ConfigInput) =>
+      configSchema.parse({
+        xds: { listen },
+        admin: { listen },
+        metrics: { listen },
+        debounce: { after: '1ms' },
+        // The services of most tests have a host and nothing else.
+        quarantine: { invalid: 'ignore' },
+        shutdownGrace: '100ms',
+        ...written,
+      });
+    let file = settings;
     const log = new MemoryLogger();
-    const app = new App({ config, log, metrics: createMetrics('1.2.3'), version: '1.2.3', ...parts });
+    const app = new App({
+      config: configOf(settings),
+      log,
+      metrics: createMetrics('1.2.3'),
+      version: '1.2.3',
+      configFile: 'isthmus.yaml',
+      readConfig: async () => configOf(file),
+      ...parts,
+    });
     const ports = await app.start();
     onTestFinished(() => app.stop());
-    return new Bridge(app, ports, log);
+    return new Bridge(app, ports, log, (written) => {
+      file = { ...settings, ...written };
+    });
+  }
+
+  /** Writes the config that it was started with, but for these settings; returns once the bridge has read it. */
+  async reload(settings: ConfigInput): Promise<void> {
+    this.#write(settings);
+    await this.app.reload();
   }
 
   get adminUrl(): string {

@@ -19,13 +19,19 @@ test('before a source has spoken: alive and ready, but not complete; then comple
   const [status, body] = await ask('/syncz');
   expect([status, JSON.parse(body)]).toEqual([
     503,
-    { complete: false, waiting: carried.map((kind) => ({ kind, sources: ['late'] })), stale: [], held: [] },
+    {
+      complete: false,
+      waiting: carried.map((kind) => ({ kind, sources: ['late'] })),
+      stale: [],
+      overdue: [],
+      held: [],
+    },
   ]);
   await until('the source was dialled', () => server.connected === 1);
   server.update(viewOf({ 'shop/orders': 'a' }));
   await bridge.complete();
   const [, complete] = await ask('/syncz');
-  expect(JSON.parse(complete)).toEqual({ complete: true, waiting: [], stale: [], held: [] });
+  expect(JSON.parse(complete)).toEqual({ complete: true, waiting: [], stale: [], overdue: [], held: [] });
   const kept = await bridge.page<{ resources: number }[]>('/debug/snapshot');
   expect(kept[0]?.resources).toBe(1);
 });

@@ -68,7 +68,7 @@ describe('a bridge that is restarted while its source is down', () => {
     const syncz = await bridge.fetch('/syncz');
     expect([syncz.status, await syncz.json()]).toEqual([
       200,
-      { complete: true, waiting: [], held: [], stale: [{ kind: 'ServiceEntry', sources: ['galley'] }] },
+      { complete: true, waiting: [], held: [], overdue: [], stale: [{ kind: 'ServiceEntry', sources: ['galley'] }] },
     ]);
     const metrics = await (await bridge.fetch('/metrics')).text();
     expect(metrics).toContain('isthmus_source_stale{source="galley",kind="ServiceEntry"} 1');

@@ -101,6 +101,31 @@ describe('one mistake is named with its line and column', () => {
     ],
     ['a version of something else', 'istiod: { version: "2" }\n', 'i.yaml:1:20: istiod.version: write it in quotes'],
     ['a log level of its own', 'log: { level: trace }\n', 'i.yaml:1:15: log.level: '],
+    [
+      'a time-out without a unit',
+      `${source}  syncTimeout: 30\n`,
+      'i.yaml:4:16: sources[0].syncTimeout: a duration is expected; write for example 250ms, 30s or 10m',
+    ],
+    [
+      'a removal of something that is no source',
+      'confirmRemoval: ["mcp://galley:9901"]\n',
+      'i.yaml:1:18: confirmRemoval[0]: "mcp://galley:9901" is no source; write the NAME of a source that is gone, or NAME/',
+    ],
+    [
+      'a removal of a collection that nobody knows',
+      'confirmRemoval: [galley/gateways]\n',
+      'i.yaml:1:18: confirmRemoval[0]: "gateways" is no collection; known collections: istio/networking/v1alpha3/',
+    ],
+    [
+      'a removal of a source that is there',
+      `${source}confirmRemoval:\n- old\n- galley\n`,
+      'i.yaml:6:3: confirmRemoval[1]: source "galley" is in sources: what is to go has to be taken out there first',
+    ],
+    [
+      'a removal of a collection that a source is asked for',
+      `${source}confirmRemoval: [galley/istio/networking/v1alpha3/gateways]\n`,
+      'i.yaml:4:18: confirmRemoval[0]: source "galley" is asked for istio/networking/v1alpha3/gateways: what is to go has',
+    ],
     ['a text', 'serve\n', 'i.yaml:1:1: a mapping of settings is expected'],
     ['a list', '- name: galley\n', 'i.yaml:1:1: a mapping of settings is expected'],
   ])('%s', (_what, text, message) => {

@@ -9,6 +9,7 @@ function load(text: string) {
 
 const defaults = {
   sources: [],
+  confirmRemoval: [],
   xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000 },
   admin: { listen: { host: '127.0.0.1', port: 15480 } },
   metrics: {},
@@ -60,6 +61,8 @@ sources:
   sinkNodeId: pilot-1
   silentCollection: 1h30m
   maxMessage: 1048576
+  syncTimeout: 2m
+confirmRemoval: [consul, consul-a/istio/networking/v1alpha3/gateways]
 xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s }
 admin: { listen: "localhost:0" }
 metrics: { listen: "0.0.0.0:15490" }
@@ -83,8 +86,10 @@ shutdownGrace: 1.5s
         sinkNodeId: 'pilot-1',
         silentCollection: 5_400_000,
         maxMessage: 2 ** 20,
+        syncTimeout: 120_000,
       },
     ],
+    confirmRemoval: ['consul', 'consul-a/istio/networking/v1alpha3/gateways'],
     xds: { listen: { host: '::', port: 15010 }, minGap: 1000, recycle: 0 },
     admin: { listen: { host: 'localhost', port: 0 } },
     metrics: { listen: { host: '0.0.0.0', port: 15490 } },

@@ -69,6 +69,8 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     kind: 'ServiceEntry',
     synced: true,
     stale: false,
+    overdue: true,
+    retired: 6,
     received: 5,
     released: 4,
     effective: 3,
@@ -86,6 +88,7 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     droppedByRevision: () => [{ kind: 'ServiceEntry', reason: 'no_revision', resources: 6 }],
     unaddressedHosts: () => 8,
     conflicts: () => [{ kind: 'ServiceEntry', reason: 'precedence', count: 6 }],
+    config: () => ({ hasFailed: false, readAtMs: 1500, pending: 0 }),
     state: () => ({ isFailing: false, unreadable: 0, unsaved: 1 }),
   };
   return { ...all, ...parts } as MetricsView;
@@ -183,6 +186,8 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_quarantined_resources', { reason: 'bad_name' })).toBe(2);
     expect(await valueOf('isthmus_invalid_resources', { reason: 'invalid_hosts' })).toBe(3);
     expect(await valueOf('isthmus_guard_held_resources', { source: 'galley', kind: 'ServiceEntry' })).toBe(7);
+    expect(await valueOf('isthmus_source_overdue', { source: 'galley', kind: 'ServiceEntry' })).toBe(1);
+    expect(await valueOf('isthmus_retired_resources', { source: 'galley', kind: 'ServiceEntry' })).toBe(6);
     expect(await valueOf('isthmus_kind_complete', { kind: 'ServiceEntry' })).toBe(1);
     expect(await valueOf('isthmus_snapshot_resources', { kind: 'ServiceEntry' })).toBe(3);
     expect(await valueOf('isthmus_xds_streams')).toBe(2);
@@ -216,6 +221,15 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_state_unsaved_files')).toBe(3);
     metrics.watch(view({ state: () => undefined }));
     expect(await valueOf('isthmus_state_failing')).toBe(0);
+  });
+
+  test('of the config that is read again', async () => {
+    metrics.watch(view());
+    expect(await valueOf('isthmus_config_reload_failed')).toBe(0);
+    expect(await valueOf('isthmus_config_read_timestamp_seconds')).toBe(1.5);
+    metrics.watch(view({ config: () => ({ hasFailed: true, readAtMs: 0, pending: 2 }) }));
+    expect(await valueOf('isthmus_config_reload_failed')).toBe(1);
+    expect(await valueOf('isthmus_config_pending_settings')).toBe(2);
   });
 
   test('and nothing that is gone', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -208,25 +208,49 @@ describe('after a restart', () => {
     expect(Object.keys(more.published(serviceEntry) ?? {})).toEqual(['a/1', 'a/2', 'a/3', 'b/1', 'c/1']);
   });
 
-  test('an origin that the config does not name is not served, and said with its counts; its files stay', async () => {
+  test('an origin that nobody has added turns up by itself, with all that it held, and its files stay', async () => {
     const { stateDir } = await restarted();
     const less = new StateLab();
     less.addOrigin('two', serviceEntry);
     await less.load(stateDir);
     less.flush();
-    expect(less.published(serviceEntry)).toEqual({ 'b/1': 'x' });
-    const unused = { source: 'one', kind: serviceEntry.id, resources: 3 };
-    expect(less.state.view.unused).toEqual([
-      expect.objectContaining(unused),
-      expect.objectContaining({ resources: 0 }),
-    ]);
-    expect(less.log.lines.filter(({ level }) => level === 'warn')[0]?.fields).toMatchObject(unused);
+    expect(less.published(serviceEntry)).toEqual({ 'a/1': 'x', 'a/2': 'y', 'a/3': 'z', 'b/1': 'x' });
+    expect(less.store.holding('one', serviceEntry.id).sync).toBe('stale');
+    expect(less.state.view.unused).toEqual([]);
     await less.say('two', serviceEntry, { 'b/1': 'y' });
     await less.end();
     const again = newLab();
     await again.load(stateDir);
     again.flush();
     expect(again.published(serviceEntry)).toEqual({ 'a/1': 'x', 'a/2': 'y', 'a/3': 'z', 'b/1': 'y' });
+  });
+
+  test('what leaves the store has no file any more, but for what is damaged', async () => {
+    const { stateDir } = await restarted();
+    const lab = newLab();
+    await lab.load(stateDir);
+    await lab.state.saveNow();
+    const { folder } = stateFiles(stateDir);
+    writeFileSync(join(folder, 'one.ServiceEntry.state.damaged'), 'for a look');
+    expect(await lab.store.removeOrigin('one', serviceEntry.id)).toBe(3);
+    await lab.end();
+    expect(stateFiles(stateDir).names.filter((file) => file.startsWith('one.ServiceEntry'))).toEqual([
+      'one.ServiceEntry.state.damaged',
+    ]);
+    const next = newLab();
+    await next.load(stateDir);
+    expect(next.store.holding('one', serviceEntry.id).sync).toBe('waiting');
+  });
+
+  test('a file whose name says nothing is not served, and is named with its counts', async () => {
+    const { stateDir } = await restarted();
+    const { folder } = stateFiles(stateDir);
+    renameSync(join(folder, 'one.ServiceEntry.state'), join(folder, 'Copy of one.ServiceEntry.state'));
+    const lab = newLab();
+    await lab.load(stateDir);
+    const unused = { source: 'one', kind: serviceEntry.id, resources: 3 };
+    expect(lab.state.view.unused).toEqual([expect.objectContaining(unused)]);
+    expect(lab.log.lines.find((line) => line.message.includes('is not served'))?.fields).toMatchObject(unused);
   });
 });
 

@@ -143,14 +143,14 @@ test('what one origin has said before there was a second one is looked at when t
 describe('origins that come and go', () => {
   const pool = new ResourcePool();
   const conflicts = new Conflicts(new FakeClock());
-  const holders = new Map<string, ReadonlyMap<string, SourceView>>();
-  const hosts = new SharedHosts(se.id, pool, holders, conflicts.newSet(se.id, 'host'));
+  const holders = new Map<string, SourceView>();
+  const hosts = new SharedHosts(se.id, pool, { of: () => holders }, conflicts.newSet(se.id, 'host'));
 
   /** An origin says that it has this, and nothing else. */
   async function holds(origin: string, key: string, host: string, isTouched = true): Promise<void> {
-    const view = holders.get(origin)?.get(se.id) ?? new SourceView(pool);
+    const view = holders.get(origin) ?? new SourceView(pool);
     if (!holders.has(origin)) hosts.originAdded();
-    holders.set(origin, new Map([[se.id, view]]));
+    holders.set(origin, view);
     await view.take([serviceEntryResource(key, at(host))]);
     if (isTouched) hosts.touch(key);
   }

@@ -1,0 +1,241 @@
+import { isSameStream } from './config/changes.ts';
+import { removalOf, type SourceConfig } from './config/schema.ts';
+import type { Refusals } from './legacy/collection-probe.ts';
+import { type Judge, legacyTarget } from './legacy/origin.ts';
+import type { RefusalMemory } from './legacy/refusal-memory.ts';
+import { SinkClient } from './legacy/sink-client.ts';
+import type { Clock, Timer } from './model/clock.ts';
+import { kindOfCollection, kindOfId } from './model/kinds.ts';
+import type { Logger } from './model/logger.ts';
+import type { Reporter } from './model/reporter.ts';
+import { defaultBackoff } from './net/backoff.ts';
+import type { Keepalive } from './net/keepalive.ts';
+import { probeProtocol } from './net/protocol-hint.ts';
+import type { Store } from './store/store.ts';
+
+export type SourcesOptions = {
+  readonly store: Store;
+  readonly memory: RefusalMemory;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly keepalive: Keepalive;
+  readonly log: Logger;
+  readonly reporter: Reporter;
+  /** Looks at each change before it is applied. @default nobody does */
+  readonly judge?: Judge | undefined;
+};
+
+/** A source that the config names, and the stream to it. */
+type Running = {
+  config: SourceConfig;
+  readonly client: SinkClient;
+  /** When it was dialled first, by the clock; undefined before. */
+  startedAt: number | undefined;
+  timer: Timer | undefined;
+  /** Ends the stream; nothing more comes from it. */
+  readonly stop: () => void;
+};
+
+/** Resources by the name of their kind. */
+type Counts = Record<string, number>;
+
+/**
+ * The sources that the config names: who is dialled, and what becomes of what a source has said once the config names it
+ * no more. That stays ("retired") until the config confirms that it is to go: a name with a typing mistake deletes nothing.
+ */
+export class Sources {
+  readonly #options: SourcesOptions;
+  readonly #running = new Map<string, Running>();
+  #isStarted = false;
+  #isStopped = false;
+
+  constructor(options: SourcesOptions, configs: readonly SourceConfig[]) {
+    this.#options = options;
+    for (const config of configs) this.#add(config, undefined);
+  }
+
+  /** In the order of the config. */
+  get running(): ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }> {
+    return this.#running;
+  }
+
+  /** Dials all of them. */
+  start(): void {
+    this.#isStarted = true;
+    for (const running of this.#running.values()) this.#start(running);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const { stop } of this.#running.values()) stop();
+  }
+
+  /**
+   * Makes these the sources: dials new ones, dials those anew whose stream depends on what is another now, and leaves the
+   * others alone. What is held stays, but for what `confirmed` (`confirmRemoval` of the config) says.
+   */
+  async apply(configs: readonly SourceConfig[], confirmed: readonly string[]): Promise<void> {
+    const { store } = this.#options;
+    const before = new Map(this.#running);
+    this.#running.clear();
+    for (const config of configs) {
+      const known = before.get(config.name);
+      if (known !== undefined && isSameStream(known.config, config)) {
+        before.delete(config.name);
+        known.config = config;
+        this.#running.set(config.name, known);
+        this.#watchSync(known);
+        continue;
+      }
+      known?.stop();
+      // Before anything leaves: what a new source may hold is not complete until it has spoken.
+      this.#add(config, known?.config);
+    }
+    for (const { stop } of before.values()) stop();
+    await this.settle(confirmed);
+    await store.setPrecedence(configs.map(({ name }) => name));
+    if (this.#isStarted) this.start();
+  }
+
+  /** Decides what becomes of what is held, and nobody feeds any more: it leaves where that is confirmed, else it stays. */
+  async settle(confirmed: readonly string[]): Promise<void> {
+    const { store, log } = this.#options;
+    const used = new Set<string>();
+    for (const [name, holdings] of store.origins) {
+      const left: Counts = {};
+      const kept: Counts = {};
+      const confirmations: string[] = [];
+      for (const [kindId, { retiredSince }] of holdings) {
+        if (this.#feeds(name, kindId)) continue;
+        const { kind = kindId, collection } = kindOfId(kindId) ?? {};
+        const confirmation = confirmed.find((text) => isMeant(text, name, collection));
+        if (confirmation !== undefined) {
+          used.add(confirmation);
+          left[kind] = await store.removeOrigin(name, kindId);
+        } else if (retiredSince === undefined) {
+          const stay = await store.retire(name, kindId);
+          if (stay === 0) continue;
+          kept[kind] = stay;
+          confirmations.push(this.#running.has(name) ? `${name}/${collection}` : name);
+        }
+      }
+      if (Object.keys(left).length > 0) {
+        log.warn({ source: name, resources: left }, 'a source was taken out of the config: its resources have left');
+      }
+      if (confirmations.length > 0) logRetired(log, name, kept, confirmations);
+    }
+    for (const text of confirmed) {
+      if (used.has(text)) continue;
+      log.info({ confirmRemoval: text }, 'nothing is held of what is confirmed to go: the line may leave the config');
+    }
+  }
+
+  #feeds(name: string, kindId: string): boolean {
+    const collection = kindOfId(kindId)?.collection;
+    return collection !== undefined && this.#running.get(name)?.config.collections.includes(collection) === true;
+  }
+
+  #add(config: SourceConfig, before: SourceConfig | undefined): void {
+    const { store, memory, clock, random, keepalive, log, reporter, judge } = this.#options;
+    const { name, collections, address } = config;
+    store.addOrigin(
+      name,
+      collections.flatMap((collection) => kindOfCollection(collection)?.id ?? []),
+    );
+    const rules = {
+      defaultNamespace: config.defaultNamespace ?? 'default',
+      namespaceIsExplicit: config.defaultNamespace !== undefined,
+    };
+    const remember = (refused: Refusals) => memory.remember(name, refused);
+    const target = legacyTarget(name, collections, rules, store, log, remember, judge);
+    let isOver = false;
+    // What another server refused says nothing of this one.
+    const isSameServer = before === undefined || JSON.stringify(before.address) === JSON.stringify(address);
+    const client = new SinkClient(
+      {
+        name,
+        address,
+        collections,
+        profile: { sinkNodeId: config.sinkNodeId, incremental: config.incremental },
+        maxMessageBytes: config.maxMessage,
+        silentCollectionMs: config.silentCollection,
+        backoff: defaultBackoff,
+        keepalive,
+        lookAtPort: probeProtocol,
+        clock,
+        random,
+        log,
+        reporter,
+      },
+      {
+        accept: (collection, message, full, stream) => target.accept(collection, message, full, stream),
+        markEmpty(collection, why) {
+          if (!isOver) target.markEmpty(collection, why);
+        },
+        remember(refused) {
+          if (!isOver) target.remember(refused);
+        },
+      },
+      isSameServer ? memory.of(name) : new Map(),
+    );
+    const running: Running = {
+      config,
+      client,
+      startedAt: undefined,
+      timer: undefined,
+      stop() {
+        isOver = true;
+        running.timer?.cancel();
+        client.stop();
+      },
+    };
+    this.#running.set(name, running);
+  }
+
+  #start(running: Running): void {
+    if (this.#isStopped || running.startedAt !== undefined) return;
+    running.startedAt = this.#options.clock.now();
+    running.client.start();
+    this.#watchSync(running);
+  }
+
+  /** Waits for a source no longer than the operator wants. */
+  #watchSync(running: Running): void {
+    const { clock } = this.#options;
+    const { syncTimeout } = running.config;
+    running.timer?.cancel();
+    running.timer = undefined;
+    if (syncTimeout === undefined || running.startedAt === undefined) return;
+    const left = running.startedAt + syncTimeout - clock.now();
+    running.timer = clock.after(Math.max(0, left), () => this.#stopWaiting(running.config));
+  }
+
+  #stopWaiting({ name, collections, syncTimeout }: SourceConfig): void {
+    const { store, log } = this.#options;
+    const overdue = collections.filter((collection) => {
+      const kindId = kindOfCollection(collection)?.id ?? '';
+      if (store.origins.get(name)?.get(kindId)?.sync !== 'waiting') return false;
+      store.setEmpty(name, kindId, 'overdue');
+      return true;
+    });
+    if (overdue.length === 0) return;
+    const hint = 'istiods delete what they had of it: see why the source says nothing, or wait longer (syncTimeout)';
+    const what = 'a source has not spoken within its syncTimeout: collections count as empty until it does';
+    log.error({ source: name, collections: overdue, syncTimeoutMs: syncTimeout, hint }, what);
+  }
+}
+
+/** Tells the operator that something stays, and what to do. @param confirmations what `confirmRemoval` would have to say. */
+function logRetired(log: Logger, name: string, resources: Counts, confirmations: readonly string[]): void {
+  const line = `confirmRemoval: [${[...new Set(confirmations)].join(', ')}]`;
+  const hint = `put it back into the config; or, where they are to go, add ${line} and send SIGHUP`;
+  const what =
+    'the config does not name a source, or some of its collections, any more: what it has said stays, and grows old';
+  log.warn({ source: name, resources, hint }, what);
+}
+
+/** True where a `confirmRemoval` means this collection of a source. */
+function isMeant(text: string, name: string, collection: string | undefined): boolean {
+  const removal = removalOf(text);
+  return removal.name === name && (removal.collection ?? collection) === collection;
+}
