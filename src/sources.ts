@@ -1,10 +1,12 @@
 import { isSameStream } from './config/changes.ts';
 import { removalOf, type SourceConfig } from './config/schema.ts';
 import type { Refusals } from './legacy/collection-probe.ts';
+import { DroppedCount } from './legacy/dropped-count.ts';
 import { type Judge, legacyTarget } from './legacy/origin.ts';
 import type { RefusalMemory } from './legacy/refusal-memory.ts';
 import { SinkClient } from './legacy/sink-client.ts';
 import type { Clock, Timer } from './model/clock.ts';
+import { droppedCollections } from './model/dropped.ts';
 import { kindOfCollection, kindOfId } from './model/kinds.ts';
 import type { Logger } from './model/logger.ts';
 import type { Reporter } from './model/reporter.ts';
@@ -29,12 +31,16 @@ export type SourcesOptions = {
 type Running = {
   config: SourceConfig;
   readonly client: SinkClient;
+  readonly dropped: DroppedCount;
   /** When it was dialled first, by the clock; undefined before. */
   startedAt: number | undefined;
   timer: Timer | undefined;
   /** Ends the stream; nothing more comes from it. */
   readonly stop: () => void;
 };
+
+/** What is seen of a source. */
+export type SourceParts = Pick<Running, 'config' | 'client' | 'dropped'>;
 
 /** Resources by the name of their kind. */
 type Counts = Record<string, number>;
@@ -55,7 +61,7 @@ export class Sources {
   }
 
   /** In the order of the config. */
-  get running(): ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }> {
+  get running(): ReadonlyMap<string, SourceParts> {
     return this.#running;
   }
 
@@ -148,14 +154,17 @@ export class Sources {
     };
     const remember = (refused: Refusals) => memory.remember(name, refused);
     const target = legacyTarget(name, collections, rules, store, log, remember, judge);
+    const dropped = new DroppedCount(name, log);
     let isOver = false;
     // What another server refused says nothing of this one.
     const isSameServer = before === undefined || JSON.stringify(before.address) === JSON.stringify(address);
+    if (!isSameServer) memory.remember(name, new Map());
     const client = new SinkClient(
       {
         name,
         address,
         collections,
+        alsoAsked: config.countDropped ? droppedNames : [],
         profile: { sinkNodeId: config.sinkNodeId, incremental: config.incremental },
         maxMessageBytes: config.maxMessage,
         silentCollectionMs: config.silentCollection,
@@ -168,7 +177,10 @@ export class Sources {
         reporter,
       },
       {
-        accept: (collection, message, full, stream) => target.accept(collection, message, full, stream),
+        async accept(collection, message, full, stream) {
+          if (!droppedNames.includes(collection)) return target.accept(collection, message, full, stream);
+          if (full) dropped.take(collection, message);
+        },
         markEmpty(collection, why) {
           if (!isOver) target.markEmpty(collection, why);
         },
@@ -176,11 +188,12 @@ export class Sources {
           if (!isOver) target.remember(refused);
         },
       },
-      isSameServer ? memory.of(name) : new Map(),
+      memory.of(name),
     );
     const running: Running = {
       config,
       client,
+      dropped,
       startedAt: undefined,
       timer: undefined,
       stop() {
@@ -224,6 +237,8 @@ export class Sources {
     log.error({ source: name, collections: overdue, syncTimeoutMs: syncTimeout, hint }, what);
   }
 }
+
+const droppedNames = droppedCollections.map(({ collection }) => collection);
 
 /** Tells the operator that something stays, and what to do. @param confirmations what `confirmRemoval` would have to say. */
 function logRetired(log: Logger, name: string, resources: Counts, confirmations: readonly string[]): void {

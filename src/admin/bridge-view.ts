@@ -1,8 +1,10 @@
 import type { ReloadView } from '../config/reload.ts';
 import type { Config, SourceConfig } from '../config/schema.ts';
+import type { DroppedCount } from '../legacy/dropped-count.ts';
 import type { SinkClient } from '../legacy/sink-client.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
+import { droppedCollections } from '../model/dropped.ts';
 import { type Kind, kindOf, kindOfCollection, kindOfId, kinds } from '../model/kinds.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatHostPort } from '../net/address.ts';
@@ -33,13 +35,16 @@ import {
 
 const serviceEntryId = 'networking.istio.io/ServiceEntry';
 
+/** A source that is dialled. */
+type SourceView = { readonly config: SourceConfig; readonly client: SinkClient; readonly dropped: DroppedCount };
+
 /** The parts of a running bridge that its pages and metrics read. */
 export type BridgeParts = {
   readonly version: string;
   readonly config: () => Config;
   readonly reload: () => ReloadView;
   readonly store: Store;
-  readonly sources: ReadonlyMap<string, { readonly config: SourceConfig; readonly client: SinkClient }>;
+  readonly sources: ReadonlyMap<string, SourceView>;
   readonly streams: () => StreamView[];
   readonly census: CensusView;
   readonly isReady: () => boolean;
@@ -106,6 +111,11 @@ export function createBridgeView(parts: BridgeParts): {
   const metricsView: MetricsView = {
     *sources() {
       for (const [name, { client }] of sources) yield { name, connected: client.connection.state === 'connected' };
+    },
+    *dropped() {
+      for (const [source, { dropped }] of sources) {
+        for (const { collection, resources } of dropped.all) yield { source, collection, resources };
+      }
     },
     *holdings() {
       for (const [source, holdings] of store.origins) {
@@ -196,11 +206,7 @@ function kindByName(name: string): Kind | undefined {
     : kinds.find(({ kind }) => kind === name);
 }
 
-function originView(
-  name: string,
-  source: { readonly config: SourceConfig; readonly client: SinkClient } | undefined,
-  holdings: ReadonlyMap<string, Holding>,
-): OriginView {
+function originView(name: string, source: SourceView | undefined, holdings: ReadonlyMap<string, Holding>): OriginView {
   return {
     name,
     address: source === undefined ? null : `mcp://${formatHostPort(source.config.address)}`,
@@ -222,12 +228,23 @@ function originView(
       lastMessageAt: holding.lastMessageAt?.toISOString() ?? null,
       messageBytes: source?.client.messageBytes(kindOfId(kindId)?.collection ?? '') ?? null,
     })),
+    dropped: source?.config.countDropped === true ? droppedView(source) : [],
   };
+}
+
+function droppedView({ client, dropped }: SourceView): OriginView['dropped'] {
+  const { refused } = client.connection;
+  return droppedCollections.map(({ collection, instead }) => {
+    const { resources = null, names = [] } = dropped.all.find((one) => one.collection === collection) ?? {};
+    return { collection, resources, names, isRefused: refused.has(collection), instead };
+  });
 }
 
 function connectionView({ connection }: SinkClient): OriginView['connection'] {
   const { state, since, streams, lastError = null, retryInMs = null, refused } = connection;
-  const unsupportedCollections = refusalsView(refused);
+  // What nobody needs is no problem where it is not there.
+  const needed = Array.from(refused).filter(([collection]) => kindOfCollection(collection) !== undefined);
+  const unsupportedCollections = refusalsView(new Map(needed));
   return { state, since: since.toISOString(), streams, lastError, retryInMs, unsupportedCollections };
 }
 

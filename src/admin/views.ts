@@ -63,6 +63,20 @@ export type OriginView = {
     readonly unsupportedCollections: Readonly<Record<string, string>>;
   };
   readonly kinds: readonly HoldingView[];
+  /** Collections that istiod 1.9 and newer has no place for, as far as the source was asked for them (`countDropped`). */
+  readonly dropped: readonly DroppedView[];
+};
+
+/** What a source has in a collection of which nothing is sent. */
+export type DroppedView = {
+  readonly collection: string;
+  /** Null while the source has not spoken of it, or where it does not know it. */
+  readonly resources: number | null;
+  /** The first few. */
+  readonly names: readonly string[];
+  readonly isRefused: boolean;
+  /** What replaces it, or why nothing has to. */
+  readonly instead: string;
 };
 
 export type QuarantineView = {

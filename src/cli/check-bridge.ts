@@ -10,7 +10,7 @@ import type { HostPort } from '../net/address.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
-import { overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
+import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { about, type Finding } from './check-findings.ts';
 import { countOf, type KindSize, type Readers, sizeFindings, sizeText } from './check-limits.ts';
 import { originProblem } from './origin-problem.ts';
@@ -85,6 +85,8 @@ export async function askDirectly(config: Config, timeoutMs: number): Promise<Br
       sources: config.sources.map((source) => ({
         ...source,
         silentCollection: Math.min(source.silentCollection, silentMs),
+        // So that nothing is lost that nobody has thought of.
+        countDropped: true,
       })),
       xds: { ...config.xds, listen: anyPort },
       admin: { listen: anyPort },
@@ -114,8 +116,10 @@ export async function askDirectly(config: Config, timeoutMs: number): Promise<Br
   }
 }
 
-function hasSaidAll({ connection, kinds }: OriginView): boolean {
-  return connection.state === 'waiting' || kinds.every(({ sync }) => sync !== 'waiting');
+function hasSaidAll({ connection, kinds, dropped }: OriginView): boolean {
+  if (connection.state === 'waiting') return true;
+  const isDroppedSaid = dropped.every(({ resources, isRefused }) => resources !== null || isRefused);
+  return isDroppedSaid && kinds.every(({ sync }) => sync !== 'waiting');
 }
 
 /** What is to be said of a bridge's sources. */
@@ -207,6 +211,7 @@ function holdingFindings(origin: OriginView, subject: string, state: BridgeState
   }
   const retired = retiredProblem(origin);
   if (retired !== undefined) findings.push(warning('SOURCE_RETIRED', retired.what, retired.next));
+  for (const lost of droppedProblems(origin)) findings.push(warning('COLLECTIONS_DROPPED', lost.what, lost.next));
   for (const what of overdueProblem(origin)) {
     findings.push(error('COLLECTIONS_OVERDUE', what, 'see why the source says nothing, or give it more time'));
   }

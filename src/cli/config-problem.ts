@@ -23,6 +23,17 @@ export function overdueProblem({ name, kinds }: OriginView): string[] {
   ];
 }
 
+/** What a source has that is sent to nobody; nothing where that is so of nothing, or it was not asked. */
+export function droppedProblems({ name, dropped }: OriginView): { what: string; next: string }[] {
+  return dropped.flatMap(({ collection, resources, names, instead }) => {
+    if (resources === null || resources === 0) return [];
+    const more = resources > names.length ? ', …' : '';
+    const which = `${resources} in ${collection} (${names.join(', ')}${more})`;
+    const what = `source ${name} has ${which}: istiod 1.9 and newer has no place for them, and none is sent`;
+    return [{ what, next: `what replaces them: ${instead}` }];
+  });
+}
+
 /** What is wrong with the config that was read again. */
 export function reloadProblems(reload: ReloadReport | null | undefined): string[] {
   const { failed = null, needsRestart = [] } = reload ?? {};

@@ -15,7 +15,7 @@ import { nearShare } from '../model/size-level.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 import { addressProblem, sizeText } from './check-limits.ts';
 import { holdsTable } from './guard.ts';
-import { overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
+import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { originProblem } from './origin-problem.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
@@ -89,6 +89,7 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, 
     const retired = retiredProblem(origin);
     if (retired !== undefined) findings.push(`${retired.what}; ${retired.next}`);
     findings.push(...staleProblem(origin), ...overdueProblem(origin));
+    findings.push(...droppedProblems(origin).map(({ what, next }) => `${what}; ${next}`));
     for (const { kind, messageBytes } of origin.kinds) {
       if (messageBytes === null || maxMessage === null || messageBytes < maxMessage * nearShare) continue;
       findings.push(`messages of ${kind} of ${name} are nearly too large: ${shareText(messageBytes, maxMessage)}`);

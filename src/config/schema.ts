@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
+import { droppedCollection } from '../model/dropped.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
 import { parseDuration, parseSize } from './duration.ts';
@@ -67,8 +68,12 @@ const collection = z
   .string()
   .meta({ enum: [...knownCollections] })
   .refine((text) => kindOfCollection(text) !== undefined, {
-    error: ({ input }) =>
-      `"${String(input)}" has no place in istiod 1.9 and newer; known collections: ${knownCollections.join(', ')}`,
+    error: ({ input }) => {
+      const instead = droppedCollection(String(input))?.instead;
+      const advice = instead === undefined ? '' : ` (what replaces it: ${instead})`;
+      const known = `known collections: ${knownCollections.join(', ')}`;
+      return `"${String(input)}" has no place in istiod 1.9 and newer${advice}; ${known}`;
+    },
   });
 
 /** DNS-1123 label: it becomes a metric label and half of every name. */
@@ -93,6 +98,12 @@ const source = z.strictObject({
     'A collection other than serviceentries that stays silent for so long while others answer counts as empty.',
   ),
   maxMessage: size('256MiB').describe('Largest message taken from this source.'),
+  countDropped: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Also ask for the collections that istiod 1.9 and newer has no place for, to count and report what is lost.',
+    ),
   syncTimeout: optionalDuration.describe(
     'A collection that has not spoken for so long counts as empty until it does. Unset: it is waited for.',
   ),

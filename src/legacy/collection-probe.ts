@@ -18,6 +18,7 @@ export type Refusals = ReadonlyMap<Collection, number>;
  */
 export class CollectionProbe {
   readonly #wanted: readonly Collection[];
+  readonly #later: readonly Collection[];
   readonly #accepted = new Set<Collection>();
   readonly #refused = new Map<Collection, number>();
   /** Not known yet; the first group is being asked for. */
@@ -28,15 +29,19 @@ export class CollectionProbe {
    * @param wanted all that we would like to have.
    * @param remembered refusals of an earlier process; those older than a day are asked for again.
    * @param nowMs milliseconds since 1970.
+   * @param later what nobody needs: it is asked for once the rest is known, and not again where it is refused.
    */
-  constructor(wanted: readonly Collection[], remembered: Refusals, nowMs: number) {
+  constructor(wanted: readonly Collection[], remembered: Refusals, nowMs: number, later: readonly Collection[] = []) {
     this.#wanted = wanted;
+    this.#later = later;
     for (const [collection, since] of remembered) {
-      if (wanted.includes(collection) && nowMs - since < refusalTtlMs) this.#refused.set(collection, since);
+      const isRecent = nowMs - since < refusalTtlMs;
+      if (later.includes(collection) || (wanted.includes(collection) && isRecent)) this.#refused.set(collection, since);
     }
     // As with a source that refuses everything: there would be nothing left to ask for.
-    if (this.#refused.size === wanted.length) this.#refused.clear();
-    this.#groups = notEmpty([wanted.filter((collection) => !this.#refused.has(collection))]);
+    if (wanted.every((collection) => this.#refused.has(collection))) this.#refused.clear();
+    const isOpen = (collection: Collection) => !this.#refused.has(collection);
+    this.#groups = notEmpty([wanted.filter(isOpen), later.filter(isOpen)]);
   }
 
   /** What the next stream asks for. */
@@ -92,7 +97,9 @@ export class CollectionProbe {
 
   /** Asks again for what was refused a day ago or longer. Returns true where there is something to ask. */
   forgetOldRefusals(nowMs: number): boolean {
-    const old = Array.from(this.#refused).flatMap(([name, since]) => (nowMs - since >= refusalTtlMs ? [name] : []));
+    const old = Array.from(this.#refused).flatMap(([name, since]) =>
+      this.#wanted.includes(name) && nowMs - since >= refusalTtlMs ? [name] : [],
+    );
     for (const collection of old) this.#refused.delete(collection);
     this.#groups.push(...notEmpty([old]));
     return old.length > 0;
@@ -103,10 +110,12 @@ export class CollectionProbe {
     this.#accepted.delete(collection);
     this.#groups = notEmpty(this.#groups.map((group) => group.filter((other) => other !== collection)));
     this.#refused.set(collection, nowMs);
-    if (this.asked.length > 0) return true;
+    // Who serves only what nobody needs has another problem, too.
+    if (this.asked.some((one) => this.#wanted.includes(one))) return true;
     this.#refused.clear();
+    this.#accepted.clear();
     this.#served = false;
-    this.#groups = notEmpty([[...this.#wanted]]);
+    this.#groups = notEmpty([[...this.#wanted], [...this.#later]]);
     return false;
   }
 }

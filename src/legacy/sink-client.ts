@@ -45,6 +45,8 @@ export type SinkClientOptions = {
   readonly name: string;
   readonly address: HostPort;
   readonly collections: readonly Collection[];
+  /** Asked for too, once the others are known. They never count as empty, whatever the source says. @default none */
+  readonly alsoAsked?: readonly Collection[];
   readonly profile: SourceProfile;
   /** Largest message taken, in bytes. */
   readonly maxMessageBytes: number;
@@ -141,7 +143,8 @@ export class SinkClient {
   constructor(options: SinkClientOptions, target: SinkTarget, remembered: Refusals = new Map()) {
     this.#options = options;
     this.#target = target;
-    this.#probe = new CollectionProbe(options.collections, remembered, options.clock.date().getTime());
+    const { collections, alsoAsked = [], clock } = options;
+    this.#probe = new CollectionProbe(collections, remembered, clock.date().getTime(), alsoAsked);
     this.#told = remembered.size === 0 ? remembered : undefined;
     this.#backoff = new Backoff(options.backoff, options.random);
     this.#connection = {
@@ -193,7 +196,8 @@ export class SinkClient {
     const limit = { 'grpc.max_receive_message_length': maxMessageBytes };
     const client = newClient(address, { ...limit, ...keepaliveOptions(keepalive) });
     const stream = openStream(client, resourceSource()) as Stream;
-    const exchange = new SinkExchange(inOrder(this.#probe.asked), this.#options.profile);
+    const { profile, alsoAsked = [] } = this.#options;
+    const exchange = new SinkExchange(inOrder(this.#probe.asked), profile, alsoAsked);
     const started = clock.now();
     const isLive = () => this.#isLive(session);
     const session: Session = {
@@ -393,7 +397,8 @@ export class SinkClient {
 
   /** A source that serves others and never speaks of a collection has nothing in it (legacy: version "" is never pushed). */
   #markSilent(): void {
-    for (const collection of this.#probe.asked) {
+    const { collections } = this.#options;
+    for (const collection of this.#probe.asked.filter((one) => collections.includes(one))) {
       if (this.#settled.has(collection) || collection.endsWith('/serviceentries')) continue;
       this.#settled.add(collection);
       this.#options.log.info({ source: this.#options.name, collection }, 'a silent collection counts as empty');
@@ -406,14 +411,16 @@ export class SinkClient {
     const { name, address, maxMessageBytes, clock, log, reporter, lookAtPort } = this.#options;
     reporter.sourceStreamEnded(name, end.code);
     const now = clock.date().getTime();
+    const before = this.#probe.refused;
     const isRefusal = this.#probe.ended(end.code, end.details, now);
     this.#tellRefused();
     if (isRefusal) {
       const refused = [...this.#probe.refused.keys()];
-      log.warn(
-        { source: name, details: end.details.slice(0, 500), refused },
-        'the source does not know a collection; asking without',
-      );
+      const fields = { source: name, details: end.details.slice(0, 500), refused };
+      const what = 'the source does not know a collection; asking without';
+      const isNeeded = refused.every((one) => before.has(one) || this.#options.collections.includes(one));
+      if (isNeeded) log.warn(fields, what);
+      else log.debug(fields, what);
       this.#connect();
       return;
     }

@@ -25,16 +25,21 @@ export type Received = {
 export class SinkExchange {
   readonly #collections: ReadonlySet<Collection>;
   readonly #profile: SourceProfile;
+  readonly #whole: ReadonlySet<Collection>;
   readonly #answered = new Set<Collection>();
 
-  constructor(collections: Iterable<Collection>, profile: SourceProfile) {
+  /** @param whole collections of which whole states are asked for, whatever the profile says. */
+  constructor(collections: Iterable<Collection>, profile: SourceProfile, whole: Iterable<Collection> = []) {
     this.#collections = new Set(collections);
+    this.#whole = new Set(whole);
     this.#profile = profile;
   }
 
   /** All of these go out before the first message is read. */
   initialRequests(): RequestResources[] {
-    return Array.from(this.#collections, (collection) => this.#request(collection, '', this.#profile.incremental));
+    return Array.from(this.#collections, (collection) =>
+      this.#request(collection, '', this.#isIncremental(collection)),
+    );
   }
 
   /** Collections that have sent something on this stream. */
@@ -59,7 +64,11 @@ export class SinkExchange {
     // flag it as incremental (source.go:345), and none of them reads what versions a sink says that it has.
     const full = !message.incremental || !this.#answered.has(collection);
     this.#answered.add(collection);
-    return { message, reply: this.#request(collection, nonce, this.#profile.incremental), accepted: true, full };
+    return { message, reply: this.#request(collection, nonce, this.#isIncremental(collection)), accepted: true, full };
+  }
+
+  #isIncremental(collection: Collection): boolean {
+    return this.#profile.incremental && !this.#whole.has(collection);
   }
 
   #request(collection: Collection, responseNonce: string, incremental: boolean): RequestResources {

@@ -22,6 +22,8 @@ export type MetricsView = {
     /** Resources whose removal the guard holds. */
     readonly held: number;
   }>;
+  /** Of collections that istiod 1.9 and newer has no place for. */
+  dropped(): Iterable<{ readonly source: string; readonly collection: string; readonly resources: number }>;
   kinds(): Iterable<{ readonly kind: string; readonly complete: boolean; readonly resources: number }>;
   /** Bytes of the last whole state of each collection, or of a larger change since, and what is taken at most. */
   messages(): Iterable<{
@@ -201,6 +203,14 @@ export function createMetrics(version: string): Metrics {
           self.labels(holding.source, holding.kind, state).set(holding[state]);
         }
       }
+    },
+  );
+  gauge(
+    'isthmus_dropped_resources',
+    'Resources of collections that istiod 1.9 and newer has no place for, where they are counted (countDropped).',
+    ['source', 'collection'],
+    (self, now) => {
+      for (const { source, collection, resources } of now.dropped()) self.labels(source, collection).set(resources);
     },
   );
   gauge(

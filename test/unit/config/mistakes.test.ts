@@ -70,7 +70,7 @@ describe('one mistake is named with its line and column', () => {
     [
       'a collection that nobody knows',
       `${source}  collections:\n  - istio/networking/v1alpha3/serviceentries\n  - istio/policy/v1beta1/rules\n`,
-      'i.yaml:6:5: sources[0].collections[1]: "istio/policy/v1beta1/rules" has no place in istiod 1.9 and newer',
+      'i.yaml:6:5: sources[0].collections[1]: "istio/policy/v1beta1/rules" has no place in istiod 1.9 and newer (what replaces it: Telemetry',
     ],
     ['no collections at all', `${source}  collections: []\n`, 'i.yaml:4:16: sources[0].collections: '],
     [

@@ -46,6 +46,7 @@ test('a source needs a name and an address; the rest has its default', () => {
       sinkNodeId: '',
       silentCollection: 30_000,
       maxMessage: 256 * 2 ** 20,
+      countDropped: false,
     },
   ]);
 });
@@ -61,6 +62,7 @@ sources:
   sinkNodeId: pilot-1
   silentCollection: 1h30m
   maxMessage: 1048576
+  countDropped: true
   syncTimeout: 2m
 confirmRemoval: [consul, consul-a/istio/networking/v1alpha3/gateways]
 xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s }
@@ -86,6 +88,7 @@ shutdownGrace: 1.5s
         sinkNodeId: 'pilot-1',
         silentCollection: 5_400_000,
         maxMessage: 2 ** 20,
+        countDropped: true,
         syncTimeout: 120_000,
       },
     ],

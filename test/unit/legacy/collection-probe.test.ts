@@ -169,6 +169,41 @@ describe('remembered refusals', () => {
   });
 });
 
+describe('what nobody needs', () => {
+  const wanted = ['a', 'b', 'c'];
+  const later = ['x', 'y', 'z'];
+
+  test.each([
+    ['by name', named],
+    ['without naming', () => ''],
+  ])('is asked for once the rest is known; refused %s, it takes nothing with it', (_how, says) => {
+    const probe = new CollectionProbe(wanted, new Map(), 0, later);
+    expect(probe.asked).toEqual(wanted);
+    const asked: string[][] = [];
+    const source = new Source(['a', 'c', 'y'], says);
+    expect(source.understood(probe)).toBe(true);
+    asked.push([...probe.asked].toSorted(), refusedBy(probe));
+    expect(asked).toEqual([
+      ['a', 'c', 'y'],
+      ['b', 'x', 'z'],
+    ]);
+  });
+
+  test('is not asked for again where it was refused, however long ago', () => {
+    const now = 10 * refusalTtlMs;
+    const probe = new CollectionProbe(wanted, new Map([['x', 0]]), now, later);
+    expect(new Source([...wanted, ...later], named).understood(probe, now)).toBe(true);
+    expect([probe.asked, refusedBy(probe)]).toEqual([[...wanted, 'y', 'z'], ['x']]);
+    expect(probe.forgetOldRefusals(2 * now)).toBe(false);
+  });
+
+  test('is no proof that a source serves anything', () => {
+    const probe = new CollectionProbe(wanted, new Map(), 0, later);
+    expect(new Source(later, named).understood(probe)).toBe(false);
+    expect([probe.asked, refusedBy(probe), probe.served]).toEqual([wanted, [], false]);
+  });
+});
+
 test('whatever a source knows, and whether it names what it refuses or not: what it knows is asked for, no more', () => {
   const wanted = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'];
   const some = fc.uniqueArray(fc.constantFrom(...wanted));

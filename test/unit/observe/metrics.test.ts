@@ -81,6 +81,7 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
   const all = {
     sources: () => [{ name: 'galley', connected: true }],
     holdings: () => [holding],
+    dropped: () => [{ source: 'galley', collection: 'istio/rbac/v1alpha1/serviceroles', resources: 8 }],
     kinds: () => [{ kind: 'ServiceEntry', complete: true, resources: 3 }],
     messages: () => [{ source: 'galley', collection: se, bytes: 900, limit: 1000 }],
     streams: () => 2,
@@ -187,6 +188,7 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_invalid_resources', { reason: 'invalid_hosts' })).toBe(3);
     expect(await valueOf('isthmus_guard_held_resources', { source: 'galley', kind: 'ServiceEntry' })).toBe(7);
     expect(await valueOf('isthmus_source_overdue', { source: 'galley', kind: 'ServiceEntry' })).toBe(1);
+    expect(await valueOf('isthmus_dropped_resources', { source: 'galley' })).toBe(8);
     expect(await valueOf('isthmus_retired_resources', { source: 'galley', kind: 'ServiceEntry' })).toBe(6);
     expect(await valueOf('isthmus_kind_complete', { kind: 'ServiceEntry' })).toBe(1);
     expect(await valueOf('isthmus_snapshot_resources', { kind: 'ServiceEntry' })).toBe(3);

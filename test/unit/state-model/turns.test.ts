@@ -1,18 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import type { Chunk } from '../../../src/model/resource.ts';
-import type { Snapshot } from '../../../src/model/snapshot.ts';
-import { frameOf } from '../../../src/push/frames.ts';
-import { keyOf } from '../../../src/wire/resource-frame.ts';
-import { viewResourceBytes } from '../../../src/wire/resource-view.ts';
-import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
-import { VersionSum } from '../../../src/store/version-sum.ts';
 import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';
 import { contentsOf, heldBy } from '../../support/source-view.ts';
 import { noGuard, StoreLab } from '../../support/store-lab.ts';
 import { field, fields } from '../../support/wire-bytes.ts';
 import { propertyTimeoutMs, runs } from './runs.ts';
+import { contentOfSnapshot, expectAccounts } from './snapshot-checks.ts';
 
 vi.mock('../../../src/model/sizes.ts', async () => (await import('../../support/tiny-sizes.ts')).tinySizes);
 
@@ -63,30 +57,6 @@ function applyTo(model: Map<string, string>, items: readonly Item[], full: boole
   if (full) for (const k of model.keys()) if (!named.has(k)) model.delete(k);
   if (!full) for (const name of removed) if (!named.has(keyOfName(name))) model.delete(keyOfName(name));
   for (const { name, content: c } of items) if (c !== undefined) model.set(keyOfName(name), c);
-}
-
-/** What one snapshot says, after a look at everything that has to hold of it. */
-function contentOfSnapshot(snapshot: Snapshot): string {
-  const { pool, rows, version } = snapshot;
-  const sum = new VersionSum();
-  let before = '';
-  for (const row of rows) {
-    const name = keyOf(pool, row);
-    expect(name > before, `${name} after ${before}`).toBe(true);
-    before = name;
-    expect([pool.isListed(row), rows[pool.at(row)]]).toEqual([true, row]);
-    sum.add(pool, row);
-  }
-  expect(version).toBe(sum.toString());
-  const linesOf = (versioned: boolean) =>
-    decodeDiscoveryResponse(frameOf(snapshot, { versioned }).toBuffer())
-      .resources.map(({ value }) => viewResourceBytes(value))
-      .map((view) => `${view.name} ${view.version} ${view.body.toString('hex')}`)
-      .join('\n');
-  const text = linesOf(true);
-  expect(linesOf(true), 'asked for twice, when pieces are joined').toBe(text);
-  expect(linesOf(false)).toBe(text.replaceAll(/ \S{16} /g, '  '));
-  return text;
 }
 
 test(
@@ -167,22 +137,4 @@ async function runSteps(isAlone: boolean, isLate: boolean, steps: readonly Step[
   expect(told).toBe(look());
   expect(lab.published(serviceEntry)).toEqual(Object.fromEntries([...models.two, ...models.one]));
   expectAccounts(lab, origins);
-}
-
-/** Every row is somebody's, and every byte is counted by the arena of who holds it. */
-function expectAccounts(lab: StoreLab, origins: readonly string[]): void {
-  const { pool } = lab.store.snapshot(serviceEntry.id) as Snapshot;
-  let rows = 0;
-  for (const origin of origins) {
-    const { resources, arena } = lab.store.holding(origin, serviceEntry.id);
-    rows += resources.size;
-    const live = new Map<Chunk, number>();
-    for (const row of resources.values()) {
-      const chunk = pool.chunk(row);
-      expect(arena.has(chunk)).toBe(true);
-      live.set(chunk, (live.get(chunk) ?? 0) + pool.bytes(row));
-    }
-    for (const [chunk, bytes] of live) expect(chunk.liveBytes).toBe(bytes);
-  }
-  expect(pool.size, 'no row is lost').toBe(rows);
 }
