@@ -1,7 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { noRow, type ResourcePool } from '../model/resource.ts';
 import { placeTurn } from '../model/sizes.ts';
 import { keyOf } from '../wire/resource-frame.ts';
-import type { ResourceTable } from '../wire/resource-table.ts';
 import type { Holding } from './holding.ts';
 
 /** The origins in order of precedence, and who holds what of a kind. */
@@ -65,26 +64,50 @@ export class Holders {
     return before.filter((holding) => stayed.includes(holding)).some((holding, i) => holding !== stayed[i]);
   }
 
-  /** Calls `meet` with every key that several hold now and until it settles. Gives other work its turn. */
-  async meetShared(kindId: string, meet: (key: string) => void): Promise<void> {
+  /**
+   * Calls `meet` with every key that several hold now and until it settles: those in the merged list in its order. Gives
+   * other work its turn, by `pause`.
+   */
+  async meetShared(
+    kindId: string,
+    pool: ResourcePool,
+    listed: () => Int32Array,
+    meet: (key: string) => void,
+    pause: () => Promise<void>,
+  ): Promise<void> {
     const all = [...this.of(kindId).values()];
     const [, ...others] = all.toSorted((a, b) => b.resources.size - a.resources.size);
-    // A key of two is one of those that are not the largest.
-    for (const { resources } of others) {
-      const rows = resources.rows();
+    if (others.length === 0) return;
+    const visit = async (rows: Int32Array, isMeant: (held: readonly number[]) => boolean) => {
       for (let i = 0; i < rows.length; i++) {
-        if (i > 0 && i % placeTurn === 0) await nextTurn();
+        if (i > 0 && i % placeTurn === 0) await pause();
         const row = rows[i] as number;
-        if (!resources.holds(row)) continue;
-        const key = keyOf(resources.pool, row);
-        if (this.#isHeldBeside(kindId, key, resources)) meet(key);
+        // A listed one may be held by nobody: what was made of several.
+        if (!pool.isListed(row) && !this.#isHeld(kindId, row)) continue;
+        const key = keyOf(pool, row);
+        const held = this.#rowsOf(kindId, key);
+        if (held.length > 1 && isMeant(held)) meet(key);
       }
+    };
+    // A key of two is one of those that are not the largest. The list is looked at last: what comes into it meanwhile is met.
+    for (const { resources } of others) {
+      await visit(resources.rows(), (held) => !held.some((row) => pool.isListed(row)));
     }
+    await visit(listed(), () => true);
   }
 
-  #isHeldBeside(kindId: string, key: string, resources: ResourceTable): boolean {
-    for (const one of this.of(kindId).values()) if (one.resources !== resources && one.resources.has(key)) return true;
+  #isHeld(kindId: string, row: number): boolean {
+    for (const { resources } of this.of(kindId).values()) if (resources.holds(row)) return true;
     return false;
+  }
+
+  #rowsOf(kindId: string, key: string): number[] {
+    const rows: number[] = [];
+    for (const { resources } of this.of(kindId).values()) {
+      const row = resources.get(key);
+      if (row !== noRow) rows.push(row);
+    }
+    return rows;
   }
 }
 

@@ -122,7 +122,7 @@ export class Store {
       const { hold } = holding;
       const merged = this.#mergedOf(kindId);
       const work = holding.clear(merged.snapshot.rows, this.#changed(kindId, holding));
-      const removed = await this.#whileSettling(kindId, () => inTurns(work));
+      const removed = await this.#whileSettling(kindId, () => inTurns(work, () => this.#foldSome(kindId)));
       if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
       if (hold !== undefined) this.#holdEnded(origin, kindId, hold, 'released_by_operator', removed);
       this.#forget(origin, kindId);
@@ -315,8 +315,24 @@ export class Store {
 
   /** Decides anew what is sent of every key that several hold. */
   async #rejudge(kindId: string): Promise<void> {
-    await this.#holders.meetShared(kindId, (key) => this.#settle(kindId, key));
+    const merged = this.#mergedOf(kindId);
+    const listed = () => merged.snapshot.rows;
+    const meet = (key: string) => this.#settle(kindId, key);
+    await this.#holders.meetShared(kindId, merged.pool, listed, meet, () => {
+      this.#foldSome(kindId);
+      return nextTurn();
+    });
     this.#afterChange(kindId);
+  }
+
+  /**
+   * Folds in what is many already, so that it is not too much for one turn; who listens hears of it with the rest. Not
+   * while the list may lack what somebody holds: a stream that begins meanwhile is given it.
+   */
+  #foldSome(kindId: string): void {
+    const merged = this.#mergedOf(kindId);
+    const isOnlyWork = this.#settling.get(kindId) === 1;
+    if (isOnlyWork && merged.pending >= placeTurn && this.complete(kindId)) merged.fold();
   }
 
   /** Lets the only holder of a kind write to the merged list, once nothing waits that others had a word in. */
@@ -485,8 +501,11 @@ function isAlone({ listed }: Holding): boolean {
 }
 
 /** Work that yields, to its end. */
-async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+async function inTurns<T>(work: Generator<void, T>, between: () => void = () => {}): Promise<T> {
   let step = work.next();
-  for (; step.done !== true; step = work.next()) await nextTurn();
+  for (; step.done !== true; step = work.next()) {
+    between();
+    await nextTurn();
+  }
   return step.value;
 }
