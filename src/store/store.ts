@@ -323,6 +323,8 @@ export class Store {
       return nextTurn();
     });
     this.#afterChange(kindId);
+    // Who is named first in a conflict may be another one, whatever is sent.
+    this.#debouncer.call();
   }
 
   /**

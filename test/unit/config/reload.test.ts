@@ -17,6 +17,8 @@ describe('what a running bridge takes from another config', () => {
       sources: [source],
       log: { level: 'debug' },
       istiod: { version: '1.24' },
+      conflicts: { sameKey: 'mergeEndpoints' },
+      quarantine: { invalid: 'report' },
     });
     const inForce = inForceAfter(before, wanted);
     expect(inForce).toEqual({ ...before, sources: wanted.sources, log: wanted.log, debounce: wanted.debounce });
@@ -25,6 +27,8 @@ describe('what a running bridge takes from another config', () => {
       'xds.minGap': { inForce: 1000, wanted: 250 },
       'istiod.version': { inForce: null, wanted: '1.24' },
       stateDir: { inForce: '/a', wanted: '/b' },
+      'conflicts.sameKey': { inForce: 'precedence', wanted: 'mergeEndpoints' },
+      'quarantine.invalid': { inForce: before.quarantine.invalid, wanted: 'report' },
     });
     expect(pendingSettings(inForceAfter(before, before), before)).toEqual([]);
   });

@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
 import { frameOf } from '../../../src/push/frames.ts';
 import { keyOf } from '../../../src/wire/resource-frame.ts';
+import type { ResourceTable } from '../../../src/wire/resource-table.ts';
 import { serviceEntry as se, serviceEntryResource } from '../../support/resources.ts';
 import { fold, type Said, spec } from '../../support/service-specs.ts';
 import { noGuard, StoreLab } from '../../support/store-lab.ts';
@@ -12,7 +13,8 @@ import { propertyTimeoutMs, runs } from './runs.ts';
 
 vi.mock('../../../src/model/sizes.ts', async () => (await import('../../support/tiny-sizes.ts')).tinySizes);
 
-// Several origins hold the same keys: whatever they say, in whatever order, and whatever comes between the turns.
+// Several origins hold the same keys: whatever they say, in whatever order, and whatever comes between the turns; and they
+// come, retire, come back, leave and change places meanwhile.
 
 const origins = ['one', 'two', 'three'] as const;
 type Origin = (typeof origins)[number];
@@ -36,8 +38,14 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.constant('flush' as const) },
   { weight: 5, arbitrary: fc.record({ turns: fc.integer({ min: 1, max: 8 }) }) },
   { weight: 1, arbitrary: fc.constant('settle' as const) },
+  { weight: 2, arbitrary: fc.constant('look' as const) },
+  { weight: 2, arbitrary: fc.record({ origin: fc.constantFrom(...origins), leaves: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ order: fc.shuffledSubarray([...origins], { minLength: 3 }) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** What is known of an origin, by its last word, and the config's. */
+type Known = { isThere: boolean; isRetired: boolean; readonly said: Map<string, Said>; queue: Promise<void> };
 
 const bytesOf = (name: string, one: Said | undefined): Buffer =>
   one === undefined ? field(1, field(1, name)) : serviceEntryResource(name, one.spec, { labels: one.labels });
@@ -70,18 +78,30 @@ for (const isMerging of [false, true]) {
 
 async function runSteps(isMerging: boolean, count: number, steps: readonly Step[]): Promise<void> {
   const lab = new StoreLab(noGuard, { sameKey: isMerging ? 'mergeEndpoints' : 'precedence', sameHost: 'report' });
+  const all = new Map(
+    origins.map((name): [Origin, Known] => [
+      name,
+      { isThere: false, isRetired: false, said: new Map(), queue: Promise.resolve() },
+    ]),
+  );
+  const known = (name: Origin) => all.get(name) as Known;
+  const { unheld, isHeld, watch } = watchHoldings(lab);
+  const add = (name: Origin) => {
+    lab.addOrigin(name, se);
+    watch(name);
+    known(name).isThere = true;
+    known(name).isRetired = false;
+  };
   const present = origins.slice(0, count);
-  const models = new Map(present.map((origin) => [origin, new Map<string, Said>()]));
-  const queues = new Map<Origin, Promise<void>>();
-  for (const origin of present) {
-    lab.addOrigin(origin, se);
-    await lab.deliver(origin, se, []);
+  for (const name of present) {
+    add(name);
+    await lab.deliver(name, se, []);
   }
-  const unheld = watchHoldings(lab, present);
   let before: readonly string[] = [];
   const meanings = new Map<string, string>();
-  lab.store.onChange(() => {
-    const snapshot = lab.store.snapshot(se.id) as Snapshot;
+  const look = (): readonly string[] => {
+    const snapshot = lab.store.snapshot(se.id);
+    if (snapshot === undefined) return before;
     const keys = keysOf(snapshot);
     expect(keys).toEqual(keys.toSorted());
     const left = before.filter((name) => !keys.includes(name));
@@ -89,49 +109,83 @@ async function runSteps(isMerging: boolean, count: number, steps: readonly Step[
       left.filter((name) => !unheld.has(name)),
       'left, and somebody held them all the time',
     ).toEqual([]);
-    unheld.clear();
-    before = keys;
     const text = frameBytes(lab).toString('hex');
     expect(meanings.get(snapshot.version) ?? text, 'a version has one meaning').toBe(text);
     meanings.set(snapshot.version, text);
-  });
-  const say = (origin: Origin, { items, full, removed }: Message) => {
-    const deliver = async () => {
-      const resources = items.map(([name, one]) => bytesOf(name, one));
-      await lab.deliver(origin, se, resources, { full, removed });
-      apply(models.get(origin) as Map<string, Said>, { items, full, removed });
-    };
-    queues.set(origin, (queues.get(origin) ?? Promise.resolve()).then(deliver));
+    return keys;
   };
+  lab.store.onChange((news) => {
+    if (!news.has(se.id)) return;
+    before = look();
+    for (const name of unheld) if (isHeld(name)) unheld.delete(name);
+  });
+  const happen = (name: Origin, work: (origin: Known) => Promise<void>) => {
+    const origin = known(name);
+    origin.queue = origin.queue.then(() => work(origin));
+  };
+  const say = (name: Origin, { items, full, removed }: Message) =>
+    happen(name, async (origin) => {
+      if (!origin.isThere || origin.isRetired) add(name);
+      const resources = items.map(([label, one]) => bytesOf(label, one));
+      await lab.deliver(name, se, resources, { full, removed });
+      apply(origin.said, { items, full, removed });
+    });
+  const takeOut = (name: Origin, leaves: boolean) =>
+    happen(name, async (origin) => {
+      if (!origin.isThere || (origin.isRetired && !leaves)) return;
+      const { size } = origin.said;
+      expect(await (leaves ? lab.store.removeOrigin(name, se.id) : lab.store.retire(name, se.id))).toBe(size);
+      origin.isThere = origin.isRetired = !leaves && size > 0;
+      if (leaves) origin.said.clear();
+    });
+  const orders: Promise<void>[] = [];
+  let order: readonly Origin[] = origins;
+  const settled = () => Promise.all([...Array.from(all.values(), ({ queue }) => queue), ...orders]);
   for (const one of steps) {
     if (one === 'flush') lab.flush();
-    else if (one === 'settle') await Promise.all(queues.values());
+    else if (one === 'look') look();
+    else if (one === 'settle') await settled();
     else if ('turns' in one) for (let i = 0; i < one.turns; i++) await nextTurn();
-    else if (present.includes(one.origin)) say(one.origin, one.message);
+    else if ('order' in one) {
+      order = one.order;
+      orders.push(lab.store.setPrecedence(order));
+    } else if (!present.includes(one.origin)) continue;
+    else if ('leaves' in one) takeOut(one.origin, one.leaves);
+    else say(one.origin, one.message);
   }
-  await Promise.all(queues.values());
+  await settled();
+  // Who has come back stands last until the config is in force.
+  await lab.store.setPrecedence(order);
   lab.flush();
-  for (let i = 0; i < 40; i++) await nextTurn();
+  for (let i = 0; i < 60; i++) await nextTurn();
   lab.flush();
-  await expectFold(lab, isMerging, [...models.values()]);
+  look();
+  const there = order.filter((name) => known(name).isThere);
+  const inOrder = [...there.filter((name) => !known(name).isRetired), ...there.filter((name) => known(name).isRetired)];
+  await expectFold(lab, isMerging, new Map(inOrder.map((name) => [name, known(name).said])));
 }
 
-/** Keys that nobody held at some moment. */
-function watchHoldings(lab: StoreLab, present: readonly Origin[]): Set<string> {
+/** Keys that nobody held at some moment, of the origins that are watched. */
+function watchHoldings(lab: StoreLab) {
   const unheld = new Set<string>();
-  const tables = present.map((origin) => lab.store.holding(origin, se.id).resources);
-  for (const table of tables) {
+  const tables = new Set<ResourceTable>();
+  const isHeld = (name: string) => [...tables].some((one) => one.has(name));
+  const watch = (origin: Origin) => {
+    const table = lab.store.holding(origin, se.id).resources;
+    if (tables.has(table)) return;
+    tables.add(table);
     const remove = table.delete.bind(table);
     table.delete = (name) => {
       const row = remove(name);
-      if (!tables.some((one) => one.has(name))) unheld.add(name);
+      if (!isHeld(name)) unheld.add(name);
       return row;
     };
-  }
-  return unheld;
+  };
+  return { unheld, isHeld, watch };
 }
 
-async function expectFold(lab: StoreLab, isMerging: boolean, models: readonly ReadonlyMap<string, Said>[]) {
+async function expectFold(lab: StoreLab, isMerging: boolean, heldBy: ReadonlyMap<string, ReadonlyMap<string, Said>>) {
+  const models = [...heldBy.values()];
   const keys = [...new Set(models.flatMap((model) => [...model.keys()]))].toSorted();
   const folded = keys.map((name) => ({
     name,
@@ -152,6 +206,12 @@ async function expectFold(lab: StoreLab, isMerging: boolean, models: readonly Re
   expect(frameBytes(lab).toString('hex')).toBe(frameBytes(plain).toString('hex'));
   expect(lab.store.snapshot(se.id)?.version).toBe(plain.store.snapshot(se.id)?.version);
 
+  const order = [...heldBy.keys()];
+  for (const { same, name, origins: found } of lab.conflicts) {
+    const isMeant = (origin: string) =>
+      same === 'key' ? heldBy.get(origin)?.has(name) === true : found.includes(origin);
+    expect([name, found], 'in order of precedence').toEqual([name, order.filter(isMeant)]);
+  }
   const conflicts = lab.conflicts.filter(({ same }) => same === 'key').map(({ name, reason }) => [name, reason]);
   const expected = folded.flatMap(({ name, reason }) => (reason === undefined ? [] : [[name, reason]]));
   expect(Object.fromEntries(conflicts)).toEqual(Object.fromEntries(expected));

@@ -140,6 +140,20 @@ test('what one origin has said before there was a second one is looked at when t
   expect(found().map(({ name }) => name)).toEqual(['x.example.com']);
 });
 
+test('who is named first is another one in another order, although the same is sent; who has left is named no more', async () => {
+  start('report', 'one', 'two', 'three');
+  await say('three', {});
+  await say('one', { 'shop/a': at('x.example.com') });
+  await say('two', { 'shop/b': at('x.example.com') });
+  expect(found().map(({ resources }) => resources)).toEqual([['one shop/a', 'two shop/b']]);
+  await lab.store.setPrecedence(['two', 'one', 'three']);
+  await publish();
+  expect(found().map(({ resources }) => resources)).toEqual([['two shop/b', 'one shop/a']]);
+  await lab.store.removeOrigin('two', se.id);
+  await publish();
+  expect(found()).toEqual([]);
+});
+
 describe('origins that come and go', () => {
   const pool = new ResourcePool();
   const conflicts = new Conflicts(new FakeClock());

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { defaultConflictPolicy } from '../../../src/store/sharing.ts';
 import type { ConflictNews } from '../../../src/store/conflicts.ts';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
 import {
@@ -19,7 +18,7 @@ let lab: StoreLab;
 let news: ConflictNews[];
 
 function start(sameKey: 'precedence' | 'mergeEndpoints', ...origins: readonly string[]): void {
-  lab = new StoreLab(noGuard, { ...defaultConflictPolicy, sameKey });
+  lab = new StoreLab(noGuard, { sameKey, sameHost: 'ignore' });
   news = [];
   lab.store.onConflicts((one) => news.push(one));
   for (const origin of origins) lab.addOrigin(origin, se, we);
@@ -226,7 +225,7 @@ describe('where endpoints are merged', () => {
     await lab.deliver('one', se, other);
     expect(lab.flush(), 'an istiod that has it needs nothing').toEqual([]);
     expect(lab.store.snapshot(se.id)?.version).toBe(version);
-    const fresh = new StoreLab(noGuard, { ...defaultConflictPolicy, sameKey: 'mergeEndpoints' });
+    const fresh = new StoreLab(noGuard, { sameKey: 'mergeEndpoints', sameHost: 'ignore' });
     for (const origin of ['one', 'two']) fresh.addOrigin(origin, se);
     await fresh.deliver('one', se, other);
     await fresh.deliver('two', se, [
@@ -289,6 +288,49 @@ test('a new source that has much the same is not published before all of it is i
   expect(turns, 'it took several turns').toBeGreaterThan(2);
   expect(seen.filter((count) => count > 0)).toEqual([5000]);
   expect(lab.conflicts).toHaveLength(5000);
+});
+
+describe('origins in another order', () => {
+  const origins = () => lab.conflicts.map(({ name, origins: found }) => [name, ...found]);
+
+  beforeEach(async () => {
+    start('mergeEndpoints', 'one', 'two');
+    await say('one', { 'shop/a': serviceAt('10.0.0.1'), 'shop/b': serviceAt('10.0.0.1') });
+    await say('two', { 'shop/a': serviceAt('10.0.0.2'), 'shop/c': serviceAt('10.0.0.2') });
+    lab.flush();
+    told();
+  });
+
+  test('have the endpoints in that order; the conflict goes on, and is about the same', async () => {
+    const [before] = lab.conflicts;
+    await lab.store.setPrecedence(['two', 'one']);
+    expect(lab.flush()).toEqual([[se.id]]);
+    expect(published()).toEqual({
+      'shop/a': ['10.0.0.2', '10.0.0.1'],
+      'shop/b': ['10.0.0.1'],
+      'shop/c': ['10.0.0.2'],
+    });
+    expect(lab.conflicts).toEqual([{ ...before, origins: ['two', 'one'] }]);
+    expect(told()).toEqual([]);
+  });
+
+  test('one that is retired comes last, one that leaves ends its conflicts, and no row is left behind', async () => {
+    await lab.store.retire('one', se.id);
+    lab.flush();
+    expect([published()['shop/a'], origins()]).toEqual([['10.0.0.2', '10.0.0.1'], [['shop/a', 'two', 'one']]]);
+    await lab.store.removeOrigin('one', se.id);
+    lab.flush();
+    expect(published()).toEqual({ 'shop/a': ['10.0.0.2'], 'shop/c': ['10.0.0.2'] });
+    expect([told(), lab.conflicts, [...lab.store.conflicts.counts()]]).toEqual([['-shop/a merged'], [], []]);
+    expect(lab.store.snapshot(se.id)?.pool.size).toBe(2);
+    // The other one is alone, and then it is not.
+    await say('two', { 'shop/a': serviceAt('10.0.0.3') });
+    lab.addOrigin('one', se);
+    await say('one', { 'shop/a': serviceAt('10.0.0.1') });
+    await lab.store.setPrecedence(['one', 'two']);
+    lab.flush();
+    expect([published(), origins()]).toEqual([{ 'shop/a': ['10.0.0.1', '10.0.0.3'] }, [['shop/a', 'one', 'two']]]);
+  });
 });
 
 describe('a page of conflicts', () => {
