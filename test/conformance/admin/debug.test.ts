@@ -43,10 +43,12 @@ test('/debug/origins: every source with its connection and kinds', async () => {
         kind: 'ServiceEntry',
         collection: 'istio/networking/v1alpha3/serviceentries',
         sync: 'synced',
+        retiredSince: null,
         received: 2,
         released: 2,
         effective: 2,
         quarantined: 0,
+        invalid: 0,
         withheld: 0,
         hold: null,
         messages: 1,
@@ -54,6 +56,7 @@ test('/debug/origins: every source with its connection and kinds', async () => {
         messageBytes: expect.any(Number),
       },
     ]),
+    dropped: [],
   });
   const entries = origins[1]?.kinds.find(({ kind }) => kind === 'ServiceEntry');
   expect(entries).toMatchObject({ received: 2, effective: 1, quarantined: 1 });
@@ -79,6 +82,7 @@ describe('/debug/snapshot', () => {
       complete: true,
       waitingFor: [],
       stale: [],
+      overdue: [],
       version: expect.stringMatching(/./),
       resources: 2,
       bytes: expect.any(Number),
@@ -179,6 +183,7 @@ test('/debug/quarantine: which, why, and since when', async () => {
       message: expect.stringMatching(/./),
       since: expect.stringMatching(/^\d{4}-/),
       lastGoodSent: false,
+      sent: 'nothing',
     },
   ]);
 });
