@@ -74,9 +74,26 @@ export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeS
 
 /**
  * Asks the sources of a config themselves, as the bridge would: runs one on free ports of this host until every
- * source has said all that it will say, or failed, or `timeoutMs` are over. A second client to a live server.
+ * source has said all that it will say, or failed, or `timeoutMs` are over; and then another, for what istiod has no
+ * place for, which costs a source a stream for each collection that it does not know. A second client to a live server.
  */
 export async function askDirectly(config: Config, timeoutMs: number): Promise<BridgeState> {
+  const state = await ask(config, timeoutMs, hasSaidAll);
+  const failed = new Set(
+    state.origins.flatMap(({ name, connection }) => (connection.state === 'waiting' ? [name] : [])),
+  );
+  const sources = config.sources.filter(({ name }) => !failed.has(name));
+  if (sources.length === 0) return state;
+  const counting = { ...config, sources: sources.map((source) => ({ ...source, countDropped: true })) };
+  const { origins } = await ask(counting, timeoutMs, hasSaidDropped);
+  const droppedBy = new Map(origins.map(({ name, dropped }) => [name, dropped]));
+  return {
+    ...state,
+    origins: state.origins.map((origin) => ({ ...origin, dropped: droppedBy.get(origin.name) ?? [] })),
+  };
+}
+
+async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginView) => boolean): Promise<BridgeState> {
   const anyPort = { host: '127.0.0.1', port: 0 };
   const version = packageVersion();
   const app = new App({
@@ -85,8 +102,6 @@ export async function askDirectly(config: Config, timeoutMs: number): Promise<Br
       sources: config.sources.map((source) => ({
         ...source,
         silentCollection: Math.min(source.silentCollection, silentMs),
-        // So that nothing is lost that nobody has thought of.
-        countDropped: true,
       })),
       xds: { ...config.xds, listen: anyPort },
       admin: { listen: anyPort },
@@ -109,17 +124,19 @@ export async function askDirectly(config: Config, timeoutMs: number): Promise<Br
     for (;;) {
       const { origins } = await readBridge(base);
       await new Promise((resolve) => setTimeout(resolve, lookMs));
-      if (origins.every(hasSaidAll) || systemClock.now() > giveUpAt) return await readBridge(base);
+      if (origins.every(hasSaid) || systemClock.now() > giveUpAt) return await readBridge(base);
     }
   } finally {
     await app.stop();
   }
 }
 
-function hasSaidAll({ connection, kinds, dropped }: OriginView): boolean {
-  if (connection.state === 'waiting') return true;
-  const isDroppedSaid = dropped.every(({ resources, isRefused }) => resources !== null || isRefused);
-  return isDroppedSaid && kinds.every(({ sync }) => sync !== 'waiting');
+function hasSaidAll({ connection, kinds }: OriginView): boolean {
+  return connection.state === 'waiting' || kinds.every(({ sync }) => sync !== 'waiting');
+}
+
+function hasSaidDropped({ connection, dropped }: OriginView): boolean {
+  return connection.state === 'waiting' || dropped.every(({ resources, isRefused }) => resources !== null || isRefused);
 }
 
 /** What is to be said of a bridge's sources. */

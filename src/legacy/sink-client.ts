@@ -197,7 +197,7 @@ export class SinkClient {
     const client = newClient(address, { ...limit, ...keepaliveOptions(keepalive) });
     const stream = openStream(client, resourceSource()) as Stream;
     const { profile, alsoAsked = [] } = this.#options;
-    const exchange = new SinkExchange(inOrder(this.#probe.asked), profile, alsoAsked);
+    const exchange = new SinkExchange(inOrder(this.#probe.asked, alsoAsked), profile, alsoAsked);
     const started = clock.now();
     const isLive = () => this.#isLive(session);
     const session: Session = {
@@ -492,8 +492,14 @@ function isSame(a: Refusals, b: Refusals): boolean {
   return a.size === b.size && [...a].every(([collection, since]) => b.get(collection) === since);
 }
 
-/** ServiceEntries last: they are what every source has, and once the last question is answered, all were taken. */
-function inOrder(collections: readonly Collection[]): Collection[] {
-  const isLast = (collection: Collection) => (collection.endsWith('/serviceentries') ? 1 : 0);
-  return [...collections].sort((a, b) => isLast(a) - isLast(b));
+/**
+ * ServiceEntries last: they are what every source has, and once the last question is answered, all were taken. `first` is
+ * what a source may not know: it says so before it has sent all that it has.
+ */
+function inOrder(collections: readonly Collection[], first: readonly Collection[]): Collection[] {
+  const place = (collection: Collection) => {
+    if (first.includes(collection)) return 0;
+    return collection.endsWith('/serviceentries') ? 2 : 1;
+  };
+  return [...collections].sort((a, b) => place(a) - place(b));
 }

@@ -74,6 +74,7 @@ describe('a source loses everything', () => {
         complete: true,
         waiting: [],
         stale: [],
+        overdue: [],
         held: [{ source: 'one', kind: 'ServiceEntry', removals: 60, until: end }],
       },
     ]);

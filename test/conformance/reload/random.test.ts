@@ -51,11 +51,12 @@ class Life {
   }
 
   async happen(one: Step): Promise<void> {
-    const before = this.#expected();
+    let before = this.#expected();
     if (one.type === 'config') {
       this.#at = new Map(one.sources.map(({ name, server }) => [name, server]));
       this.#confirmed = one.confirmed.filter((name) => !this.#at.has(name));
       for (const name of this.#confirmed) this.#held.delete(name);
+      before = this.#expected();
       await this.#bridge.reload(this.#settings());
     } else if (one.type === 'server') {
       this.#states[one.server] = [...one.state];
@@ -65,7 +66,7 @@ class Life {
     for (const [name, server] of this.#at) this.#held.set(name, this.#states[server] as string[]);
     const after = this.#expected();
     await until(`istiods are given ${after.join()}`, async () => (await this.#served()).join() === after.join());
-    // Whatever came on the way had everything that was there before and is there now.
+    // Whatever came on the way had everything that was there before, is there now, and was not confirmed to go.
     const always = before.filter((name) => after.includes(name));
     for (; this.#looked < this.#istiod.responses.length; this.#looked++) {
       const response = this.#istiod.responses[this.#looked];
