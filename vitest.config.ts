@@ -28,6 +28,7 @@ export default defineConfig({
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
+          globalSetup: ['test/peers/setup.ts'],
           testTimeout: 2 * 60 * 60_000,
           hookTimeout: 180_000,
           fileParallelism: false,

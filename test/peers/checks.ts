@@ -1,12 +1,14 @@
 // What Isthmus promises, as functions that reject when it is not so. The suites with Isthmus and the control run
 // without it call the same ones.
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { Chain } from './support/chain.ts';
 import type { Istiod } from './support/istiod.ts';
 import { fetchThrough, Load, type Tally } from './support/load.ts';
 import { differences, type HeldConfig, type Manifest } from './support/manifest.ts';
 import { ConfigzSampler, type Samples } from './support/sampler.ts';
 import { patienceMs, until } from './support/until.ts';
+import { Watch } from './support/watch.ts';
 
 export type Limits = {
   /** How long each awaited condition may take. It only bounds a failure. @default {@link patienceMs} */
@@ -169,6 +171,50 @@ export async function checkLosesNothing(
   assert.deepEqual(samples.lacking, [], 'samples that lack a resource');
   assert.ok(samples.counted >= minSamples, `${samples.counted} counted samples, wanted ${minSamples}`);
   return samples;
+}
+
+/** Several istiods that get the same. */
+export type Fed = Truth & { readonly istiods: readonly Istiod[] };
+
+/** Each of them comes to hold what is true, and nothing else; by their order. */
+export async function checkAllHold(fed: Fed, limits: Limits = {}): Promise<readonly Held[]> {
+  return Promise.all(fed.istiods.map((istiod) => checkHolds(fed, istiod, limits)));
+}
+
+export type Fault = {
+  readonly run: (watch: Watch) => Promise<void>;
+  /** Fewer looks at each istiod prove nothing. */
+  readonly minLooks: number;
+};
+
+/**
+ * While the fault runs, and until each istiod holds what is true again, no look at one of them whose gRPC port is open
+ * lacks what has been true all along; and what has not changed has kept its version.
+ */
+export async function checkNeverBelow(fed: Fed, { run, minLooks }: Fault, limits: Limits = {}): Promise<void> {
+  const before = await checkAllHold(fed, limits);
+  const was = fed.manifests();
+  const watch = new Watch(fed.istiods, was.keys());
+  let seen: ReadonlyMap<string, Samples>;
+  try {
+    await run(watch);
+    const after = await checkAllHold(fed, limits);
+    const changed = [...fed.manifests()].filter(([key, manifest]) => !isDeepStrictEqual(manifest, was.get(key)));
+    for (const [at, held] of after.entries()) {
+      assertOnlyChanged(
+        before[at] ?? new Map(),
+        held,
+        changed.map(([key]) => key),
+      );
+    }
+    await watch.looks(1, limits.timeoutMs);
+  } finally {
+    seen = await watch.stop();
+  }
+  for (const [name, { counted, lacking }] of seen) {
+    assert.deepEqual(lacking, [], `looks at ${name} that lack a resource`);
+    assert.ok(counted >= minLooks, `${counted} counted looks at ${name}, wanted ${minLooks}`);
+  }
 }
 
 export type Route = {

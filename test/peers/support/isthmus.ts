@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Child, Exit } from './child.ts';
 import type { Lab } from './lab.ts';
 import { freePort } from './ports.ts';
+import { mustRun } from './run.ts';
 import { Hopeless, until } from './until.ts';
 
 const main = join(import.meta.dirname, '../../../dist/src/main.js');
@@ -12,20 +13,33 @@ export type IsthmusOptions = {
   readonly sourcePort: number;
   /** @default none: nothing is remembered over a restart */
   readonly stateDir?: string;
-  /** More settings of the source, as in a config file. @default flags alone */
+  /** More settings of each source, as in a config file. @default flags alone */
   readonly source?: object;
   /** Other settings, as in a config file. @default flags alone */
   readonly settings?: object;
+  /** More sources, after the first in precedence: name → port. @default none */
+  readonly others?: Readonly<Record<string, number>>;
+  /** How long the guard holds removals. @default "0s": most suites empty their sources when they are done */
+  readonly guardHold?: string;
+  /** Of the process, besides the paths. */
+  readonly env?: Readonly<Record<string, string>>;
   /** @default "isthmus" */
   readonly name?: string;
 };
+
+/** Removals of one kind of one source that the guard holds. */
+type HoldPage = readonly { readonly origin: string; readonly kind: string; readonly removals: number }[];
+
+type OriginsPage = readonly { readonly kinds: readonly { readonly sync: string }[] }[];
+
+type StatePage = { readonly files: readonly { readonly isDue: boolean }[] };
 
 /** The bridge, as a process of its own. */
 export class Isthmus {
   readonly xdsPort: number;
   readonly adminPort: number;
   readonly #lab: Lab;
-  readonly #options: IsthmusOptions;
+  #options: IsthmusOptions;
   #child: Child | undefined;
 
   private constructor(lab: Lab, options: IsthmusOptions, xdsPort: number, adminPort: number) {
@@ -41,7 +55,7 @@ export class Isthmus {
 
   /** Resolves when it listens, whatever it has heard from its origins. */
   async start(): Promise<void> {
-    const { stateDir, name = 'isthmus' } = this.#options;
+    const { stateDir, name = 'isthmus', guardHold = '0s', env = {} } = this.#options;
     const child = this.#lab.launch({
       name,
       command: process.execPath,
@@ -51,16 +65,23 @@ export class Isthmus {
         this.#sourceArgument(name),
         `--xds-listen=127.0.0.1:${this.xdsPort}`,
         `--admin-listen=127.0.0.1:${this.adminPort}`,
-        // These tests empty their sources when they are done: the guard has tests of its own.
-        '--guard-hold=0s',
+        `--guard-hold=${guardHold}`,
         ...(stateDir === undefined ? [] : [`--state-dir=${stateDir}`]),
       ],
+      env,
     });
     this.#child = child;
     await until('Isthmus listens', () => {
       if (child.exit) throw new Hopeless(`Isthmus ended: ${JSON.stringify(child.exit)}`);
       return this.ready();
     });
+  }
+
+  /** Writes its config file anew, with these options in the place of the former ones, and tells it to read that. */
+  reconfigure(options: Pick<IsthmusOptions, 'others' | 'settings'>): void {
+    this.#options = { ...this.#options, ...options };
+    this.#sourceArgument(this.#options.name ?? 'isthmus');
+    process.kill(this.pid, 'SIGHUP');
   }
 
   /** Whether it listens. */
@@ -91,6 +112,29 @@ export class Isthmus {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
+  /** Whether every source has spoken in this process of all that it is asked for. */
+  async heard(): Promise<boolean> {
+    const origins = (await this.page('/debug/origins')) as OriginsPage;
+    return origins.every(({ kinds }) => kinds.every(({ sync }) => sync === 'synced'));
+  }
+
+  /** How many removals the guard holds. */
+  async held(): Promise<number> {
+    const holds = (await this.page('/debug/guard')) as HoldPage;
+    return holds.reduce((sum, { removals }) => sum + removals, 0);
+  }
+
+  /** Whether all that it knows is in its state folder. */
+  async saved(): Promise<boolean> {
+    const { files } = (await this.page('/debug/state')) as StatePage;
+    return files.every(({ isDue }) => !isDue);
+  }
+
+  /** Runs a verb of the command that asks this bridge; what it prints. Rejects unless it ends with 0. */
+  ask(...args: readonly string[]): Promise<string> {
+    return mustRun(process.execPath, [main, ...args, `--admin=http://127.0.0.1:${this.adminPort}`]);
+  }
+
   get pid(): number {
     return this.#running().pid;
   }
@@ -105,11 +149,14 @@ export class Isthmus {
 
   /** The source by a flag where that says enough, else by a config file. */
   #sourceArgument(folder: string): string {
-    const { sourcePort, source, settings } = this.#options;
-    const address = `mcp://127.0.0.1:${sourcePort}`;
-    if (source === undefined && settings === undefined) return `--source=origin=${address}`;
+    const { sourcePort, others = {}, source, settings } = this.#options;
+    if (source === undefined && settings === undefined && Object.keys(others).length === 0)
+      return `--source=origin=mcp://127.0.0.1:${sourcePort}`;
     const file = join(this.#lab.folder(folder), 'isthmus.yaml');
-    writeFileSync(file, JSON.stringify({ sources: [{ name: 'origin', address, ...source }], ...settings }));
+    const sources = Object.entries({ origin: sourcePort, ...others }).map(([name, port]) => {
+      return { name, address: `mcp://127.0.0.1:${port}`, ...source };
+    });
+    writeFileSync(file, JSON.stringify({ sources, ...settings }));
     return `--config=${file}`;
   }
 

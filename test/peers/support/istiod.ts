@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Child, Exit } from './child.ts';
 import type { Lab } from './lab.ts';
-import { type HeldConfig, parseConfigz } from './manifest.ts';
+import { type HeldConfig, keysOfConfigz, parseConfigz } from './manifest.ts';
 import { freePort, portOpen } from './ports.ts';
 import { patienceMs, until } from './until.ts';
 
@@ -128,12 +128,12 @@ export class Istiod {
 
   /** All configuration that istiod holds now, by "Kind/namespace/name". */
   async configz(): Promise<Map<string, HeldConfig>> {
-    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/debug/configz`, {
-      // Of very many resources it takes its time.
-      signal: AbortSignal.timeout(patienceMs),
-    });
-    if (!response.ok) throw new Error(`configz answered ${response.status}`);
-    return parseConfigz(await response.text());
+    return parseConfigz(await this.#configzText());
+  }
+
+  /** Its keys alone, which is quicker where there are thousands. */
+  async configzKeys(): Promise<Set<string>> {
+    return keysOfConfigz(await this.#configzText());
   }
 
   /** How many responses for a kind istiod says that it has received, over all its starts. */
@@ -148,6 +148,15 @@ export class Istiod {
 
   async kill(): Promise<Exit> {
     return this.#running().end('SIGKILL');
+  }
+
+  async #configzText(): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/debug/configz`, {
+      // Of very many resources it takes its time.
+      signal: AbortSignal.timeout(patienceMs),
+    });
+    if (!response.ok) throw new Error(`configz answered ${response.status}`);
+    return response.text();
   }
 
   #running(): Child {

@@ -48,6 +48,14 @@ export function parseConfigz(text: string): Map<string, HeldConfig> {
   );
 }
 
+const head =
+  /"kind":\s*"([^"]*)",\s*"apiVersion":\s*"[^"]*",\s*"metadata":\s*\{\s*"name":\s*"([^"]*)",\s*"namespace":\s*"([^"]*)"/g;
+
+/** The keys of {@link parseConfigz}, read without the rest of the text; every object must have a namespace. */
+export function keysOfConfigz(text: string): Set<string> {
+  return new Set(Array.from(text.matchAll(head), ([, kind, name, namespace]) => `${kind}/${namespace}/${name}`));
+}
+
 /** Fields that hold a google.protobuf.Duration; people write "2m30s", proto JSON writes "150s". */
 const durationFields = new Set([
   'baseEjectionTime',

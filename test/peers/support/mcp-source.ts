@@ -133,9 +133,16 @@ export class McpSource {
   }
 
   async remove(key: string): Promise<void> {
-    const { kind, name } = splitKey(key);
-    await this.#apply({ collection: collectionFor(kind), remove: [name] });
-    this.#truth.delete(key);
+    await this.removeAll([key]);
+  }
+
+  /** Takes away several of one kind, in one push. */
+  async removeAll(keys: readonly string[]): Promise<void> {
+    const [first] = keys;
+    if (first === undefined) return;
+    const remove = keys.map((key) => splitKey(key).name);
+    await this.#apply({ collection: collectionFor(splitKey(first).kind), remove });
+    for (const key of keys) this.#truth.delete(key);
   }
 
   /** Takes away everything of one kind. */
