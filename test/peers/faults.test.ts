@@ -27,8 +27,10 @@ const canReload = configSchema.safeParse({ confirmRemoval: [] }).success;
 /** A look at 5,000 costs a good part of a second. */
 const patient = { timeoutMs: 150_000, everyMs: 250 };
 
-/** The source has these and no others, and both istiods come to hold them. */
+/** The source has these and no others, and both istiods come to hold them, whatever was before. */
 async function stock(chain: FaultChain, wanted: readonly Manifest[]): Promise<void> {
+  if (!chain.source.isUp) await chain.source.start();
+  chain.source.tellTruth();
   const keys = new Set(wanted.map(({ key }) => key));
   const others = [...chain.source.manifests().keys()].filter((key) => !keys.has(key));
   chain.source.change(wanted, others);

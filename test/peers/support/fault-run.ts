@@ -62,20 +62,20 @@ export type FaultRunReport = {
   readonly unsavedLooks: number;
 };
 
-/** Looks at one istiod, with what it may require: what a look has seen, and is true since before that look began. */
+/** Looks at one istiod. It requires what a look has seen and has been true ever since. */
 type Eye = { readonly istiod: Istiod; readonly relay: TcpRelay; readonly sampler: ConfigzSampler };
 
 /** A source that changes at random between real servers that are cut off and killed at random. */
 export class FaultRun {
-  /** What was done, step by step: to be read after a failure. */
+  /** What was done, step by step, and how many looks had been counted then: to be read after a failure. */
   readonly journal: string[] = [];
   readonly #parts: FaultRunParts;
   readonly #seeds: Random;
   readonly #eyes: readonly Eye[];
   /** Key → revisions that the source has had. */
   readonly #history = new Map<string, Set<string>>();
-  /** Key → how many looks of each eye had begun when it was added (last). */
-  readonly #addedAt = new Map<string, readonly number[]>();
+  /** Key → the revision as which it was added (last). What is older was there before it was removed. */
+  readonly #addedAs = new Map<string, number>();
   /** Keys that no file may have yet. */
   readonly #fresh = new Set<string>();
   /** The same, from a kill of Isthmus until its source has spoken again, and which eyes had seen them. */
@@ -109,7 +109,7 @@ export class FaultRun {
     this.#seeds = parts.random;
     this.#random = parts.random;
     this.#eyes = parts.seats.map(({ istiod, relay }, at) => {
-      const inspect = (held: ReadonlyMap<string, HeldConfig>, ordinal: number) => this.#inspect(at, held, ordinal);
+      const inspect = (held: ReadonlyMap<string, HeldConfig>) => this.#inspect(at, held);
       return { istiod, relay, sampler: new ConfigzSampler(istiod, [], inspect) };
     });
   }
@@ -145,21 +145,26 @@ export class FaultRun {
     };
   }
 
-  #inspect(at: number, held: ReadonlyMap<string, HeldConfig>, ordinal: number): void {
+  #inspect(at: number, held: ReadonlyMap<string, HeldConfig>): void {
     const sampler = this.#eyes[at]?.sampler;
     const truth = this.#parts.source.manifests();
     for (const [key, { labels }] of held) {
       const revision = labels['revision'] ?? '';
       if (this.#history.get(key)?.has(revision) !== true) this.#strange.add(`${key} ${revision}`);
-      const since = this.#addedAt.get(key)?.[at] ?? Number.POSITIVE_INFINITY;
-      if (truth.has(key) && since < ordinal && !this.#excused.has(key)) sampler?.require(key);
+      const since = this.#addedAs.get(key) ?? Number.POSITIVE_INFINITY;
+      const isTrue = truth.has(key) && Number(revision.slice(1)) >= since;
+      if (isTrue && !this.#excused.has(key)) sampler?.require(key);
     }
     for (const [key, seen] of this.#excused) if (seen[at] === true && !held.has(key)) this.#unsavedLooks++;
   }
 
   #note(counts: Record<string, number>, what: string): void {
     counts[what] = (counts[what] ?? 0) + 1;
-    this.journal.push(what);
+    this.#tell(what);
+  }
+
+  #tell(what: string): void {
+    this.journal.push(`${this.#eyes.map(({ sampler }) => sampler.counted).join('/')} ${what}`);
   }
 
   #newService(): Manifest {
@@ -176,19 +181,21 @@ export class FaultRun {
 
   async #put(manifests: readonly Manifest[]): Promise<void> {
     const { source } = this.#parts;
-    const begun = this.#eyes.map(({ sampler }) => sampler.begun);
     for (const { key, labels } of manifests) {
-      this.#history.set(key, (this.#history.get(key) ?? new Set()).add(labels['revision'] ?? ''));
+      const revision = labels['revision'] ?? '';
+      this.#history.set(key, (this.#history.get(key) ?? new Set()).add(revision));
       if (source.manifests().has(key)) continue;
-      this.#addedAt.set(key, begun);
+      this.#addedAs.set(key, Number(revision.slice(1)));
       this.#fresh.add(key);
     }
+    this.#tell(`+ ${manifests.map(({ key }) => shortOf(key)).join(' ')}`);
     await source.putManifests(manifests);
   }
 
   async #remove(keys: readonly string[]): Promise<void> {
     this.#release(keys);
-    for (const key of keys) this.#addedAt.delete(key);
+    for (const key of keys) this.#addedAs.delete(key);
+    this.#tell(`- ${keys.map(shortOf).join(' ')}`);
     await this.#parts.source.removeAll(keys);
   }
 
@@ -290,6 +297,7 @@ export class FaultRun {
   async #killIsthmus(): Promise<void> {
     await this.#forgetSaved();
     this.#unsaved += this.#fresh.size;
+    this.#tell(`not in a file: ${[...this.#fresh].map(shortOf).join(' ')}`);
     for (const key of this.#fresh) {
       this.#excused.set(
         key,
@@ -322,7 +330,7 @@ export class FaultRun {
     const goals = this.#eyes.map(({ sampler }) => sampler.counted + 4);
     await until('it was looked at', () => this.#eyes.every(({ sampler }, at) => sampler.counted >= (goals[at] ?? 0)));
     this.#release(gone);
-    for (const key of gone) this.#addedAt.delete(key);
+    for (const key of gone) this.#addedAs.delete(key);
     await isthmus.ask('guard', 'release', '--origin=origin', '--collection=ServiceEntry');
     await this.#agree();
     await this.#put(this.#wholeNamespace());
@@ -336,4 +344,9 @@ export class FaultRun {
     await checkAllHold({ manifests: () => source.manifests(), istiods: this.#eyes.map(({ istiod }) => istiod) });
     this.#checks++;
   }
+}
+
+/** "namespace/name". */
+function shortOf(key: string): string {
+  return key.slice(key.indexOf('/') + 1);
 }

@@ -16,11 +16,8 @@ export type Samples = {
   readonly lacking: readonly string[];
 };
 
-/**
- * Is shown all that a counted look has found. @param ordinal how many looks had begun, itself included: what was done
- * before the look began, it has seen.
- */
-export type Inspect = (held: ReadonlyMap<string, HeldConfig>, ordinal: number) => void;
+/** Is shown all that a counted look has found. */
+export type Inspect = (held: ReadonlyMap<string, HeldConfig>) => void;
 
 /** Looks at istiod's configz over and over, and notes whenever something that has to be there is not. */
 export class ConfigzSampler {
@@ -29,7 +26,6 @@ export class ConfigzSampler {
   readonly #lacking: { readonly first: number; last: number; readonly missing: string }[] = [];
   readonly #inspect: Inspect | undefined;
   readonly #worker: Promise<void>;
-  #begun = 0;
   #counted = 0;
   #notCounted = 0;
   #last: { readonly at: number; readonly starts: number } | undefined;
@@ -49,11 +45,6 @@ export class ConfigzSampler {
 
   get counted(): number {
     return this.#counted;
-  }
-
-  /** Looks that have begun. */
-  get begun(): number {
-    return this.#begun;
   }
 
   requires(key: string): boolean {
@@ -85,7 +76,6 @@ export class ConfigzSampler {
   }
 
   async #sample(): Promise<void> {
-    const ordinal = ++this.#begun;
     const starts = this.#istiod.starts;
     // What is required is fixed before the look: a key that is added meanwhile may not be in its answer.
     const required = [...this.#required];
@@ -102,7 +92,7 @@ export class ConfigzSampler {
     this.#last = { at, starts };
     const missing = required.filter((key) => !held.keys.has(key) && this.#required.has(key));
     if (missing.length > 0) this.#note(missing);
-    if (held.configs !== undefined) this.#inspect?.(held.configs, ordinal);
+    if (held.configs !== undefined) this.#inspect?.(held.configs);
   }
 
   async #look(): Promise<{ readonly keys: { has(key: string): boolean }; readonly configs?: Map<string, HeldConfig> }> {
