@@ -231,13 +231,13 @@ describeWithPeers(
         await heldAndRecovered(third, all.length - third.length, 3);
       });
 
-      it.each(breaks)('lose nothing when the stream breaks in the middle of a message: %s', async (how) => {
+      it('lose nothing when the stream breaks in the middle of a message', async () => {
         await checkNeverBelow(
           chain,
           {
             minLooks: 3,
             run: async (watch) => {
-              await breakAndRecover(chain.source, how, services(5_000, { revision: 99 }));
+              await breakAndRecover(chain.source, 'RST_STREAM', services(5_000, { revision: 99 }));
               await watch.looks(2, patient.timeoutMs);
             },
           },
