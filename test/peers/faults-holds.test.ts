@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
 import { checkAllHold, checkNeverBelow } from './checks.ts';
 import { FaultChain, faultPeers } from './support/fault-chain.ts';
@@ -14,7 +15,7 @@ const hourMs = 60 * 60_000;
 /** Its source is asked again after the hold, and what it answers has to stand as long. */
 const believedMs = 2 * holdMs;
 
-const preload = join(import.meta.dirname, '../support/clock-shift.mjs');
+const preload = fileURLToPath(new URL('../support/clock-shift.mjs', import.meta.url));
 
 type OriginsPage = readonly { readonly kinds: readonly { readonly lastMessageAt: string | null }[] }[];
 

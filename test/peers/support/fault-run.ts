@@ -58,7 +58,7 @@ export type FaultRunReport = {
   readonly strange: readonly string[];
   /** Keys that came shortly before Isthmus was killed. */
   readonly unsaved: number;
-  /** How often a look lacked one of those until the source had spoken again. */
+  /** Looks that lacked any of those, until the source had spoken again. */
   readonly unsavedLooks: number;
 };
 
@@ -124,7 +124,7 @@ export class FaultRun {
         await this.#change();
         changed++;
       }
-      await sleep(this.#random.below(60));
+      await sleep(this.#random.below(120));
       if (step % 10 === 0) await this.#forgetSaved();
       if (step % stepsBetween === 0) await this.#agree();
     }
@@ -155,7 +155,7 @@ export class FaultRun {
       const isTrue = truth.has(key) && Number(revision.slice(1)) >= since;
       if (isTrue && !this.#excused.has(key)) sampler?.require(key);
     }
-    for (const [key, seen] of this.#excused) if (seen[at] === true && !held.has(key)) this.#unsavedLooks++;
+    if ([...this.#excused].some(([key, seen]) => seen[at] === true && !held.has(key))) this.#unsavedLooks++;
   }
 
   #note(counts: Record<string, number>, what: string): void {
@@ -193,12 +193,21 @@ export class FaultRun {
   }
 
   async #remove(keys: readonly string[]): Promise<void> {
-    this.#release(keys);
-    for (const key of keys) this.#addedAs.delete(key);
+    this.#forget(keys);
     this.#tell(`- ${keys.map(shortOf).join(' ')}`);
     await this.#parts.source.removeAll(keys);
   }
 
+  /** They are about to leave. */
+  #forget(keys: Iterable<string>): void {
+    this.#release(keys);
+    for (const key of keys) {
+      this.#addedAs.delete(key);
+      this.#fresh.delete(key);
+    }
+  }
+
+  /** From now on, nobody has to have them. */
   #release(keys: Iterable<string>): void {
     for (const key of keys) for (const { sampler } of this.#eyes) sampler.release(key);
   }
@@ -239,10 +248,13 @@ export class FaultRun {
   async #fault(): Promise<void> {
     const { source, sourceRelay, isthmus } = this.#parts;
     const [newer, older] = this.#eyes as [Eye, Eye];
-    const drawn = this.#random.weighted(faults);
+    const counts = this.#counts.faults;
+    const drawn = [this.#random.weighted(faults), this.#random.weighted(faults)];
     // Only some kills of Isthmus come before all is saved, which after one takes it more than a minute.
-    const goesAhead = this.#random.chance(1 / 4) || !drawn.startsWith('Isthmus') || (await isthmus.saved());
-    const fault = goesAhead ? drawn : 'stream of the source cut';
+    const mayKillIsthmus = this.#random.chance(1 / 4) || (await isthmus.saved());
+    const [fault = 'stream of the source cut'] = drawn
+      .filter((one) => mayKillIsthmus || !one.startsWith('Isthmus'))
+      .toSorted((one, other) => (counts[one] ?? 0) - (counts[other] ?? 0));
     this.#note(this.#counts.faults, fault);
     switch (fault) {
       case 'stream of the source cut':
@@ -329,8 +341,7 @@ export class FaultRun {
     await until('all of it is held', async () => (await isthmus.held()) === gone.length);
     const goals = this.#eyes.map(({ sampler }) => sampler.counted + 4);
     await until('it was looked at', () => this.#eyes.every(({ sampler }, at) => sampler.counted >= (goals[at] ?? 0)));
-    this.#release(gone);
-    for (const key of gone) this.#addedAs.delete(key);
+    this.#forget(gone);
     await isthmus.ask('guard', 'release', '--origin=origin', '--collection=ServiceEntry');
     await this.#agree();
     await this.#put(this.#wholeNamespace());
