@@ -197,8 +197,12 @@ test('`isthmus status` shows what is quarantined, why, and whether anything of i
   await istiod.has({ 'shop/before': 'changed' });
   const { code, stdout } = await run('status', bridge.adminUrl);
   expect(code).toBe(1);
-  expect(stdout).toMatch(/^shop\/odd +ServiceEntry +consul +\S+ +its last good form +no_body +it has no body; istiod would drop it/m);
-  expect(stdout).toMatch(/^#2 +ServiceEntry +consul +\S+ +nothing +bad_name +metadata\.name "a\/b\/c" has more than one slash/m);
+  expect(stdout).toMatch(
+    /^shop\/odd +ServiceEntry +consul +\S+ +its last good form +no_body +it has no body; istiod would drop it/m,
+  );
+  expect(stdout).toMatch(
+    /^#2 +ServiceEntry +consul +\S+ +nothing +bad_name +metadata\.name "a\/b\/c" has more than one slash/m,
+  );
   expect(stdout).toContain('! 2 resources are quarantined');
 });
 
