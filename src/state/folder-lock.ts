@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../model/clock.ts';
+import { beganAt, ownMark } from './process-mark.ts';
 import { isMissing, type StateFs } from './state-file.ts';
 
 /** A lock that nobody has touched for so long belongs to a process that is gone, in milliseconds. */
@@ -13,8 +14,9 @@ export type LockState = { readonly isOurs: boolean; readonly holder: string; rea
 type Seen = { readonly mark: string; readonly since: number; readonly hasMoved: boolean };
 
 /**
- * Says of a folder that this process writes to it, by a file that it touches again and again. Neither process numbers
- * nor clocks of others are believed: containers share the former, and volumes outlive both. Best effort: two processes
+ * Says of a folder that this process writes to it, by a file that it touches again and again. Clocks of others are not
+ * believed, and process numbers only where they are ours to look at: on one host, in one container. There the lock of a
+ * process that is gone is taken over at once. Best effort: two processes
  * that find the same dead lock in the same moment may both take it, until the next look of one of them.
  */
 export class FolderLock {
@@ -39,6 +41,10 @@ export class FolderLock {
       const date = this.#clock.date();
       await this.#fs.utimes(this.#path, date, date);
       return ours;
+    }
+    if (isGone(content)) {
+      await this.#fs.rm(this.#path, { force: true });
+      return this.#take();
     }
     const seen = this.#seen;
     if (seen?.mark !== mark) this.#seen = { mark, since: now, hasMoved: seen !== undefined };
@@ -67,7 +73,7 @@ export class FolderLock {
       return { isOurs: false, holder: 'a process that came at the same moment', isAlive: false };
     }
     const since = this.#clock.date().toISOString();
-    const content: Content = { host: hostname(), pid: String(process.pid), since, token: this.#token };
+    const content: Content = { host: hostname(), pid: String(process.pid), since, token: this.#token, ...ownMark() };
     try {
       await file.writeFile(`${JSON.stringify(content)}\n`);
     } catch (error) {
@@ -91,7 +97,13 @@ export class FolderLock {
   }
 }
 
-type Content = Partial<Record<'host' | 'pid' | 'since' | 'token', string>>;
+type Content = Partial<Record<'host' | 'pid' | 'since' | 'token' | 'home' | 'began', string>>;
+
+/** True where the process that wrote this would be seen from here, and is not there any more. */
+function isGone({ pid, home, began }: Content): boolean {
+  if (!/^\d+$/.test(String(pid)) || home === undefined || began === undefined) return false;
+  return home === ownMark()?.home && beganAt(String(pid)) !== began;
+}
 
 const ours: LockState = { isOurs: true, holder: 'this process', isAlive: true };
 

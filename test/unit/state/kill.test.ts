@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Random } from '../../support/istiod/random.ts';
 import { serviceEntry } from '../../support/resources.ts';
+import { skipWhere } from '../../support/skip-where.ts';
 import { StateLab, stateFiles } from '../../support/state-lab.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -49,7 +50,46 @@ test('killed at any moment of writing, a process leaves one whole state, no olde
     expect(remembered, `seed, kill ${i}`).toBeGreaterThanOrEqual(saved);
     // Of a state that was saved, nobody may have been told yet.
     expect(remembered).toBeLessThanOrEqual(saved + 2);
-    // A killed process's lock would count for a minute.
-    rmSync(join(stateFiles(stateDir).folder, 'lock'), { force: true });
   }
 }, 180_000);
+
+describe('the lock of a process that was killed', () => {
+  /** A state folder in which a process was killed that had saved something, and the lock that it left. */
+  async function killed(): Promise<{ stateDir: string; lock: string }> {
+    const stateDir = tempFolder();
+    const child = spawn(process.execPath, ['--import', 'tsx', writer, stateDir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    return { stateDir, lock: join(stateFiles(stateDir).folder, 'lock') };
+  }
+
+  /** Whether the next process saves without waiting. */
+  async function savesAtOnce(stateDir: string): Promise<boolean> {
+    const lab = new StateLab();
+    lab.addOrigin('one', serviceEntry);
+    await lab.load(stateDir);
+    await lab.say('one', serviceEntry, { 'a/0': '1' });
+    await lab.state.saveNow();
+    return lab.state.view.files.every(({ isDue }) => !isDue);
+  }
+
+  test('counts no more where that process can be looked for', async (context) => {
+    skipWhere(!existsSync('/proc/self/stat'), 'there is no /proc here to look for a process in', context);
+    const { stateDir } = await killed();
+    expect(await savesAtOnce(stateDir)).toBe(true);
+  });
+
+  test.each([
+    ['of another boot', { home: 'another boot pid:[4026531836]' }],
+    ['that says nothing of it', { home: undefined }],
+    ['without a number', { pid: 'none' }],
+  ])('counts for a minute: one %s', async (_, change) => {
+    const { stateDir, lock } = await killed();
+    const content = JSON.parse(readFileSync(lock, 'utf8')) as object;
+    writeFileSync(lock, JSON.stringify({ ...content, ...change }));
+    expect(await savesAtOnce(stateDir)).toBe(false);
+  });
+});
