@@ -117,12 +117,13 @@ describeWithPeers(
         const recovered = await chain.holdsEnded('recovered');
         await checkNeverBelow(chain, {
           minLooks: 50,
-          run: async () => {
+          run: async (watch) => {
             await source.kill();
             source.lie([]);
             await source.start();
             await until('all of it is held', async () => (await isthmus.held()) === 20);
             await sleep(10_000);
+            await watch.looks(5);
             expect(await isthmus.held()).toBe(20);
             source.tellTruth();
             await source.heard();

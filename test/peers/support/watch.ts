@@ -30,6 +30,12 @@ export class Watch {
     });
   }
 
+  /** Resolves once each istiod was looked at so many times in all. */
+  async counted(count: number, timeoutMs = patienceMs): Promise<void> {
+    const samplers = [...this.#samplers.values()];
+    await until(`${count} looks`, () => samplers.every((sampler) => sampler.counted >= count), { timeoutMs });
+  }
+
   /** What was seen, by name of the istiod. */
   async stop(): Promise<ReadonlyMap<string, Samples>> {
     const all = Array.from(this.#samplers, async ([name, sampler]) => [name, await sampler.stop()] as const);
