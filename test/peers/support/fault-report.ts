@@ -24,7 +24,7 @@ export function hasPassed({ samples, strange }: FaultRunReport, failure: string 
 
 /** The page docs/long-runs/faults.md. */
 export function faultsPage(report: FaultRunReport, { seed, durationMs, failure }: FaultRunFrame): string {
-  const { changes, faults, samples, checks, strange, unsaved, unsavedLooks } = report;
+  const { changes, faults, samples, checks, strange, unsaved, unsavedLooks, heldAgain } = report;
   return [
     '# Faults',
     '',
@@ -46,6 +46,7 @@ export function faultsPage(report: FaultRunReport, { seed, durationMs, failure }
     row('contents seen that the source never had', strange.length),
     row('services that no file had yet when Isthmus was killed', unsaved),
     row('looks that lacked any of those, until the source had spoken again', unsavedLooks),
+    row('removals that the guard of a restarted Isthmus held, by its old file, and that were released', heldAgain),
     '',
     'A look counts while the gRPC port of istiod is open. It has to find every service that it, or a look before, has found',
     'and that the source has had ever since, over all kills and restarts. What no file had yet when Isthmus was',
