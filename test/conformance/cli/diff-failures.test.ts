@@ -26,7 +26,7 @@ describe('one that does not answer is exit code 3, and no difference', () => {
   test.each(['xds', 'http'])('because a source has not spoken yet: %s://', async (scheme) => {
     const bridge = await Bridge.start({ late: silentView() });
     const address = `${scheme}://127.0.0.1:${scheme === 'xds' ? bridge.ports.xds : bridge.ports.admin}`;
-    const { code, stderr } = await failure('diff', address, tempFolder({ 'a.yaml': service('a') }), '--timeout', '1');
+    const { code, stderr } = await failure('diff', address, tempFolder({ 'a.yaml': service('a') }), '--timeout', '5');
     expect([code, stderr]).toEqual([3, expect.stringContaining('it has said nothing of ServiceEntry')]);
     expect(stderr).toContain('isthmus status');
   });

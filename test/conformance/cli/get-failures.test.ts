@@ -63,7 +63,7 @@ describe('nothing comes', () => {
     const { address } = await startSource(silentView());
     const bridge = await Bridge.of({ sources: [{ name: 'late', address }] });
     const port = scheme === 'xds' ? bridge.ports.xds : bridge.ports.admin;
-    const args = ['get', `${scheme}://127.0.0.1:${port}`, '--timeout', '1'];
+    const args = ['get', `${scheme}://127.0.0.1:${port}`, '--timeout', '5'];
     const one = await failure(...args, '--type', 'ServiceEntry');
     expect(one.code).toBe(3);
     expect(one.stderr).toContain('no source has spoken of it yet (see isthmus status)');
