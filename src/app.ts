@@ -177,16 +177,22 @@ export class App {
       if (this.#state !== undefined) {
         await this.#state.load();
         await this.#sources.settle(config.confirmRemoval);
-        this.#store.open();
         this.#state.start();
       }
       this.#quarantine?.start();
       this.#sources.start();
+      void this.#openOnceHeard();
       return { xds, admin: admin.port, metrics: metricsPort };
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  /** Without a state folder the store is open from the first moment. */
+  async #openOnceHeard(): Promise<void> {
+    await this.#sources.heard(hearWithinMs);
+    if (this.#ready) this.#store.open();
   }
 
   /**
@@ -242,6 +248,12 @@ export class App {
     }
   }
 }
+
+/**
+ * So long a bridge that knows something older waits for what its sources say, in milliseconds: to send it at once would
+ * take from running istiods what has come since. istiods that start meanwhile wait too.
+ */
+const hearWithinMs = 5000;
 
 const noSources = 'no sources: istiod is given empty answers for everything; add --source NAME=mcp://HOST:PORT';
 

@@ -15,6 +15,9 @@ import type { Keepalive } from './net/keepalive.ts';
 import { probeProtocol } from './net/protocol-hint.ts';
 import type { Store } from './store/store.ts';
 
+/** Between two looks at whether sources have spoken. */
+const lookMs = 20;
+
 export type SourcesOptions = {
   readonly store: Store;
   readonly memory: RefusalMemory;
@@ -69,6 +72,33 @@ export class Sources {
   start(): void {
     this.#isStarted = true;
     for (const running of this.#running.values()) this.#start(running);
+  }
+
+  /**
+   * Settles once each source of which something older is held has spoken of it, or can't be reached, or `withinMs` are
+   * over. What an earlier process saved may lack what istiods have been given since.
+   */
+  heard(withinMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const giveUpAt = clock.now() + withinMs;
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#isStopped || clock.now() >= giveUpAt || !this.#isAnswerDue()) resolve();
+        else clock.after(lookMs, look);
+      };
+      look();
+    });
+  }
+
+  /** True while a source may still say at once what has changed since it was last known. */
+  #isAnswerDue(): boolean {
+    for (const [name, { client }] of this.#running) {
+      if (client.connection.state === 'waiting') continue;
+      for (const { sync, resources, retiredSince } of this.#options.store.origins.get(name)?.values() ?? []) {
+        if (sync === 'stale' && resources.size > 0 && retiredSince === undefined) return true;
+      }
+    }
+    return false;
   }
 
   stop(): void {

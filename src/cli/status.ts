@@ -103,7 +103,7 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, 
   const waiting = snapshot.filter(({ complete }) => !complete);
   if (waiting.length > 0) {
     const sources = [...new Set(waiting.flatMap(({ waitingFor }) => waitingFor))];
-    const names = sources.join(', ') || 'the last-known-good files to be read';
+    const names = sources.join(', ') || 'the last-known-good files, and what the sources say first';
     findings.push(`not sent yet: ${waiting.map(({ kind }) => kind).join(', ')}; waiting for ${names}`);
   }
   findings.push(...quarantineProblems(quarantine));
