@@ -136,6 +136,11 @@ export class ResourcePool {
     this.#free.push(row);
   }
 
+  /** False for a row that is free. */
+  isInUse(row: number): boolean {
+    return this.#chunks[row] !== undefined;
+  }
+
   chunk(row: number): Chunk {
     return this.#chunks[row] as Chunk;
   }

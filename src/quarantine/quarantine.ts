@@ -47,9 +47,15 @@ export class Quarantine {
   /** Begins to look at what is held without a verdict: what came first, and what an earlier process knew. */
   start(): void {
     this.#timer = this.#options.clock.after(sweepMs, () => {
-      void this.#sweepAll().finally(() => {
-        if (!this.#isStopped) this.start();
-      });
+      void this.#sweepAll()
+        .catch((error: unknown) => {
+          // What was to be looked at is looked at the next time.
+          const fields = { err: error, hint: 'please report it' };
+          this.#options.log.error(fields, 'resources could not be checked by the rules of Istio');
+        })
+        .finally(() => {
+          if (!this.#isStopped) this.start();
+        });
     });
   }
 
@@ -216,7 +222,8 @@ export class Quarantine {
     const faults = new Map(found.faults);
     for (const [place, row] of rows.rows.entries()) {
       // Its number may mean another one by now; the verdict is about the content.
-      if (!pool.hasContent(row, rows.contents[place] as (typeof rows.contents)[number])) continue;
+      if (!pool.isInUse(row) || !pool.hasContent(row, rows.contents[place] as (typeof rows.contents)[number])) continue;
+      if (holding !== undefined && !holding.resources.holds(row)) continue;
       const fault = faults.get(place);
       if (fault === undefined) {
         pool.setVerdict(row, verdicts.accepted);
@@ -224,7 +231,7 @@ export class Quarantine {
         continue;
       }
       this.#knownOf(kindId).add(pool, row, fault);
-      if (holding === undefined || holding.resources.holds(row)) bad(row, fault);
+      bad(row, fault);
     }
     return true;
   }

@@ -124,10 +124,10 @@ export class Isthmus {
     return holds.reduce((sum, { removals }) => sum + removals, 0);
   }
 
-  /** Whether all that it knows is in its state folder. */
+  /** Whether all that it knows is in its state folder, if it has one. */
   async saved(): Promise<boolean> {
-    const { files } = (await this.page('/debug/state')) as StatePage;
-    return files.every(({ isDue }) => !isDue);
+    const state = (await this.page('/debug/state')) as StatePage | null;
+    return state === null || state.files.every(({ isDue }) => !isDue);
   }
 
   /** Runs a verb of the command that asks this bridge; what it prints. Rejects unless it ends with 0. */

@@ -205,3 +205,20 @@ test('what is refused is refused no more once it is mended, replaced or gone', a
   expect(Object.keys(refused())).toEqual(['a/3']);
   expect(holding().refused.get('a/3')?.since, 'the same fault, in another form').toEqual(since);
 });
+
+test('what has left while it was looked at is of no interest any more', async () => {
+  const answer = gate();
+  await say([invalidEntry('a/1'), invalidEntry('a/2'), invalidEntry('a/3')]);
+  quarantine.start();
+  await sweep();
+  expect(Object.keys(refused())).toHaveLength(3);
+  validator.gate = answer.promise;
+  await say([invalidEntry('a/1'), invalidEntry('a/2'), validEntry('a/4'), validEntry('a/5')]);
+  await lab.clock.run(1000);
+  await say([invalidEntry('a/1'), validEntry('a/4')]);
+  sent();
+  answer.open();
+  await sweep();
+  expect([Object.keys(sent() ?? {}), Object.keys(refused())]).toEqual([['a/1', 'a/4'], ['a/1']]);
+  expect(log.of('error')).toEqual([]);
+});
