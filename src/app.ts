@@ -80,14 +80,13 @@ export class App {
     this.#store.onHold((event) => logHold(log, event));
     this.#store.onConflicts((news) => logConflicts(log, news));
     const { invalid } = config.quarantine;
+    let judge: Judge | undefined;
     if (invalid !== 'ignore') {
       const { validator = new ValidatorThread({ clock, log }) } = options;
-      this.#quarantine = new Quarantine({ store: this.#store, validator, clock, log });
+      const quarantine = new Quarantine({ store: this.#store, validator, clock, log });
+      if (invalid === 'keepLastGood') judge = (...change) => quarantine.judge(...change);
+      this.#quarantine = quarantine;
     }
-    const judge: Judge | undefined =
-      invalid === 'keepLastGood'
-        ? async (origin, kindId, change) => (await this.#quarantine?.judge(origin, kindId, change)) ?? change
-        : undefined;
     this.#sources = new Sources(
       {
         store: this.#store,

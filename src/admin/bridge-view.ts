@@ -5,7 +5,7 @@ import type { SinkClient } from '../legacy/sink-client.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { droppedCollections } from '../model/dropped.ts';
-import { type Kind, kindOf, kindOfCollection, kindOfId, kinds } from '../model/kinds.ts';
+import { type Kind, kindOf, kindOfCollection, kindOfId, kinds, serviceEntryId } from '../model/kinds.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatHostPort } from '../net/address.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
@@ -32,8 +32,6 @@ import {
   type SnapshotView,
   type StateReport,
 } from './views.ts';
-
-const serviceEntryId = 'networking.istio.io/ServiceEntry';
 
 /** A source that is dialled. */
 type SourceView = { readonly config: SourceConfig; readonly client: SinkClient; readonly dropped: DroppedCount };

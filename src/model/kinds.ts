@@ -100,3 +100,6 @@ export function kindOfTypeUrl(typeUrl: string): Kind | undefined {
   const [group = '', , name = ''] = parts;
   return kindOf(group, name);
 }
+
+/** {@link Kind.id} of the kind whose hosts and endpoints are looked at here and there. */
+export const serviceEntryId = 'networking.istio.io/ServiceEntry';

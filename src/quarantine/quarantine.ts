@@ -85,12 +85,8 @@ export class Quarantine {
     }
     const faults = await this.#waitFor(kindId, pool, asked);
     if (faults.size === 0) return change;
-    const isWorse = (row: number, old: number | undefined) =>
-      old !== undefined &&
-      old !== noRow &&
-      faults.has(row) &&
-      !faults.has(old) &&
-      pool.verdict(old) !== verdicts.refused;
+    const isWorse = (row: number, old: number) =>
+      old !== noRow && faults.has(row) && !faults.has(old) && pool.verdict(old) !== verdicts.refused;
     return this.#without(change, holding, faults, isWorse);
   }
 
@@ -98,17 +94,17 @@ export class Quarantine {
     change: Change,
     { resources: { pool }, arena }: Holding,
     faults: ReadonlyMap<number, Fault>,
-    isWorse: (row: number, old: number | undefined) => boolean,
+    isWorse: (row: number, old: number) => boolean,
   ): Promise<Change> {
     const upserts: number[] = [];
     const replaced: number[] = [];
     const quarantined: Quarantined[] = [...change.quarantined];
     for (const [i, row] of change.upserts.entries()) {
       if (i > 0 && i % placeTurn === 0) await nextTurn();
-      const old = change.replaced[i];
+      const old = change.replaced[i] ?? noRow;
       if (!isWorse(row, old)) {
         upserts.push(row);
-        replaced.push(old ?? noRow);
+        replaced.push(old);
         continue;
       }
       quarantined.push({ key: keyOf(pool, row), named: true, ...(faults.get(row) as Fault) });

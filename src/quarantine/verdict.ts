@@ -15,7 +15,7 @@ const maxTold = 3;
 const parts = newResourceParts();
 
 /** What every istiod does with a body that it can't decode (pkg/adsc/adsc.go mcpToPilot, 1.9 to 1.31). */
-const undecodable = 'istiod cannot decode it, and deletes what it has of it';
+const undecodable = 'cannot decode it, and deletes what it has of it';
 
 /**
  * What is wrong with a resource, by the rules of Istio; undefined where nothing is, or where nobody can tell: it has
@@ -36,12 +36,12 @@ export function faultOf(kindId: string, bytes: Uint8Array): Fault | undefined {
     read = bodyToJson(kind, body);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    return { reason: 'malformed', message: `its body is no ${kind.body}: ${error.message}: ${undecodable}` };
+    return { reason: 'malformed', message: `its body is no ${kind.body}: ${error.message}: istiod ${undecodable}` };
   }
   const noText = read.problems.find(({ notText }) => notText === true);
   if (noText !== undefined) {
-    const message = `${pathText(noText.path)} holds text that is no valid UTF-8: istiod from 1.14 on cannot decode it`;
-    return { reason: 'malformed', message: `${message}, and deletes what it has of it` };
+    const what = `${pathText(noText.path)} holds text that is no valid UTF-8`;
+    return { reason: 'malformed', message: `${what}: istiod from 1.14 on ${undecodable}` };
   }
   if (read.problems.length > 0) return undefined;
   return brokenRules(kind, key, annotations, read.spec);

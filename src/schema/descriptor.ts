@@ -6,10 +6,13 @@ export type MessageType = ReturnType<Root['lookupType']>;
 export type EnumType = ReturnType<Root['lookupEnum']>;
 type ReflectionField = MessageType['fieldsArray'][number];
 
+/** What an enum's field holds; `isNull`: the one value that JSON has another word for. */
+export type EnumValue = { readonly enum: EnumType; readonly isNull: boolean };
+
 /** What a field holds: `scalar` is the proto name of the type, such as `uint32`. */
 export type ValueType =
   | { readonly scalar: string }
-  | { readonly enum: EnumType; readonly isNull: boolean }
+  | EnumValue
   | { readonly message: MessageType; readonly name: string };
 
 /** A field as the proto3 JSON mapping sees it. */

@@ -1,7 +1,7 @@
 import {
   describe,
   toJsonName,
-  type EnumType,
+  type EnumValue,
   type Field,
   type Message,
   type MessageType,
@@ -129,15 +129,15 @@ class Reader {
 
   #value(type: ValueType, json: unknown, path: Path): unknown {
     if ('message' in type) return this.message(type.message, type.name, json, path);
-    if ('enum' in type) return this.#enum(type.enum, json, path);
+    if ('enum' in type) return this.#enum(type, json, path);
     const parsed = parseScalar(type.scalar, json);
     if ('scalar' in parsed) return parsed.scalar;
     return this.#error(path, `expected ${parsed.expected}, found ${valueText(json)}`, parsed.hint);
   }
 
-  #enum(type: EnumType, json: unknown, path: Path): number | undefined {
+  #enum({ enum: type, isNull }: EnumValue, json: unknown, path: Path): number | undefined {
     const names = Object.keys(type.values);
-    if (type.fullName === '.google.protobuf.NullValue' && json === null) return 0;
+    if (isNull && json === null) return 0;
     if (typeof json === 'string' && names.includes(json)) return type.values[json];
     // Open enums: a number that a later Istio knows is carried as it is.
     if (typeof json === 'number' && Number.isInteger(json) && Math.abs(json) <= 0x7fffffff) return json;

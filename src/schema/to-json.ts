@@ -1,5 +1,5 @@
 import { cursor, MalformedError, readLength, readVarint, skip } from '../wire/scan.ts';
-import { describe, type EnumType, type Field, type MessageType, type ValueType } from './descriptor.ts';
+import { describe, type EnumValue, type Field, type MessageType, type ValueType } from './descriptor.ts';
 import type { Path, Problem } from './problem.ts';
 import { defaultJson, scalarJson, varint, wireTypeOf } from './scalars.ts';
 import { durationText, timestampText, transparent, type Seconds } from './well-known.ts';
@@ -207,7 +207,7 @@ function enumNumber(bytes: Uint8Array): number {
   return bytes.length === 1 ? (bytes[0] as number) : Number(BigInt.asIntN(32, varint(bytes)));
 }
 
-const enumJson = (type: { readonly enum: EnumType; readonly isNull: boolean }, number: number): unknown =>
+const enumJson = (type: EnumValue, number: number): unknown =>
   type.isNull ? null : (type.enum.valuesById[number] ?? number);
 
 /** JSON of a value that is not on the wire. */

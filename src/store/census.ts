@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type CensusView, type KindCensus, namesOfTally, type Tally } from '../model/census.ts';
-import { kinds } from '../model/kinds.ts';
+import { kinds, serviceEntryId } from '../model/kinds.ts';
 import type { ResourcePool } from '../model/resource.ts';
 import { countTurn } from '../model/sizes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -11,8 +11,6 @@ import { unaddressedHosts } from '../wire/unaddressed.ts';
 import { lowerBound } from './merge.ts';
 
 const revisionLabel = viewed(Buffer.from('istio.io/rev'));
-
-const serviceEntryId = 'networking.istio.io/ServiceEntry';
 
 /** Values of the label that are told apart: more than any mesh has revisions. */
 const maxLabels = 200;

@@ -1,6 +1,6 @@
 import type { Change, Quarantined } from '../model/change.ts';
 import { noRow, type ResourcePool, verdicts } from '../model/resource.ts';
-import { maxScattered, placeTurn, smallGarbageBytes } from '../model/sizes.ts';
+import { maxScattered, placeTurn } from '../model/sizes.ts';
 import type { Listed } from '../model/snapshot.ts';
 import { Arena, discard, relocate } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
@@ -266,7 +266,7 @@ export class Holding {
 
   /** True where more than half of the memory is garbage: then it should be laid out anew. */
   get isWasteful(): boolean {
-    return this.arena.heldBytes > 2 * this.#liveBytes + smallGarbageBytes;
+    return this.arena.isWasteful(this.#liveBytes);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { ConflictPolicy, ConflictReason } from '../model/conflict.ts';
-import { kindOfId } from '../model/kinds.ts';
+import { kindOfId, serviceEntryId } from '../model/kinds.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
-import { placeTurn, smallGarbageBytes } from '../model/sizes.ts';
+import { placeTurn } from '../model/sizes.ts';
 import { Arena, discard, relocate } from '../wire/arena.ts';
 import { viewed } from '../wire/bytes.ts';
 import { isEncodedAs } from '../wire/resource-frame.ts';
@@ -12,9 +12,6 @@ import type { ConflictSet } from './conflicts.ts';
 
 /** What origins hold of a kind at the moment, in order of precedence. */
 export type HoldersOf = { of(kindId: string): ReadonlyMap<string, { readonly resources: ResourceTable }> };
-
-/** ServiceEntry is the only kind whose endpoints can be united. */
-const unitableKind = 'networking.istio.io/ServiceEntry';
 
 /**
  * Of one kind, what is sent of each key that several origins hold. It depends on what they hold alone, and not on how
@@ -48,7 +45,8 @@ export class SharedKeys {
     this.#kind = kind;
     this.#pool = pool;
     this.#holders = holders;
-    this.#unites = policy === 'mergeEndpoints' && kind === unitableKind;
+    // The only kind whose endpoints can be united.
+    this.#unites = policy === 'mergeEndpoints' && kind === serviceEntryId;
     this.#conflicts = conflicts;
     this.#bodyType = viewed(Buffer.from(`type.googleapis.com/${kindOfId(kind)?.body}`));
     this.#seed = seedOf(this.#bodyType);
@@ -131,7 +129,7 @@ export class SharedKeys {
 
   /** True where more than half of the memory is garbage: then it should be laid out anew. */
   get isWasteful(): boolean {
-    return this.#arena.heldBytes > 2 * this.#liveBytes + smallGarbageBytes;
+    return this.#arena.isWasteful(this.#liveBytes);
   }
 
   /** Moves everything to a new arena. Yields when something else should get its turn: what moved so far lies elsewhere. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 import type { ConflictPolicy } from '../model/conflict.ts';
+import { serviceEntryId } from '../model/kinds.ts';
 import type { ResourcePool } from '../model/resource.ts';
 import { type ConflictNews, Conflicts } from './conflicts.ts';
 import { SharedHosts } from './shared-hosts.ts';
@@ -7,9 +8,6 @@ import { type HoldersOf, SharedKeys } from './shared-keys.ts';
 
 /** Of a key that several origins hold, the first one's is sent; hosts that several name are reported. */
 export const defaultConflictPolicy: ConflictPolicy = { sameKey: 'precedence', sameHost: 'report' };
-
-/** The kind whose hosts are looked at. */
-const hostKind = 'networking.istio.io/ServiceEntry';
 
 /** What several origins have, of all kinds: what is sent of it, what there is, and who is told. */
 export class Sharing {
@@ -38,9 +36,9 @@ export class Sharing {
         new SharedKeys(id, pool, holders, sameKey, this.conflicts.newSet(id, 'key')),
       ]),
     );
-    const hosts = pools.get(hostKind);
+    const hosts = pools.get(serviceEntryId);
     if (sameHost === 'ignore' || hosts === undefined) return;
-    this.#hosts = new SharedHosts(hostKind, hosts.pool, holders, this.conflicts.newSet(hostKind, 'host'));
+    this.#hosts = new SharedHosts(serviceEntryId, hosts.pool, holders, this.conflicts.newSet(serviceEntryId, 'host'));
   }
 
   /** @throws for a kind that is unknown. */
@@ -52,7 +50,7 @@ export class Sharing {
 
   /** The row that is to be sent of a key, as {@link SharedKeys.settle} says. */
   settle(kindId: string, key: string): number {
-    if (kindId === hostKind) this.#hosts?.touch(key);
+    if (kindId === serviceEntryId) this.#hosts?.touch(key);
     return this.keysOf(kindId).settle(key);
   }
 
@@ -63,7 +61,7 @@ export class Sharing {
 
   /** Says that the origins that hold a kind come in another order. Its shared keys are to be settled anew. */
   reordered(kindId: string): void {
-    if (kindId === hostKind) this.#hosts?.reordered();
+    if (kindId === serviceEntryId) this.#hosts?.reordered();
   }
 
   /** Calls `listener` with conflicts that began or ended: after a publication, and when hosts were looked at. */

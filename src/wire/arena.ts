@@ -1,5 +1,5 @@
 import type { Chunk, ResourcePool } from '../model/resource.ts';
-import { chunkBytes } from '../model/sizes.ts';
+import { chunkBytes, smallGarbageBytes } from '../model/sizes.ts';
 import { copyBytes, viewed } from './bytes.ts';
 
 /**
@@ -11,6 +11,7 @@ export class Arena {
   #used = 0;
   /** Chunks in which something is in use, and the present one. */
   readonly #chunks = new Set<Chunk>();
+  /** Of all chunks that are held by something in use in them, and of the present one. */
   #heldBytes = 0;
 
   /** True for a chunk of this arena that is in use. */
@@ -36,9 +37,9 @@ export class Arena {
     return this.#used;
   }
 
-  /** Bytes of all chunks that are held by something in use in them, and of the present one. */
-  get heldBytes(): number {
-    return this.#heldBytes;
+  /** True where more than half of it is garbage, and that is worth a look, while `liveBytes` of it are in use. */
+  isWasteful(liveBytes: number): boolean {
+    return this.#heldBytes > 2 * liveBytes + smallGarbageBytes;
   }
 
   /** Keeps `size` bytes of what was reserved. Without it the next {@link reserve} hands out the same place. */

@@ -219,10 +219,8 @@ export function nameRange(pool: ResourcePool, row: number): [start: number, end:
 /** Where the value of the body of a row stands in its chunk. */
 export function bodyRange(pool: ResourcePool, row: number): [start: number, end: number] {
   const chunk = pool.chunk(row);
-  const end = pool.end(row);
-  readLength(chunk, pool.start(row) + 1, end);
-  readLength(chunk, cursor + anyHeader.length, end);
-  const metadata = readLength(chunk, cursor + 1, end);
+  const [start, end] = resourceRange(pool, row);
+  const metadata = readLength(chunk, start + 1, end);
   const bodyTag = cursor + metadata;
   readLength(chunk, bodyTag + 1, end);
   const type = readLength(chunk, cursor + 1, end);
