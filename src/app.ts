@@ -75,7 +75,7 @@ export class App {
       ...storeSettings(config),
       askAgain: (origin, since) => this.#sources.running.get(origin)?.client.askAgain(since),
       isOpen: stateDir === undefined,
-      conflicts: config.conflicts,
+      conflicts: { ...config.conflicts, refusedGivesWay: config.quarantine.invalid === 'keepLastGood' },
     });
     this.#store.onHold((event) => logHold(log, event));
     this.#store.onConflicts((news) => logConflicts(log, news));
@@ -176,6 +176,7 @@ export class App {
       if (this.#state !== undefined) {
         await this.#state.load();
         await this.#sources.settle(config.confirmRemoval);
+        if (config.quarantine.invalid === 'keepLastGood') await this.#quarantine?.judgeShared();
         this.#state.start();
       }
       this.#quarantine?.start();

@@ -299,7 +299,8 @@ function* quarantine(store: Store): Generator<QuarantineView> {
       const all = [...holding.quarantine.values(), ...holding.refused.values()];
       for (const entry of all) {
         const { key, reason, message, since, lastGoodSent } = entry;
-        const sent = holding.refused.get(key) === entry ? 'as_received' : lastGoodSent ? 'last_good' : 'nothing';
+        const isRefused = holding.refused.get(key) === entry;
+        const sent = isRefused ? sentOfRefused(store, kindId, key) : lastGoodSent ? 'last_good' : 'nothing';
         yield {
           source,
           kind: shortName(kindId),
@@ -313,6 +314,11 @@ function* quarantine(store: Store): Generator<QuarantineView> {
       }
     }
   }
+}
+
+/** What is sent in the place of a form that breaks a rule of Istio, and that was taken all the same. */
+function sentOfRefused({ conflicts }: Store, kindId: string, key: string): string {
+  return conflicts.ofKey(kindId, key)?.reason === 'invalid' ? 'other_source' : 'as_received';
 }
 
 function conflictView({ kind, same, name, origins, resources, reason, since }: Conflict): ConflictView {

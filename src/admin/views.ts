@@ -90,7 +90,7 @@ export type QuarantineView = {
   readonly lastGoodSent: boolean;
   /**
    * `last_good`: that form · `nothing` · `as_received`: the very form that is named here, which istiod from 1.14 on refuses,
-   * because no better one is known.
+   * because no better one is known · `other_source`: the form of another source that has the same key, and a good one.
    */
   readonly sent: string;
 };

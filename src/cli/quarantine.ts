@@ -5,6 +5,7 @@ const sentTexts: Readonly<Record<string, string>> = {
   last_good: 'its last good form',
   nothing: 'nothing',
   as_received: 'as it came',
+  other_source: 'the form of another source',
 };
 
 /** What is quarantined, or sent although it is not valid, for people. */

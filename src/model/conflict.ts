@@ -2,7 +2,8 @@
  * What is the matter where several origins hold the same key, or name the same host. A closed set: it is a metric label.
  *
  * Of a key: `equal`: they hold the same content · `merged`: all of their endpoints are sent · `precedence`: they differ,
- * and the first one's is sent · `other_spec`, `other_metadata`, `resolution`: they were to be merged, and cannot be.
+ * and the first one's is sent · `other_spec`, `other_metadata`, `resolution`: they were to be merged, and cannot be ·
+ * `invalid`: one of them breaks a rule of Istio, and gives way to one that does not.
  * Of a host: `same_host`: in one namespace · `same_host_elsewhere`: in several, and others see more than one of them.
  */
 export const conflictReasons = [
@@ -12,6 +13,7 @@ export const conflictReasons = [
   'other_spec',
   'other_metadata',
   'resolution',
+  'invalid',
   'same_host',
   'same_host_elsewhere',
 ] as const;
@@ -26,13 +28,14 @@ export const conflictActions: Readonly<Record<ConflictReason, string>> = {
   other_spec: 'the first one is sent; one that differs in more than its endpoints is left out',
   other_metadata: 'the first one is sent; one with other labels or annotations is left out',
   resolution: 'the first one is sent; one whose endpoints its resolution does not let us add is left out',
+  invalid: 'the first one that keeps the rules of Istio is sent; one that breaks a rule is left out',
   same_host: 'all are sent; istiod unites their endpoints',
   same_host_elsewhere: 'all are sent; each namespace sees its own first, and the others one of them',
 };
 
 /** True where something that an origin holds is not sent. */
 export function leavesOut(reason: ConflictReason): boolean {
-  return reason === 'precedence' || reason.startsWith('other_') || reason === 'resolution';
+  return reason === 'precedence' || reason.startsWith('other_') || reason === 'resolution' || reason === 'invalid';
 }
 
 /** What is sent of a key that several origins hold. `mergeEndpoints` is for ServiceEntry; of other kinds the first one's is. */
@@ -44,6 +47,8 @@ export const sameHostPolicies = ['report', 'ignore'] as const;
 export type ConflictPolicy = {
   readonly sameKey: (typeof sameKeyPolicies)[number];
   readonly sameHost: (typeof sameHostPolicies)[number];
+  /** Whether a form of a key that breaks a rule of Istio gives way to another origin's that does not. @default true */
+  readonly refusedGivesWay?: boolean;
 };
 
 /** Something that several origins have. */

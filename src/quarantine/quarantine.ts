@@ -5,7 +5,7 @@ import type { Logger } from '../model/logger.ts';
 import { noRow, type ResourcePool, verdicts } from '../model/resource.ts';
 import { listTurn, placeTurn } from '../model/sizes.ts';
 import type { Holding } from '../store/holding.ts';
-import type { Store } from '../store/store.ts';
+import type { OtherForm, Store } from '../store/store.ts';
 import { discard } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { BatchMaker, type Rows } from './batch-maker.ts';
@@ -26,6 +26,9 @@ const sweepMs = 1000;
 
 /** Lines of one look about single resources. */
 const maxLines = 20;
+
+/** What is wrong, and nobody was told of yet. */
+type Found = { readonly key: string; readonly fault: Fault };
 
 /**
  * Holds what Istio's rules say against what is sent. A form that breaks one does not take the place of a better one; where
@@ -66,55 +69,126 @@ export class Quarantine {
   }
 
   /**
-   * Waits for the verdict on each form in `change` that would take the place of another one, and takes those out that are
-   * worse: the held form stays. Called in the holding's turn, before the change is applied. What could not be judged in
-   * time stays in.
+   * Waits for the verdict on each form in `change` that would take the place of another one, or that another origin has
+   * too, and takes those out that are worse than what the origin itself holds: the held form stays. Called in the
+   * holding's turn, before the change is applied. What could not be judged in time stays in.
    */
   async judge(origin: string, kindId: string, change: Change): Promise<Change> {
     const { upserts, replaced, fresh } = change;
-    const known = upserts.length - fresh.length;
-    if (known === 0) return change;
-    const holding = this.#options.store.holding(origin, kindId);
+    const { store } = this.#options;
+    const isShared = store.isShared(kindId);
+    const looked = isShared ? upserts.length : upserts.length - fresh.length;
+    if (looked === 0) return change;
+    const holding = store.holding(origin, kindId);
     const { pool } = holding.resources;
     const asked: number[] = [];
-    for (let i = 0; i < known; i++) {
-      if (i > 0 && i % listTurn === 0) await nextTurn();
+    const others = new Map<number, OtherForm>();
+    const turn = isShared ? placeTurn : listTurn;
+    for (let i = 0; i < looked; i++) {
+      if (i > 0 && i % turn === 0) await nextTurn();
+      const row = upserts[i] as number;
       const old = replaced[i] ?? noRow;
-      if (old === noRow) continue;
-      for (const row of [upserts[i] as number, old]) if (pool.verdict(row) === verdicts.unjudged) asked.push(row);
+      const forms = isShared ? store.otherForms(origin, kindId, keyOf(pool, row)) : none;
+      if (old === noRow && forms.length === 0) continue;
+      for (const form of forms) others.set(form.row, form);
+      for (const one of [row, old, ...forms.map((form) => form.row)]) {
+        if (one !== noRow && pool.verdict(one) === verdicts.unjudged) asked.push(one);
+      }
     }
-    const faults = await this.#waitFor(kindId, pool, asked);
+    const faults = await this.#waitFor(kindId, pool, asked, (row, fault) =>
+      this.#refuseOther(kindId, others.get(row), fault),
+    );
     if (faults.size === 0) return change;
-    const isWorse = (row: number, old: number) =>
-      old !== noRow && faults.has(row) && !faults.has(old) && pool.verdict(old) !== verdicts.refused;
-    return this.#without(change, holding, faults, isWorse);
+    return this.#without(origin, kindId, change, holding, faults);
   }
 
+  /** Takes out of a change what is worse than what is held, and takes note of what is not valid and stays in. */
   async #without(
+    origin: string,
+    kindId: string,
     change: Change,
-    { resources: { pool }, arena }: Holding,
+    holding: Holding,
     faults: ReadonlyMap<number, Fault>,
-    isWorse: (row: number, old: number) => boolean,
   ): Promise<Change> {
+    const { pool } = holding.resources;
     const upserts: number[] = [];
     const replaced: number[] = [];
     const quarantined: Quarantined[] = [...change.quarantined];
+    const found: Found[] = [];
     for (const [i, row] of change.upserts.entries()) {
       if (i > 0 && i % placeTurn === 0) await nextTurn();
       const old = change.replaced[i] ?? noRow;
-      if (!isWorse(row, old)) {
-        upserts.push(row);
-        replaced.push(old);
+      const fault = faults.get(row);
+      const isWorse =
+        fault !== undefined && old !== noRow && !faults.has(old) && pool.verdict(old) !== verdicts.refused;
+      if (isWorse) {
+        quarantined.push({ key: keyOf(pool, row), named: true, ...fault });
+        discard(pool, row, holding.arena);
         continue;
       }
-      quarantined.push({ key: keyOf(pool, row), named: true, ...(faults.get(row) as Fault) });
-      discard(pool, row, arena);
+      if (fault !== undefined) this.#refuse(holding, row, fault, found);
+      upserts.push(row);
+      replaced.push(old);
     }
+    this.#tell(origin, kindId, found);
     return { ...change, upserts, replaced, quarantined };
   }
 
-  /** What is wrong with each row where something is; of those that were answered in time. */
-  async #waitFor(kindId: string, pool: ResourcePool, rows: readonly number[]): Promise<Map<number, Fault>> {
+  /** Takes note of what is wrong with a form that an origin holds, or is about to; adds it to `found` where that is news. */
+  #refuse({ resources: { pool }, refused }: Holding, row: number, fault: Fault, found: Found[]): string {
+    const key = keyOf(pool, row);
+    const before = refused.get(key);
+    const isKnown = before?.reason === fault.reason;
+    const since = isKnown ? before.since : this.#options.clock.date();
+    pool.setVerdict(row, verdicts.refused);
+    refused.set(key, { key, named: true, ...fault, since, lastGoodSent: false });
+    if (!isKnown) found.push({ key, fault });
+    return key;
+  }
+
+  /** The same of what another origin holds, if it still does: its key may have to be sent otherwise now. */
+  #refuseOther(kindId: string, form: OtherForm | undefined, fault: Fault): void {
+    if (form?.holding.resources.holds(form.row) !== true) return;
+    const found: Found[] = [];
+    const key = this.#refuse(form.holding, form.row, fault, found);
+    this.#options.store.refused(kindId, key);
+    this.#tell(form.origin, kindId, found);
+  }
+
+  /**
+   * Waits for the verdict on what several origins hold, in what an earlier process knew: which form of it is sent depends
+   * on that.
+   */
+  async judgeShared(): Promise<void> {
+    const { store } = this.#options;
+    const asked = new Map<string, Map<number, OtherForm>>();
+    for (const [i, { kind, same, name }] of store.conflicts.page(0, Number.POSITIVE_INFINITY).entries()) {
+      if (i > 0 && i % placeTurn === 0) await nextTurn();
+      if (same !== 'key') continue;
+      const forms = asked.get(kind) ?? new Map<number, OtherForm>();
+      for (const form of store.otherForms('', kind, name)) forms.set(form.row, form);
+      asked.set(kind, forms);
+    }
+    for (const [kind, forms] of asked) {
+      const [first] = forms.values();
+      if (first === undefined) continue;
+      const { pool } = first.holding.resources;
+      const rows = [...forms.keys()].filter((row) => pool.verdict(row) === verdicts.unjudged);
+      await this.#waitFor(kind, pool, rows, (row, fault) => this.#refuseOther(kind, forms.get(row), fault));
+    }
+  }
+
+  /**
+   * What is wrong with each row where something is; of those that were answered in time.
+   *
+   * @param found is called with each, in the turn in which it has this content.
+   */
+  async #waitFor(
+    kindId: string,
+    pool: ResourcePool,
+    rows: readonly number[],
+    found: (row: number, fault: Fault) => void,
+  ): Promise<Map<number, Fault>> {
     const faults = new Map<number, Fault>();
     if (rows.length === 0) return faults;
     const { clock, log, maxWaitMs = 10_000 } = this.#options;
@@ -123,7 +197,10 @@ export class Quarantine {
       timer = clock.after(maxWaitMs, () => resolve(true));
     });
     const answers: Promise<boolean>[] = [];
-    const bad = (row: number, fault: Fault) => void faults.set(row, fault);
+    const bad = (row: number, fault: Fault) => {
+      faults.set(row, fault);
+      found(row, fault);
+    };
     for await (const batch of this.#batches(kindId, pool, rows, bad)) {
       answers.push(this.#ask(kindId, pool, batch, true, bad));
     }
@@ -151,15 +228,10 @@ export class Quarantine {
   /** Judges what nobody has judged; false where something could not be. */
   async #sweep(origin: string, kindId: string, holding: Holding): Promise<boolean> {
     const { pool } = holding.resources;
-    const found: { key: string; fault: Fault }[] = [];
+    const found: Found[] = [];
     const bad = (row: number, fault: Fault) => {
-      const key = keyOf(pool, row);
-      const before = holding.refused.get(key);
-      pool.setVerdict(row, verdicts.refused);
-      const isKnown = before?.reason === fault.reason;
-      const since = isKnown ? before.since : this.#options.clock.date();
-      holding.refused.set(key, { key, named: true, ...fault, since, lastGoodSent: false });
-      if (!isKnown) found.push({ key, fault });
+      const key = this.#refuse(holding, row, fault, found);
+      this.#options.store.refused(kindId, key);
     };
     const unjudged = () => holding.resources.rows().filter((row) => pool.verdict(row) === verdicts.unjudged);
     let isDone = true;
@@ -238,7 +310,7 @@ export class Quarantine {
     return known;
   }
 
-  #tell(source: string, kind: string, found: readonly { key: string; fault: Fault }[]): void {
+  #tell(source: string, kind: string, found: readonly Found[]): void {
     for (const [i, { key, fault }] of found.slice(0, maxLines).entries()) {
       const more = i === maxLines - 1 && found.length > maxLines ? { more: found.length - maxLines } : {};
       const hint = 'mend it at the source; it is sent as it came, since no better form of it is known';
@@ -247,3 +319,5 @@ export class Quarantine {
     }
   }
 }
+
+const none: readonly never[] = [];

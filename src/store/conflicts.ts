@@ -14,7 +14,7 @@ type Found = Pick<Conflict, 'reason' | 'origins' | 'resources'>;
 /** Conflicts of one kind about keys, or about hosts. */
 export class ConflictSet {
   readonly kind: string;
-  readonly #same: Conflict['same'];
+  readonly same: Conflict['same'];
   readonly #clock: Clock;
   readonly #next: () => number;
   /** In the order of their numbers. */
@@ -25,7 +25,7 @@ export class ConflictSet {
 
   constructor(kind: string, same: Conflict['same'], clock: Clock, next: () => number) {
     this.kind = kind;
-    this.#same = same;
+    this.same = same;
     this.#clock = clock;
     this.#next = next;
   }
@@ -60,7 +60,7 @@ export class ConflictSet {
     this.#count(found.reason, 1);
     const { kind } = this;
     const since = this.#clock.date().getTime();
-    this.#present.set(name, { kind, same: this.#same, name, ...found, since, number: this.#next() });
+    this.#present.set(name, { kind, same: this.same, name, ...found, since, number: this.#next() });
   }
 
   #count(reason: ConflictReason, by: 1 | -1): void {
@@ -111,6 +111,11 @@ export class Conflicts {
     const set = new ConflictSet(kind, same, this.#clock, () => ++this.#number);
     this.#sets.push(set);
     return set;
+  }
+
+  /** The one about a key of a kind, if there is one. */
+  ofKey(kind: string, key: string): Conflict | undefined {
+    return this.#sets.find((set) => set.kind === kind && set.same === 'key')?.get(key);
   }
 
   /** How many there are of each kind and reason; none of them 0. */

@@ -1,6 +1,6 @@
 import type { ConflictPolicy, ConflictReason } from '../model/conflict.ts';
 import { kindOfId, serviceEntryId } from '../model/kinds.ts';
-import { noRow, type ResourcePool } from '../model/resource.ts';
+import { noRow, type ResourcePool, verdicts } from '../model/resource.ts';
 import { placeTurn } from '../model/sizes.ts';
 import { Arena, discard, relocate } from '../wire/arena.ts';
 import { viewed } from '../wire/bytes.ts';
@@ -22,6 +22,7 @@ export class SharedKeys {
   readonly #pool: ResourcePool;
   readonly #holders: HoldersOf;
   readonly #unites: boolean;
+  readonly #prefersValid: boolean;
   readonly #conflicts: ConflictSet;
   readonly #bodyType: ReturnType<typeof viewed>;
   readonly #seed: ReturnType<typeof seedOf>;
@@ -39,14 +40,15 @@ export class SharedKeys {
     kind: string,
     pool: ResourcePool,
     holders: HoldersOf,
-    policy: ConflictPolicy['sameKey'],
+    { sameKey, refusedGivesWay = true }: ConflictPolicy,
     conflicts: ConflictSet,
   ) {
     this.#kind = kind;
     this.#pool = pool;
     this.#holders = holders;
     // The only kind whose endpoints can be united.
-    this.#unites = policy === 'mergeEndpoints' && kind === serviceEntryId;
+    this.#unites = sameKey === 'mergeEndpoints' && kind === serviceEntryId;
+    this.#prefersValid = refusedGivesWay;
     this.#conflicts = conflicts;
     this.#bodyType = viewed(Buffer.from(`type.googleapis.com/${kindOfId(kind)?.body}`));
     this.#seed = seedOf(this.#bodyType);
@@ -54,23 +56,24 @@ export class SharedKeys {
 
   /**
    * The row that is to be sent of a key, {@link noRow} where nobody holds it. To be asked for, and put into the merged
-   * list, in the same turn in which an origin holds another form of the key, or none any more; and once
-   * the origins that hold it come in another order.
+   * list, in the same turn in which an origin holds another form of the key, or none any more, or a form is refused; and
+   * once the origins that hold it come in another order.
    */
   settle(key: string): number {
     this.#find(key);
-    const rows = this.#rows;
+    const rows = this.#usable();
     const [first = noRow] = rows;
     let sent = first;
     let reason: ConflictReason | undefined;
-    if (rows.length > 1) {
+    if (this.#rows.length > 1) {
       const others = rows.filter((row) => row === first || !this.#isEqual(row, first));
-      if (others.length === 1) reason = 'equal';
-      else if (!this.#unites) reason = 'precedence';
+      const isOneRefused = rows.length < this.#rows.length;
+      if (others.length === 1) reason = isOneRefused ? 'invalid' : 'equal';
+      else if (!this.#unites) reason = isOneRefused ? 'invalid' : 'precedence';
       else {
         const { row, obstacle } = uniteEndpoints(this.#pool, others, this.#bodyType, this.#seed, this.#arena);
         sent = row;
-        reason = obstacle ?? 'merged';
+        reason = isOneRefused ? 'invalid' : (obstacle ?? 'merged');
       }
     }
     this.#conflicts.set(key, reason && { reason, origins: this.#group(), resources: none });
@@ -87,6 +90,14 @@ export class SharedKeys {
       this.#names.push(origin);
       this.#rows.push(row);
     }
+  }
+
+  /** The forms that count: those that break no rule of Istio as far as is known, or all where none is left then. */
+  #usable(): readonly number[] {
+    const rows = this.#rows;
+    if (!this.#prefersValid || rows.length < 2) return rows;
+    const usable = rows.filter((row) => this.#pool.verdict(row) !== verdicts.refused);
+    return usable.length === 0 ? rows : usable;
   }
 
   /** Both have the same key. */

@@ -27,17 +27,17 @@ export class Sharing {
     pools: ReadonlyMap<string, { readonly pool: ResourcePool }>,
     holders: HoldersOf,
     clock: Clock,
-    { sameKey, sameHost } = defaultConflictPolicy,
+    policy = defaultConflictPolicy,
   ) {
     this.conflicts = new Conflicts(clock);
     this.#keys = new Map(
       Array.from(pools, ([id, { pool }]) => [
         id,
-        new SharedKeys(id, pool, holders, sameKey, this.conflicts.newSet(id, 'key')),
+        new SharedKeys(id, pool, holders, policy, this.conflicts.newSet(id, 'key')),
       ]),
     );
     const hosts = pools.get(serviceEntryId);
-    if (sameHost === 'ignore' || hosts === undefined) return;
+    if (policy.sameHost === 'ignore' || hosts === undefined) return;
     this.#hosts = new SharedHosts(serviceEntryId, hosts.pool, holders, this.conflicts.newSet(serviceEntryId, 'host'));
   }
 

@@ -36,6 +36,9 @@ export type StoreOptions = {
 /** What moves its memory in turns. */
 type Movable = { readonly layOut: (listed: Int32Array) => Generator<void> };
 
+/** What an origin holds of a key that another one has too. */
+export type OtherForm = { readonly origin: string; readonly holding: Holding; readonly row: number };
+
 /** A hold that has begun, or ended where there is an outcome. */
 export type HoldEvent = {
   readonly origin: string;
@@ -237,6 +240,28 @@ export class Store {
       const { size } = this.#holders.origins.get(origin)?.get(kindId)?.withheld ?? { size: 0 };
       return size === 0 ? undefined : this.#letGo(origin, kindId, 'operator');
     });
+  }
+
+  /** Says that a form that an origin holds of a key was refused: where others hold the key too, it may have to give way. */
+  refused(kindId: string, key: string): void {
+    if (!this.isShared(kindId)) return;
+    this.#settle(kindId, key);
+    this.#afterChange(kindId);
+  }
+
+  /** True where several origins may hold the kind. */
+  isShared(kindId: string): boolean {
+    return this.#holders.of(kindId).size > 1;
+  }
+
+  /** What other origins than this one hold of a key. */
+  otherForms(origin: string, kindId: string, key: string): OtherForm[] {
+    const forms: OtherForm[] = [];
+    for (const [other, holding] of this.#holders.of(kindId)) {
+      const row = other === origin ? noRow : holding.resources.get(key);
+      if (row !== noRow) forms.push({ origin: other, holding, row });
+    }
+    return forms;
   }
 
   /** Says that a collection counts as empty although nothing came. What is held already stays. */
