@@ -152,3 +152,18 @@ test('isthmus get --quarantined prints what is held back, and why: exit code 1',
     stderr: expect.stringContaining('is for http:// only'),
   });
 });
+
+test('a bad form gives way to a good one of another source, and says so everywhere', async () => {
+  const other = await startSource(serving(validEntry('shop/bad', 'good.example')));
+  server.update(serving(invalidEntry('shop/bad', 'bad.example'), validEntry('shop/two')));
+  const { url, page, quarantined } = await serve('--source', `nacos=${other.address}`);
+  expect(await quarantined(1)).toMatchObject([
+    { source: 'galley', resource: 'shop/bad', reason: 'invalid_duplicates', sent: 'other_source' },
+  ]);
+  expect((await run('get', url, '-o', 'yaml')).stdout).toContain('good.example');
+  expect(await page('/debug/conflicts')).toMatchObject({
+    conflicts: [{ resource: 'shop/bad', reason: 'invalid', sources: ['galley', 'nacos'] }],
+  });
+  const status = await run('status', url);
+  expect(status.stdout).toContain('the form of another source');
+});
