@@ -372,7 +372,7 @@ export class Intake {
     return this.#bodies.has(name) && typeEnd - nameStart <= maxTypeBytes ? undefined : name || 'message without a type';
   }
 
-  async #unseen(held: Held, known: number, seen: number): Promise<string[]> {
+  async #unseen(held: Held, known: number, seen: number): Promise<readonly string[]> {
     if (known === held.resources.size) return [];
     const { pool } = held.resources;
     const rows = held.resources.rows();

@@ -59,7 +59,8 @@ export class Upserts {
 
   /** All that are left, and what each replaces: those that replace nothing last, sorted by key. */
   async all(): Promise<Pick<Change, 'upserts' | 'replaced' | 'fresh'>> {
-    const fresh = await sortInTurns([...this.#fresh.keys()]);
+    const keys = [...this.#fresh.keys()];
+    const fresh = await sortInTurns(keys);
     if (fresh.length === 0 && this.#dropped === 0) return { upserts: this.#rows, replaced: this.#replaced, fresh };
     const upserts: number[] = [];
     const replaced: number[] = [];
@@ -70,9 +71,10 @@ export class Upserts {
       upserts.push(this.#rows[place] as number);
       replaced.push(old);
     }
-    for (const [i, key] of fresh.entries()) {
-      if (i > 0 && i % listTurn === 0) await nextTurn();
-      upserts.push(this.#rows[this.#fresh.get(key) as number] as number);
+    const places = fresh === keys ? this.#fresh.values() : fresh.map((key) => this.#fresh.get(key) as number);
+    for (const place of places) {
+      if (replaced.length > 0 && replaced.length % listTurn === 0) await nextTurn();
+      upserts.push(this.#rows[place] as number);
       replaced.push(noRow);
     }
     return { upserts, replaced, fresh };

@@ -1,3 +1,4 @@
+import { noRow, type ResourcePool } from '../model/resource.ts';
 import type { ResourceTable } from '../wire/resource-table.ts';
 
 /** What is walked through; it tells the walk of every row that it puts in. */
@@ -6,7 +7,7 @@ type Walked = { readonly resources: ResourceTable; walk: HoldingWalk | undefined
 /**
  * A walk through what one origin holds of one kind, in pieces, while messages are put in between them: every key that is
  * held from the beginning to the end is met once, in one of the forms that it had meanwhile. Keys that come or go on the
- * way may be met, once, or not.
+ * way may be met, once, or not. What stands in the merged list is met in its order, as far as that does not change.
  */
 export class HoldingWalk {
   readonly #holding: Walked;
@@ -20,7 +21,7 @@ export class HoldingWalk {
   /** Begins it. One at a time. */
   constructor(holding: Walked) {
     this.#holding = holding;
-    this.#rows = holding.resources.rows();
+    this.#rows = inListOrder(holding.resources.pool, holding.resources.rows());
     this.#done = new Uint8Array(this.#rows.length + 1);
     holding.walk = this;
   }
@@ -59,4 +60,22 @@ export class HoldingWalk {
     }
     this.#done[row] = isDone ? 1 : 0;
   }
+}
+
+/** The rows by where the merged list has them, and then those of which that is not known. */
+function inListOrder(pool: ResourcePool, rows: Int32Array): Int32Array {
+  let last = noRow;
+  for (const row of rows) last = Math.max(last, pool.at(row));
+  const places = new Int32Array(last + 1).fill(noRow);
+  const ordered = new Int32Array(rows.length);
+  let length = 0;
+  let others = rows.length;
+  for (const row of rows) {
+    const at = pool.at(row);
+    // Where two say the same, one of the hints is out of date.
+    if (at !== noRow && places[at] === noRow) places[at] = row;
+    else ordered[--others] = row;
+  }
+  for (const row of places) if (row !== noRow) ordered[length++] = row;
+  return ordered;
 }

@@ -4,7 +4,8 @@ import { ResourcePool } from '../../../src/model/resource.ts';
 import { Holding } from '../../../src/store/holding.ts';
 import { HoldingWalk } from '../../../src/store/holding-walk.ts';
 import { readRow } from '../../../src/wire/resource-frame.ts';
-import { applyAtOnce, contentOf, newRow } from '../../support/resources.ts';
+import { applyAtOnce, contentOf, newRow, serviceEntry } from '../../support/resources.ts';
+import { StoreLab } from '../../support/store-lab.ts';
 import { propertyTimeoutMs, runs } from '../state-model/runs.ts';
 
 const key = fc.integer({ min: 0, max: 9 }).map((n) => `a/${n}`);
@@ -66,3 +67,23 @@ test(
   },
   propertyTimeoutMs,
 );
+
+test('what is in the merged list is met in its order, what is not yet after it', async () => {
+  const lab = new StoreLab();
+  lab.addOrigin('only', serviceEntry);
+  const names = ['m', 'c', 'x', 'a', 'q', 'z', 'b'];
+  const holding = lab.store.holding('only', serviceEntry.id);
+  const met = () => {
+    const walk = new HoldingWalk(holding);
+    const keys: string[] = [];
+    for (let row = walk.next(); row !== undefined; row = walk.next())
+      keys.push(readRow(holding.resources.pool, row).key);
+    walk.end();
+    return keys;
+  };
+  await lab.say('only', serviceEntry, Object.fromEntries(names.map((name) => [`a/${name}`, '1'])));
+  lab.flush();
+  expect(met()).toEqual(names.toSorted().map((name) => `a/${name}`));
+  await lab.say('only', serviceEntry, Object.fromEntries(['aa', ...names].map((name) => [`a/${name}`, '2'])));
+  expect(met()).toEqual([...names.toSorted(), 'aa'].map((name) => `a/${name}`));
+});
