@@ -1,5 +1,12 @@
 import { App } from '../app.ts';
-import type { OriginView, QuarantineView, ReloadReport, SnapshotView, StateReport } from '../admin/views.ts';
+import type {
+  ConflictPage,
+  OriginView,
+  QuarantineView,
+  ReloadReport,
+  SnapshotView,
+  StateReport,
+} from '../admin/views.ts';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../model/clock.ts';
 import { silentLogger } from '../model/logger.ts';
@@ -23,6 +30,8 @@ export type BridgeState = {
   readonly snapshot: readonly SnapshotView[];
   readonly streams: readonly StreamView[];
   readonly quarantine: readonly QuarantineView[];
+  /** What several sources have, counted; nothing of bridges that do not say. */
+  readonly conflicts: ConflictPage['counts'];
   /** Null where it has no state folder. */
   readonly state: StateReport | null;
   /** What came of reading the config again; undefined in bridges that do not say. */
@@ -60,16 +69,19 @@ export async function findBridge(base: URL, timeoutMs?: number): Promise<Running
 export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeState> {
   const options = { timeoutMs };
   const read = async <T>(path: string) => (await readAdminList(base, path, options)) as T[];
-  const [origins, snapshot, streams, quarantine, state, config] = await Promise.all([
+  const [origins, snapshot, streams, quarantine, conflicts, state, config] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
     read<QuarantineView>('/debug/quarantine'),
+    readAdminPage(base, '/debug/conflicts?limit=1', options).then(
+      (page) => (page as ConflictPage | undefined)?.counts ?? [],
+    ),
     readAdminPage(base, '/debug/state', options).then((page) => (page ?? null) as StateReport | null),
     readAdminPage(base, '/debug/config', options) as Promise<Pick<Config, 'sources'> & { reload?: ReloadReport }>,
   ]);
   const maxMessage = new Map(config.sources.map((source) => [source.name, source.maxMessage]));
-  return { origins, snapshot, streams, quarantine, state, reload: config.reload, maxMessage };
+  return { origins, snapshot, streams, quarantine, conflicts, state, reload: config.reload, maxMessage };
 }
 
 /**
@@ -149,12 +161,13 @@ export function originFindings(state: BridgeState, subjectOf: (origin: OriginVie
 
 /** Sizes of the kinds, how the istiods take them, and whether what is known is saved. */
 export function servedFindings(bridge: BridgeState, subject: string, readers: Readers): Finding[] {
-  const { snapshot, streams, state, reload } = bridge;
+  const { snapshot, streams, conflicts, state, reload } = bridge;
   const next = 'mend the config and send SIGHUP, or restart the bridge';
   return [
     ...sizeFindings(subject, servedSizes(snapshot, streams, readers), readers),
     ...streamFindings(streams, subject),
     ...revisionFindings(streams, subject),
+    ...conflictFindings(conflicts, subject),
     ...savedFindings(state, subject),
     ...reloadProblems(reload).map((what) => about(subject).warning('CONFIG_NOT_IN_FORCE', what, next)),
   ];
@@ -180,6 +193,15 @@ function revisionFindings(streams: readonly StreamView[], subject: string): Find
   return revisionProblems(streams).map(({ code, what, next, data }) =>
     next === undefined ? info(code, what, data) : warning(code, what, next, data),
   );
+}
+
+function conflictFindings(counts: ConflictPage['counts'], subject: string): Finding[] {
+  const { info, warning } = about(subject);
+  return counts.map(({ kind, reason, count, done, leavesOut }) => {
+    const what = `several sources have the same: ${count} ${kind} (${reason}): ${done}`;
+    const next = 'see which one is meant, in isthmus status or /debug/conflicts; conflicts.sameKey says what is done';
+    return leavesOut ? warning('LEFT_OUT', what, next) : info('SHARED', what);
+  });
 }
 
 function savedFindings(state: StateReport | null, subject: string): Finding[] {

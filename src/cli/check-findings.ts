@@ -54,6 +54,8 @@ export type FindingCode =
   | 'REMOVALS_HELD'
   | 'QUARANTINED'
   | 'INVALID'
+  | 'LEFT_OUT'
+  | 'SHARED'
   | 'ISTIODS'
   | 'ISTIOD_REFUSED'
   | 'REVISION'

@@ -80,6 +80,21 @@ describe('a running bridge', () => {
     expect(findings.find((one) => one.code === 'ISTIOD_REFUSED')?.what).toContain('no room');
   });
 
+  test('with resources that several sources have', async () => {
+    const states = {
+      one: viewOf({ 'shop/orders': 'a', 'shop/carts': 'a' }),
+      two: viewOf({ 'shop/orders': 'b', 'shop/carts': 'a' }),
+    };
+    const bridge = await Bridge.start(states);
+    await bridge.complete();
+    const { code, findings } = await check('--admin', bridge.adminUrl);
+    expect(code).toBe(1);
+    const of = (wanted: string) =>
+      findings.filter((one) => one.code === wanted).map(({ severity, what }) => [severity, what]);
+    expect(of('LEFT_OUT')).toEqual([['warning', expect.stringContaining('1 ServiceEntry (precedence)')]]);
+    expect(of('SHARED')).toEqual([['info', expect.stringContaining('1 ServiceEntry (equal)')]]);
+  });
+
   test('with a message that comes near to what is taken', async () => {
     const { address } = await startSource(viewOf({ 'shop/orders': 'a'.repeat(750) }));
     const bridge = await Bridge.of({ sources: [{ name: 'galley', address, maxMessage: '1KiB' }] });
