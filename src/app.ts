@@ -177,11 +177,14 @@ export class App {
         await this.#state.load();
         await this.#sources.settle(config.confirmRemoval);
         if (config.quarantine.invalid === 'keepLastGood') await this.#quarantine?.judgeShared();
-        this.#state.start();
       }
-      this.#quarantine?.start();
-      this.#sources.start();
-      void this.#openOnceHeard();
+      // It may have been stopped meanwhile.
+      if (this.#ready) {
+        this.#state?.start();
+        this.#quarantine?.start();
+        this.#sources.start();
+        void this.#openOnceHeard();
+      }
       return { xds, admin: admin.port, metrics: metricsPort };
     } catch (error) {
       await this.stop();

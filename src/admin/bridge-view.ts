@@ -130,7 +130,7 @@ export function createBridgeView(parts: BridgeParts): {
             effective: holding.resources.size,
             quarantined: countByReason(holding.quarantine),
             invalid: countByReason(holding.refused),
-            held: holding.hold?.keys.size ?? 0,
+            held: holding.withheld.size,
           };
         }
       }

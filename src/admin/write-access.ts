@@ -13,7 +13,8 @@ type Asked = {
  */
 export function whyNoWrite({ socket, headers }: Asked): string | undefined {
   const peer = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  if (!isLoopback(peer))
+  // Not all of 127/8: what a sidecar of Istio lets in from other hosts comes from 127.0.0.6.
+  if (peer !== '127.0.0.1' && peer !== '::1')
     return 'this is for requests from the host of the bridge alone; send it there, to a loopback address';
   const host = urlOf(`http://${headers.host ?? ''}`);
   if (host === undefined || !isLoopback(host.hostname.replaceAll(/[[\]]/g, '')))

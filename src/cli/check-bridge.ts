@@ -20,6 +20,7 @@ import { readAdminList, readAdminPage } from './admin-client.ts';
 import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { about, type Finding } from './check-findings.ts';
 import { countOf, type KindSize, type Readers, sizeFindings, sizeText } from './check-limits.ts';
+import { nextOfHold } from './guard.ts';
 import { originProblem } from './origin-problem.ts';
 import { revisionProblems } from './revision-problems.ts';
 import { staleProblem } from './state-problem.ts';
@@ -266,18 +267,18 @@ function holdingFindings(origin: OriginView, subject: string, state: BridgeState
   for (const { kind, hold } of kinds) {
     if (!hold) continue;
     const { reason, removals, of, until } = hold;
+    const release = `if they are meant to go: isthmus guard release --origin ${name} --collection ${kind}`;
     if (reason === 'unreadable_names') {
       const what = `${countOf(removals, 'removal')} of ${kind} not believed yet, because the same message had unreadable resources`;
-      findings.push(warning('REMOVALS_WITHHELD', what, 'mend what is quarantined at the source'));
+      findings.push(warning('REMOVALS_WITHHELD', what, `mend what is quarantined at the source; ${release}`));
     } else if (reason === 'before_restart') {
       const what = `${countOf(removals, 'removal')} of ${kind} held back since before the restart of the bridge`;
       findings.push(
         warning('REMOVALS_HELD', what, 'they are judged anew when the source speaks', { kind, removals, of }),
       );
     } else {
-      const what = `it took away ${removals} of ${of} ${kind} at once: they stay until it is asked again at ${until}`;
-      const next = `if they are meant to go: isthmus guard release --origin ${name} --collection ${kind}`;
-      findings.push(warning('REMOVALS_HELD', what, next, { kind, removals, of, until }));
+      const what = `it took away ${removals} of ${of} ${kind} at once, and they stay: it ${nextOfHold(hold)}`;
+      findings.push(warning('REMOVALS_HELD', what, release, { kind, removals, of, until }));
     }
   }
   const own = state.quarantine.filter(({ source }) => source === name);

@@ -54,6 +54,7 @@ export type FindingCode =
   | 'REMOVALS_HELD'
   | 'QUARANTINED'
   | 'INVALID'
+  | 'NO_BRIDGE'
   | 'LEFT_OUT'
   | 'SHARED'
   | 'ISTIODS'

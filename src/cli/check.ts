@@ -132,7 +132,7 @@ type Found = { readonly bridge: RunningBridge; readonly state: BridgeState };
 
 /** The bridge that was named, or the one where the config has its admin pages. */
 async function findRunning(
-  { admin, config }: Question,
+  { admin, config, configIsGiven }: Question,
   timeoutMs: number,
 ): Promise<{ found?: Found; unreachable: Finding[] }> {
   const base = admin ?? (config === undefined ? undefined : adminUrlOfConfig(config));
@@ -149,7 +149,10 @@ async function findRunning(
     } else what = 'its pages are not those of a bridge of this version';
   }
   // Nobody promised that a bridge runs where the config has its pages.
-  if (admin === undefined) return { unreachable: [] };
+  if (admin === undefined) {
+    const none = `no bridge answers (${what}): what follows is the default config; name another one with --admin`;
+    return { unreachable: configIsGiven ? [] : [about(bridgeSubject(base)).info('NO_BRIDGE', none)] };
+  }
   return { unreachable: [about(bridgeSubject(base)).error('BRIDGE_UNREACHABLE', what, next)] };
 }
 

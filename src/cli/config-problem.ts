@@ -10,7 +10,7 @@ export function retiredProblem({ name, address, kinds }: OriginView): { what: st
   const names = isGone ? [name] : retired.map(({ collection }) => `${name}/${collection}`);
   return {
     what: `${who} is in the config no more, and what it had is served on: ${counts}`,
-    next: `put it back; or, where that is to go, add confirmRemoval: [${names.join(', ')}] and send SIGHUP`,
+    next: `put it back; or, where that is to go, add confirmRemoval: [${names.join(', ')}] and send SIGHUP; without a config file, restart with --confirm-removal`,
   };
 }
 

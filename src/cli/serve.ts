@@ -76,8 +76,11 @@ export async function handler(flags: ConfigFlags): Promise<void> {
     },
   });
   const signal = interrupted();
-  await app.start();
-  onHangup(() => void app.reload());
+  const started = app.start();
+  // A slow disk or a long look at what was saved may keep it from being done: nobody has to wait for that to end it.
+  const isEarly = await Promise.race([started.then(() => false), signal.then(() => true)]);
+  if (isEarly) started.catch(() => {});
+  else onHangup(() => void app.reload());
   log.info({ signal: await signal }, 'shutting down');
   await app.stop();
   log.info({}, 'stopped');

@@ -14,7 +14,6 @@ import type { StreamView } from '../xds/ads-server.ts';
 import { nearShare } from '../model/size-level.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 import { addressProblem, sizeText } from './check-limits.ts';
-import { holdsTable } from './guard.ts';
 import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { originProblem } from './origin-problem.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
@@ -23,6 +22,7 @@ import { examples } from './examples.ts';
 import { revisionProblems, valuesText } from './revision-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
 import { conflictTables } from './conflict-tables.ts';
+import { holdsTable, nextOfHold } from './guard.ts';
 import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -95,8 +95,9 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, 
       findings.push(`messages of ${kind} of ${name} are nearly too large: ${shareText(messageBytes, maxMessage)}`);
     }
   }
-  for (const { origin, kind, removals, of, until } of holdsOf(origins)) {
-    const end = until === null ? '' : `; the source is asked again at ${until}`;
+  for (const hold of holdsOf(origins)) {
+    const { origin, kind, removals, of } = hold;
+    const end = hold.until === null ? '' : `; the source ${nextOfHold(hold)}`;
     findings.push(`${removals} of ${of} ${kind} of ${origin} stay although it removed them${end}; see isthmus guard`);
   }
   findings.push(...stateProblems(state));

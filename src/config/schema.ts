@@ -32,7 +32,7 @@ const size = (fallback: string) =>
     .transform((value, context) => {
       const bytes = parseSize(String(value));
       if (bytes !== undefined && bytes > 0 && bytes <= maxTimerMs) return bytes;
-      context.addIssue({ code: 'custom', message: `"${value}" is no size up to 1GiB; write for example 256MiB` });
+      context.addIssue({ code: 'custom', message: `"${value}" is no size below 2GiB; write for example 256MiB` });
       return z.NEVER;
     });
 

@@ -242,7 +242,7 @@ export function createMetrics(version: string): Metrics {
   const repairs = counter('isthmus_repairs_total', 'Things put right on the way in.', ['source', 'kind', 'repair']);
   gauge(
     'isthmus_guard_held_resources',
-    'Resources that stay although the source has removed them, because it removed so many at once.',
+    'Resources that stay although the source does not name them any more: it left out many at once, or what it said could not all be read.',
     ['source', 'kind'],
     (self, now) => {
       for (const { source, kind, held } of now.holdings()) self.labels(source, kind).set(held);
@@ -360,11 +360,11 @@ export function createMetrics(version: string): Metrics {
         sourceStreams.labels(origin).inc();
       },
       sourceStreamEnded(origin, code) {
-        if (code !== 0) recvFailures.labels(component, String(code)).inc();
-        sourceEnds.labels(origin, String(code)).inc();
+        if (code !== 0) recvFailures.labels(component, codeLabel(code)).inc();
+        sourceEnds.labels(origin, codeLabel(code)).inc();
       },
       sourceSendFailed(_origin, code) {
-        sendFailures.labels(component, String(code)).inc();
+        sendFailures.labels(component, codeLabel(code)).inc();
       },
       resourcesReceived(origin, collection, bytes) {
         messageSizes.labels(component, collection).observe(bytes);
@@ -413,4 +413,9 @@ export function createMetrics(version: string): Metrics {
       },
     },
   };
+}
+
+/** A status code of gRPC as a label; a peer may send any number. */
+function codeLabel(code: number): string {
+  return Number.isInteger(code) && code >= 0 && code <= 16 ? String(code) : 'other';
 }

@@ -30,6 +30,14 @@ const maxLines = 20;
 /** What is wrong, and nobody was told of yet. */
 type Found = { readonly key: string; readonly fault: Fault };
 
+/** How rows are asked for. */
+type Asked = {
+  /** While a change waits for the answer. @default none does */
+  readonly isWanted?: () => boolean;
+  /** What still has to hold a row when the answer comes. @default nothing in particular */
+  readonly holding?: Holding;
+};
+
 /**
  * Holds what Istio's rules say against what is sent. A form that breaks one does not take the place of a better one; where
  * there is none it is sent as it came, because a mistake of ours must not lose a service, and is shown. Looks at what has
@@ -95,9 +103,7 @@ export class Quarantine {
         if (one !== noRow && pool.verdict(one) === verdicts.unjudged) asked.push(one);
       }
     }
-    const faults = await this.#waitFor(kindId, pool, asked, (row, fault) =>
-      this.#refuseOther(kindId, others.get(row), fault),
-    );
+    const faults = await this.#waitFor(kindId, pool, asked, others);
     if (faults.size === 0) return change;
     return this.#without(origin, kindId, change, holding, faults);
   }
@@ -147,12 +153,17 @@ export class Quarantine {
   }
 
   /** The same of what another origin holds, if it still does: its key may have to be sent otherwise now. */
-  #refuseOther(kindId: string, form: OtherForm | undefined, fault: Fault): void {
-    if (form?.holding.resources.holds(form.row) !== true) return;
-    const found: Found[] = [];
-    const key = this.#refuse(form.holding, form.row, fault, found);
-    this.#options.store.refused(kindId, key);
-    this.#tell(form.origin, kindId, found);
+  #refuseOther(
+    kindId: string,
+    { origin, holding }: OtherForm,
+    row: number,
+    fault: Fault,
+    news: Map<string, Found[]>,
+  ): void {
+    if (!holding.resources.holds(row)) return;
+    const found = news.get(origin) ?? [];
+    news.set(origin, found);
+    this.#options.store.refused(kindId, this.#refuse(holding, row, fault, found));
   }
 
   /**
@@ -162,9 +173,10 @@ export class Quarantine {
   async judgeShared(): Promise<void> {
     const { store } = this.#options;
     const asked = new Map<string, Map<number, OtherForm>>();
-    for (const [i, { kind, same, name }] of store.conflicts.page(0, Number.POSITIVE_INFINITY).entries()) {
+    for (const [i, { kind, same, name, reason }] of store.conflicts.page(0, Number.POSITIVE_INFINITY).entries()) {
       if (i > 0 && i % placeTurn === 0) await nextTurn();
-      if (same !== 'key') continue;
+      // Whichever of equal forms is sent is the same.
+      if (same !== 'key' || reason === 'equal') continue;
       const forms = asked.get(kind) ?? new Map<number, OtherForm>();
       for (const form of store.otherForms('', kind, name)) forms.set(form.row, form);
       asked.set(kind, forms);
@@ -174,44 +186,70 @@ export class Quarantine {
       if (first === undefined) continue;
       const { pool } = first.holding.resources;
       const rows = [...forms.keys()].filter((row) => pool.verdict(row) === verdicts.unjudged);
-      await this.#waitFor(kind, pool, rows, (row, fault) => this.#refuseOther(kind, forms.get(row), fault));
+      await this.#waitFor(kind, pool, rows, forms);
     }
   }
 
   /**
-   * What is wrong with each row where something is; of those that were answered in time.
+   * What is wrong with each row where something is; of those that were answered in time. A mistake of ours is as no answer.
    *
-   * @param found is called with each, in the turn in which it has this content.
+   * @param others rows that other origins hold: what is found of them is taken note of at once.
    */
   async #waitFor(
     kindId: string,
     pool: ResourcePool,
     rows: readonly number[],
-    found: (row: number, fault: Fault) => void,
-  ): Promise<Map<number, Fault>> {
+    others: ReadonlyMap<number, OtherForm>,
+  ): Promise<ReadonlyMap<number, Fault>> {
     const faults = new Map<number, Fault>();
     if (rows.length === 0) return faults;
     const { clock, log, maxWaitMs = 10_000 } = this.#options;
+    let isOver = false;
     let timer: Timer | undefined;
     const isLate = new Promise<true>((resolve) => {
-      timer = clock.after(maxWaitMs, () => resolve(true));
+      timer = clock.after(maxWaitMs, () => {
+        isOver = true;
+        resolve(true);
+      });
     });
-    const answers: Promise<boolean>[] = [];
+    const news = new Map<string, Found[]>();
     const bad = (row: number, fault: Fault) => {
       faults.set(row, fault);
-      found(row, fault);
+      const form = others.get(row);
+      if (form !== undefined) this.#refuseOther(kindId, form, row, fault, news);
     };
-    for await (const batch of this.#batches(kindId, pool, rows, bad)) {
-      answers.push(this.#ask(kindId, pool, batch, true, bad));
-    }
-    const late = await Promise.race([Promise.all(answers), isLate]);
+    const all = this.#askAll(kindId, pool, rows, bad, () => !isOver).then(() => {
+      for (const [origin, found] of news) this.#tell(origin, kindId, found);
+    });
+    all.catch((error: unknown) => {
+      const fields = { err: error, hint: 'please report it' };
+      log.error(fields, 'resources could not be checked by the rules of Istio; they are sent as they came');
+    });
+    const late = await Promise.race([all, isLate]).catch(() => undefined);
     timer?.cancel();
     if (late === true) {
       const fields = { kind: kindId, resources: rows.length, waitedMs: maxWaitMs };
       log.warn(fields, 'the rules of Istio could not be checked in time; what is not checked yet is sent as it came');
     }
     // Who is late does not change what was decided.
-    return late === true ? new Map(faults) : faults;
+    return new Map(faults);
+  }
+
+  /** Settles once all of these rows were looked at, or could not be. */
+  async #askAll(
+    kindId: string,
+    pool: ResourcePool,
+    rows: readonly number[],
+    bad: (row: number, fault: Fault) => void,
+    isWanted: () => boolean,
+  ): Promise<void> {
+    const answers: Promise<unknown>[] = [];
+    for await (const batch of this.#batches(kindId, pool, rows, bad)) {
+      const answer = this.#ask(kindId, pool, batch, bad, { isWanted });
+      answer.catch(() => {});
+      answers.push(answer);
+    }
+    await Promise.all(answers);
   }
 
   async #sweepAll(): Promise<void> {
@@ -237,7 +275,7 @@ export class Quarantine {
     let isDone = true;
     for await (const batch of this.#batches(kindId, pool, unjudged(), bad, holding)) {
       if (this.#isStopped) return false;
-      isDone = (await this.#ask(kindId, pool, batch, false, bad, holding)) && isDone;
+      isDone = (await this.#ask(kindId, pool, batch, bad, { holding })) && isDone;
     }
     this.#tell(origin, kindId, found);
     return isDone;
@@ -263,7 +301,9 @@ export class Quarantine {
         if (!maker.isEmpty) yield maker.take();
         await nextTurn();
       }
-      if (holding !== undefined && (!holding.resources.holds(row) || pool.verdict(row) !== verdicts.unjudged)) continue;
+      // While others had their turn it may have been judged, or given up: of others, nobody but they hold it.
+      if (!pool.isInUse(row) || pool.verdict(row) !== verdicts.unjudged) continue;
+      if (holding?.resources.holds(row) === false) continue;
       const fault = known.get(pool, row);
       if (fault !== undefined) bad(row, fault);
       else if (maker.add(row)) yield maker.take();
@@ -276,11 +316,10 @@ export class Quarantine {
     kindId: string,
     pool: ResourcePool,
     rows: Rows,
-    isUrgent: boolean,
     bad: (row: number, fault: Fault) => void,
-    holding?: Holding,
+    { isWanted, holding }: Asked,
   ): Promise<boolean> {
-    const found = await this.#options.validator.check(rows.batch, isUrgent);
+    const found = await this.#options.validator.check(rows.batch, isWanted);
     if (found === undefined) return false;
     const { failed, failure } = found;
     if (failed > 0) {

@@ -7,10 +7,11 @@ import type { Answer, Batch, Question } from './messages.ts';
 /** Looks at resources by the rules of Istio. */
 export type Validator = {
   /**
-   * @param isUrgent true where a change waits for it: it is answered before all that is not.
-   * @returns undefined where nobody could look.
+   * @param isWanted true while a change waits for it: it is answered before all that none waits for, and not looked at
+   * once that has given up. Default: no change waits.
+   * @returns undefined where nobody could look, or has.
    */
-  check(batch: Batch, isUrgent: boolean): Promise<Omit<Answer, 'id'> | undefined>;
+  check(batch: Batch, isWanted?: () => boolean): Promise<Omit<Answer, 'id'> | undefined>;
   stop(): Promise<void>;
 };
 
@@ -33,7 +34,11 @@ const maxPauseMs = 60_000;
 /** Megabytes: what a body of the largest message needs, many times over. */
 const maxHeapMb = 512;
 
-type Waiting = { readonly batch: Batch; readonly answer: (found: Omit<Answer, 'id'> | undefined) => void };
+type Waiting = {
+  readonly batch: Batch;
+  readonly isWanted: () => boolean;
+  readonly answer: (found: Omit<Answer, 'id'> | undefined) => void;
+};
 
 /** A {@link Validator} in a thread of its own, which is begun when something is to be looked at. */
 export class ValidatorThread implements Validator {
@@ -53,12 +58,13 @@ export class ValidatorThread implements Validator {
     this.#options = options;
   }
 
-  check(batch: Batch, isUrgent: boolean): Promise<Omit<Answer, 'id'> | undefined> {
+  check(batch: Batch, isWanted?: () => boolean): Promise<Omit<Answer, 'id'> | undefined> {
     if (this.#isStopped || (this.#worker === undefined && this.#options.clock.now() < this.#notBefore)) {
       return Promise.resolve(undefined);
     }
     return new Promise((answer) => {
-      (isUrgent ? this.#urgent : this.#others).push({ batch, answer });
+      if (isWanted === undefined) this.#others.push({ batch, isWanted: () => true, answer });
+      else this.#urgent.push({ batch, isWanted, answer });
       this.#send();
     });
   }
@@ -74,11 +80,21 @@ export class ValidatorThread implements Validator {
     while (this.#out.size < maxOut) {
       const waiting = this.#urgent.shift() ?? this.#others.shift();
       if (waiting === undefined) return;
+      if (!waiting.isWanted()) {
+        waiting.answer(undefined);
+        continue;
+      }
       const id = this.#next++;
       const { kindId, bytes, ends } = waiting.batch;
       const question: Question = { id, kindId, bytes, ends };
       this.#out.set(id, waiting);
-      this.#thread().postMessage(question, [bytes.buffer, ends.buffer]);
+      try {
+        this.#thread().postMessage(question, [bytes.buffer, ends.buffer]);
+      } catch (error) {
+        // There may be no more threads to be had.
+        this.#failed(messageOf(error));
+        return;
+      }
       if (this.#out.size === 1) this.#expect();
     }
   }
@@ -119,7 +135,7 @@ export class ValidatorThread implements Validator {
     this.#pauseMs = Math.min(Math.max(firstPauseMs, 2 * this.#pauseMs), maxPauseMs);
     this.#notBefore = this.#options.clock.now() + this.#pauseMs;
     this.#options.log.error(
-      { why, retryInMs: this.#pauseMs, hint: 'please report it; quarantine.invalid: off turns this off' },
+      { why, retryInMs: this.#pauseMs, hint: 'please report it; quarantine.invalid: ignore turns this off' },
       'the thread that checks resources by the rules of Istio has failed; what comes is sent unchecked until it is back',
     );
     this.#giveUp();

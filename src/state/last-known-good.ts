@@ -157,6 +157,9 @@ export class LastKnownGood {
     );
     for (const { holding } of this.#entries) before.delete(holding);
     for (const { file, isKnown } of before.values()) if (isKnown) this.#leaving.add(file);
+    // Who has come back writes there.
+    const used = new Set(this.#entries.map(({ file }) => file.path));
+    for (const file of this.#leaving) if (used.has(file.path)) this.#leaving.delete(file);
   }
 
   #newEntry(source: string, kindId: string, holding: Holding): Entry {
@@ -173,17 +176,31 @@ export class LastKnownGood {
   async load(): Promise<void> {
     const { clock } = this.#options;
     this.#isOpen = true;
-    let timer: Timer | undefined;
-    const late = new Promise<never>((_, reject) => {
+    // Who has waited once does not wait again for each file.
+    let isHanging = false;
+    const tooLate = () => {
       const error = new Error(`the disk has not answered for ${loadWithinMs / 1000} s`);
-      timer = clock.after(loadWithinMs, () => reject(error));
-    });
-    late.catch(() => {});
-    const inTime = <T>(work: Promise<T>): Promise<T> => Promise.race([work, late]);
+      return Object.assign(error, { code: 'ETIMEDOUT' });
+    };
+    const inTime = async <T>(work: Promise<T>): Promise<T> => {
+      work.catch(() => {});
+      if (isHanging) throw tooLate();
+      let timer: Timer | undefined;
+      const late = new Promise<never>((_, reject) => {
+        timer = clock.after(loadWithinMs, () => {
+          isHanging = true;
+          reject(tooLate());
+        });
+      });
+      try {
+        return await Promise.race([work, late]);
+      } finally {
+        timer?.cancel();
+      }
+    };
     await this.#lookAround(inTime);
     this.#follow();
     for (const entry of this.#entries) await this.#loadEntry(entry, inTime);
-    timer?.cancel();
   }
 
   async #loadEntry(entry: Entry, inTime: <T>(work: Promise<T>) => Promise<T>): Promise<void> {
@@ -216,6 +233,7 @@ export class LastKnownGood {
   async #lookAround(inTime: <T>(work: Promise<T>) => Promise<T>): Promise<void> {
     const { store, log } = this.#options;
     const folder = this.#folder;
+    const unused: string[] = [];
     try {
       const { mode } = await inTime(this.#fs.lstat(folder));
       if ((mode & 0o002) !== 0) {
@@ -227,7 +245,7 @@ export class LastKnownGood {
         if (owner !== undefined) {
           const { source, kindId } = owner;
           if (store.origins.get(source)?.has(kindId) !== true) store.addOrigin(source, [kindId]);
-        } else if (name.endsWith(stateExtension)) await this.#tellUnused(join(folder, name), inTime);
+        } else if (name.endsWith(stateExtension)) unused.push(join(folder, name));
       }
     } catch (error) {
       if (isMissing(error)) return;
@@ -236,15 +254,23 @@ export class LastKnownGood {
       this.#problems.push({ file: folder, what, next });
       log.error({ folder, hint: `${next}; look at the disk` }, `cannot look at all last-known-good files: ${what}`);
     }
+    for (const file of unused) await this.#tellUnused(file, inTime);
   }
 
   async #tellUnused(file: string, inTime: <T>(work: Promise<T>) => Promise<T>): Promise<void> {
-    const { header, resources } = await readHeader(await inTime(readRegularFile(this.#fs, file)));
-    const { source, kind } = header;
-    this.#unused.push({ file, source, kind, resources });
+    const { log } = this.#options;
     const hint = 'if nobody needs it, delete the file and its .prev';
-    const what = 'a last-known-good file has not the name of a source and kind; it is not served';
-    this.#options.log.warn({ source, kind, resources, file, hint }, what);
+    try {
+      const { header, resources } = await readHeader(await inTime(readRegularFile(this.#fs, file)));
+      const { source, kind } = header;
+      this.#unused.push({ file, source, kind, resources });
+      const what = 'a last-known-good file has not the name of a source and kind; it is not served';
+      log.warn({ source, kind, resources, file, hint }, what);
+    } catch (error) {
+      const what = messageOf(error);
+      this.#problems.push({ file, what, next: 'it has not the name of a source and kind, and would not be served' });
+      log.warn({ file, hint }, `what looks like a last-known-good file can't be read: ${what}`);
+    }
   }
 
   /** Saves what changes from now on. */

@@ -88,7 +88,8 @@ export class StateFile {
       } catch (error) {
         if (isMissing(error)) continue;
         const isFirst = problems.length === 0;
-        if (generation === 'current') this.#isBad = true;
+        // What the disk did not let us read may be whole.
+        if (generation === 'current') this.#isBad = codeOf(error) === undefined;
         const where = isFirst ? await this.#setAside(path, generation, error) : 'it stays where it is';
         const then = generation === 'current' ? 'the one before it is tried' : 'its source has to say it anew';
         problems.push({ file: path, what: messageOf(error), next: `${where}; ${then}` });

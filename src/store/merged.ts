@@ -150,6 +150,12 @@ export class Merged {
     return this.#snapshot;
   }
 
+  /** Folds the pending changes in before anybody is told: what comes to see the list meanwhile is given it. */
+  foldEarly(): void {
+    this.fold();
+    this.#isGiven = true;
+  }
+
   /** Folds the pending changes into the list; returns how many rows are new or gone since the last fold. */
   fold(): number {
     const { pool, pending } = this;

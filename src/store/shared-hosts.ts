@@ -1,5 +1,5 @@
-import type { ConflictReason } from '../model/conflict.ts';
-import { noRow, type ResourcePool } from '../model/resource.ts';
+import type { ConflictPolicy, ConflictReason } from '../model/conflict.ts';
+import { noRow, type ResourcePool, verdicts } from '../model/resource.ts';
 import { placeTurn } from '../model/sizes.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { hostsOf } from '../wire/service-entry.ts';
@@ -29,6 +29,7 @@ export class SharedHosts {
   readonly #kind: string;
   readonly #pool: ResourcePool;
   readonly #holders: HoldersOf;
+  readonly #prefersValid: boolean;
   readonly #conflicts: ConflictSet;
   readonly #rows = new Map<string, number | Set<number>>();
   /** In all of {@link #rows}. */
@@ -41,7 +42,14 @@ export class SharedHosts {
   #touched = new Set<string>();
   #knowsAll = false;
 
-  constructor(kind: string, pool: ResourcePool, holders: HoldersOf, conflicts: ConflictSet) {
+  constructor(
+    kind: string,
+    pool: ResourcePool,
+    holders: HoldersOf,
+    { refusedGivesWay = true }: ConflictPolicy,
+    conflicts: ConflictSet,
+  ) {
+    this.#prefersValid = refusedGivesWay;
     this.#kind = kind;
     this.#pool = pool;
     this.#holders = holders;
@@ -115,13 +123,16 @@ export class SharedHosts {
     return this.#holders.of(this.#kind);
   }
 
-  /** The row of the first origin that holds a key. */
+  /** The row whose hosts are sent of a key, as {@link SharedKeys} decides it. */
   #sent(key: string): number {
+    let first = noRow;
     for (const { resources } of this.#present.values()) {
       const row = resources.get(key);
-      if (row !== noRow) return row;
+      if (row === noRow) continue;
+      if (!this.#prefersValid || this.#pool.verdict(row) !== verdicts.refused) return row;
+      if (first === noRow) first = row;
     }
-    return noRow;
+    return first;
   }
 
   #rowsOf(host: string): number[] {

@@ -38,7 +38,13 @@ export class Sharing {
     );
     const hosts = pools.get(serviceEntryId);
     if (policy.sameHost === 'ignore' || hosts === undefined) return;
-    this.#hosts = new SharedHosts(serviceEntryId, hosts.pool, holders, this.conflicts.newSet(serviceEntryId, 'host'));
+    this.#hosts = new SharedHosts(
+      serviceEntryId,
+      hosts.pool,
+      holders,
+      policy,
+      this.conflicts.newSet(serviceEntryId, 'host'),
+    );
   }
 
   /** @throws for a kind that is unknown. */

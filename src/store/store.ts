@@ -219,12 +219,18 @@ export class Store {
     const merged = this.#mergedOf(kindId);
     const wasComplete = this.complete(kindId);
     const heard = { date: clock.date(), at: clock.now(), stream };
-    const applied = await inTurns(holding.apply(change, heard, this.#changed(kindId, holding)));
-    const { fresh } = change;
-    if (isAlone(holding)) {
-      merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
-      await inTurns(merged.prepare());
-    } else await this.#settleAll(kindId, fresh);
+    const { fresh, missing } = change;
+    const work = async () => {
+      const done = await inTurns(holding.apply(change, heard, this.#changed(kindId, holding)));
+      if (isAlone(holding)) {
+        merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
+        await inTurns(merged.prepare());
+      } else await this.#settleAll(kindId, fresh);
+      return done;
+    };
+    // What leaves may be what comes, under another name: neither is published without the other.
+    const isSwap = fresh.length > 0 && missing.length > 0;
+    const applied = await (isSwap ? this.#whileSettling(kindId, work) : work());
     this.#afterChange(kindId, holding);
     if (!wasComplete) this.#debouncer.call();
     return applied;
@@ -359,7 +365,7 @@ export class Store {
   #foldSome(kindId: string): void {
     const merged = this.#mergedOf(kindId);
     const isOnlyWork = this.#settling.get(kindId) === 1;
-    if (isOnlyWork && merged.pending >= placeTurn && this.complete(kindId)) merged.fold();
+    if (isOnlyWork && merged.pending >= placeTurn && this.complete(kindId)) merged.foldEarly();
   }
 
   /** Lets the only holder of a kind write to the merged list, once nothing waits that others had a word in. */

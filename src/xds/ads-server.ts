@@ -25,6 +25,7 @@ import { AdsExchange, type AdsOptions, type AdsTransport, type SnapshotView } fr
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
 import { reportTurnedAway } from './strangers.ts';
+import { Unsent } from './unsent.ts';
 
 /** Streams that are served at once. More than any mesh has istiods; bounds what strangers can cost. */
 const defaultMaxStreams = 256;
@@ -34,6 +35,12 @@ const defaultMaxStreamsPerPeer = 64;
 
 /** HTTP/2 streams of one connection, of all services; those beyond wait with a client that keeps to HTTP/2's rules. */
 const maxStreamsPerConnection = 256;
+
+/** What may wait to be sent to one address, in bytes; one message more. */
+const defaultMaxUnsent = 256 << 20;
+
+/** An istiod's request has some hundred bytes; one that refuses a push has a text with it. */
+const maxRequestBytes = 64 << 10;
 
 /** What is looked at of the name of a peer's gRPC library. */
 const maxUserAgentLength = 100;
@@ -76,6 +83,8 @@ export type AdsServerOptions = AdsOptions & {
   readonly maxStreams?: number;
   /** Of one address. @default 64 */
   readonly maxStreamsPerPeer?: number;
+  /** Bytes that may wait to be sent to one address, and one message more. @default 256 MiB */
+  readonly maxUnsentPerPeer?: number;
   /** HTTP/2 pings. @default {@link towardsIstiods} */
   readonly keepalive?: Keepalive;
   /** Connections. @default {@link defaultDoorLimits} */
@@ -93,6 +102,8 @@ export class AdsServer {
   readonly #streams = new Map<number, Stream>();
   readonly #server: Server;
   readonly #refusals: Throttle<'all' | 'peer'>;
+  /** By address. */
+  readonly #unsent = new Map<string, Unsent>();
   readonly #health = new HealthImplementation({ '': 'SERVING' });
   #nextId = 1;
   #stopping = false;
@@ -104,6 +115,7 @@ export class AdsServer {
     this.#server = newServer({
       ...keepaliveOptions(options.keepalive ?? towardsIstiods),
       'grpc.max_concurrent_streams': maxStreamsPerConnection,
+      'grpc.max_receive_message_length': maxRequestBytes,
     });
     this.#refusals = new Throttle(options.clock, logEveryMs);
     const method = aggregatedDiscovery();
@@ -150,19 +162,23 @@ export class AdsServer {
       return;
     }
     const peer = call.getPeer();
-    const tooMany = this.#tooMany(hostOf(peer));
+    const host = hostOf(peer);
+    const tooMany = this.#tooMany(host);
     if (tooMany !== undefined) {
       failCall(call, 8, tooMany);
       return;
     }
     const id = this.#nextId++;
-    const exchange = new AdsExchange(this.#options, this.#view, transportOf(call));
+    const unsent = this.#unsent.get(host) ?? new Unsent(this.#options.maxUnsentPerPeer ?? defaultMaxUnsent);
+    this.#unsent.set(host, unsent);
+    const exchange = new AdsExchange(this.#options, this.#view, transportOf(call, unsent));
     this.#streams.set(id, { id, peer, since: this.#options.clock.date(), exchange });
     this.#options.onStream?.();
     const leave = () => {
       if (!this.#streams.delete(id)) return;
       this.#options.log.info({ stream: id, node: exchange.nodeId }, 'a stream of istiod ended');
       exchange.close();
+      this.#forgetUnsent(host);
     };
     call.on('data', (bytes: Buffer) => exchange.onRequest(bytes));
     call.on('cancelled', leave);
@@ -172,6 +188,12 @@ export class AdsServer {
       leave();
       call.end();
     });
+  }
+
+  /** What still waits to be sent to an address without a stream is on its way out. */
+  #forgetUnsent(host: string): void {
+    const isUsed = [...this.#streams.values()].some(({ peer }) => hostOf(peer) === host);
+    if (!isUsed) this.#unsent.delete(host);
   }
 
   /** Why no further stream of this address is served; undefined where it is. */
@@ -229,21 +251,31 @@ function kindsOf(subscriptions: readonly Readonly<Subscription>[]): Set<Kind> {
   return new Set(subscriptions.flatMap(({ typeUrl }) => kindOfTypeUrl(typeUrl) ?? []));
 }
 
-function transportOf(call: RawServerStream): AdsTransport {
-  let unsent = 0;
+function transportOf(call: RawServerStream, ofPeer: Unsent): AdsTransport {
+  const unsent = new Set<() => void>();
+  // Whatever becomes of a write of a stream that is gone, it takes no room from others.
+  call.on('close', () => {
+    for (const forget of unsent) forget();
+  });
   const [userAgent] = call.metadata.get('user-agent');
   return {
     userAgent: userAgent?.toString().slice(0, maxUserAgentLength),
+    whenRoom: (hand) => ofPeer.whenRoom(hand),
     send: async (message) => {
-      unsent++;
-      await write(call, message);
-      unsent--;
+      const forget = ofPeer.count(message.length);
+      unsent.add(forget);
+      try {
+        await write(call, message);
+      } finally {
+        forget();
+        unsent.delete(forget);
+      }
     },
     end: (code, details) => {
       if (code === 0) call.end();
       else failCall(call, code, details);
       // A status waits behind what the peer does not read, and with it all that was to be sent.
-      if (unsent > 0) resetCall(call);
+      if (unsent.size > 0) resetCall(call);
     },
   };
 }

@@ -53,6 +53,8 @@ export type SnapshotView = {
 
 /** The stream under the exchange. */
 export type AdsTransport = {
+  /** Calls `hand` once it has room for another message, and settles as it does. @default there is always room */
+  whenRoom?(hand: () => Promise<void>): Promise<void>;
   /**
    * Copies the message before it returns. Settles when the peer has taken it off the wire, or rejects when it never
    * will.
@@ -287,8 +289,14 @@ export class AdsExchange {
     return kind !== undefined && this.#view.isExpected(kind.id) ? this.#view.snapshot(kind.id) : nothing;
   }
 
+  #send(subscription: Subscription): Promise<void> {
+    const hand = () => this.#handOver(subscription);
+    return this.#transport.whenRoom?.(hand) ?? hand();
+  }
+
   /** Sends the snapshot of this moment: it is only good for as long as nobody else runs. */
-  async #send(subscription: Subscription): Promise<void> {
+  async #handOver(subscription: Subscription): Promise<void> {
+    if (this.#closed) return;
     const snapshot = this.#snapshotFor(subscription);
     if (snapshot === undefined || snapshot.identity === subscription.sent?.identity) return;
     const { version, identity } = snapshot;

@@ -1,4 +1,4 @@
-import { valueText, type Path } from '../problem.ts';
+import type { Path } from '../problem.ts';
 import type { Report } from './violation.ts';
 
 /** In bytes. Source: pkg/config/validation validateStringMatchRegexp, 1.14 to 1.31. */
@@ -15,7 +15,7 @@ export function checkRegex(report: Report, at: Path, regex: string): void {
     report('regex', at, `is longer than ${maxRegex} bytes`, 'write a shorter one, or several matches');
   } else {
     const fault = regexFault(regex);
-    if (fault !== undefined) report('regex', at, `${valueText(regex)} ${fault}`, hint);
+    if (fault !== undefined) report('regex', at, fault, hint);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import { expect, onTestFinished, test } from 'vitest';
+import type { AdsServerOptions } from '../../../src/xds/ads-server.ts';
 import { codec } from '../../peers/support/contract.ts';
 import { legacyResource, serviceEntry } from '../../support/resources.ts';
 import { until } from '../../support/until.ts';
@@ -10,8 +11,8 @@ const sendTimeoutMs = 60_000;
 /** Far more than the windows and buffers of a connection hold. */
 const many = 20_000;
 
-async function start(): Promise<XdsLab> {
-  const lab = await XdsLab.start();
+async function start(options: Partial<AdsServerOptions> = {}): Promise<XdsLab> {
+  const lab = await XdsLab.start(options);
   lab.addOrigin('galley', serviceEntry);
   await lab.deliver(
     'galley',
@@ -75,6 +76,23 @@ test('such streams do not pile up on one connection', async () => {
     await until('all are closed', () => streams.every(({ closed }) => closed));
   }
   expect(lab.server.streams).toEqual([]);
+  const peer = lab.connect();
+  peer.subscribe(se);
+  expect((await lab.response(peer, se)).resources).toHaveLength(many);
+});
+
+test('many of one address that read nothing cost what its limit says; they take no room from those that come later', async () => {
+  const lab = await start({ maxUnsentPerPeer: 1 });
+  const session = dial(lab);
+  for (let i = 0; i < 10; i++) askAndSleep(session);
+  await lab.flow('the first push has begun', () => pushes(lab) === 1);
+  await lab.flow('all are there', () => lab.server.streams.length === 10);
+  await lab.clock.run(1000);
+  expect(pushes(lab)).toBe(1);
+  // Those that waited for room have not been sent anything for as long.
+  lab.clock.advance(sendTimeoutMs);
+  await lab.flow('all are forgotten', () => lab.server.streams.length === 0);
+  expect(pushes(lab)).toBe(1);
   const peer = lab.connect();
   peer.subscribe(se);
   expect((await lab.response(peer, se)).resources).toHaveLength(many);

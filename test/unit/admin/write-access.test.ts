@@ -24,6 +24,7 @@ describe('may not', () => {
   test.each<[string, string | undefined, Record<string, string>, RegExp]>([
     ['another host', '10.1.2.3', { host: '127.0.0.1:15480' }, /host of the bridge/],
     ['another host over IPv6', '::ffff:10.1.2.3', { host: '127.0.0.1:15480' }, /host of the bridge/],
+    ['what a sidecar lets in', '127.0.0.6', { host: '127.0.0.1:15480' }, /host of the bridge/],
     ['nobody', undefined, { host: '127.0.0.1:15480' }, /host of the bridge/],
     ['a page of another site', '127.0.0.1', { host: '127.0.0.1:15480', origin: 'https://evil.example' }, /other sites/],
     ['one on another port', '127.0.0.1', { host: '127.0.0.1:15480', origin: 'http://127.0.0.1:3000' }, /other sites/],

@@ -38,7 +38,7 @@ describe('one mistake is named with its line and column', () => {
     [
       'a size of another sort',
       `${source}  maxMessage: 256MB\n`,
-      'i.yaml:4:15: sources[0].maxMessage: "256MB" is no size up to 1GiB; write for example 256MiB',
+      'i.yaml:4:15: sources[0].maxMessage: "256MB" is no size below 2GiB; write for example 256MiB',
     ],
     ['a size of nothing', `${source}  maxMessage: 0\n`, 'i.yaml:4:15: sources[0].maxMessage: "0" is no size'],
     [

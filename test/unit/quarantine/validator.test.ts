@@ -10,6 +10,8 @@ const built = new URL('../../../dist/src/quarantine/worker.js', import.meta.url)
 
 const scriptOf = (text: string) => new URL(`data:text/javascript,${encodeURIComponent(text)}`);
 
+const always = () => true;
+
 function batchOf(...resources: readonly Buffer[]): Batch {
   let end = 0;
   const ends = Int32Array.from(resources, ({ length }) => (end += length));
@@ -28,7 +30,7 @@ function begin(script: URL): { thread: ValidatorThread; clock: FakeClock; log: M
 test('a thread finds what is wrong, at its place in the batch', async () => {
   const { thread } = begin(built);
   const batch = batchOf(validEntry('a/1'), invalidEntry('a/2'), brokenEntry('a/3'), validEntry('a/4'));
-  expect(await thread.check(batch, true)).toMatchObject({
+  expect(await thread.check(batch, always)).toMatchObject({
     faults: [
       [1, { reason: 'invalid_duplicates' }],
       [2, { reason: 'malformed' }],
@@ -41,7 +43,7 @@ test('what a change waits for is looked at before what nobody waits for', async 
   const { thread } = begin(built);
   const order: string[] = [];
   const ask = async (name: string, isUrgent: boolean) => {
-    await thread.check(batchOf(validEntry('a/1')), isUrgent);
+    await thread.check(batchOf(validEntry('a/1')), isUrgent ? always : undefined);
     order.push(name);
   };
   const others = Array.from({ length: 10 }, (_, i) => ask(String(i), false));
@@ -52,12 +54,12 @@ test('what a change waits for is looked at before what nobody waits for', async 
 
 test('a thread that fails is begun again after a while; meanwhile nobody waits', async () => {
   const { thread, clock, log } = begin(scriptOf('throw new Error("no memory")'));
-  expect(await thread.check(batchOf(validEntry('a/1')), true)).toBeUndefined();
+  expect(await thread.check(batchOf(validEntry('a/1')), always)).toBeUndefined();
   expect(log.lines).toMatchObject([{ level: 'error', fields: { why: 'no memory', retryInMs: 1000 } }]);
-  expect(await thread.check(batchOf(validEntry('a/1')), true)).toBeUndefined();
+  expect(await thread.check(batchOf(validEntry('a/1')), always)).toBeUndefined();
   expect(log.lines).toHaveLength(1);
   clock.advance(1000);
-  expect(await thread.check(batchOf(validEntry('a/1')), true)).toBeUndefined();
+  expect(await thread.check(batchOf(validEntry('a/1')), always)).toBeUndefined();
   expect(log.lines[1]).toMatchObject({ fields: { retryInMs: 2000 } });
 });
 
@@ -65,7 +67,7 @@ test('a thread that says nothing is ended, and all that wait hear of it', async 
   const { thread, clock, log } = begin(
     scriptOf('import{parentPort}from"node:worker_threads";parentPort.on("message",()=>{})'),
   );
-  const answers = Array.from({ length: 5 }, () => thread.check(batchOf(validEntry('a/1')), false));
+  const answers = Array.from({ length: 5 }, () => thread.check(batchOf(validEntry('a/1'))));
   clock.advance(9999);
   expect(log.lines).toEqual([]);
   clock.advance(1);
@@ -82,7 +84,7 @@ test('a thread that goes on answering has as long as it takes', async () => {
   );
   let answered = 0;
   const answers = Array.from({ length: 4 }, async () => {
-    await thread.check(batchOf(validEntry('a/1')), false);
+    await thread.check(batchOf(validEntry('a/1')));
     answered++;
     clock.advance(9000);
   });
@@ -92,8 +94,27 @@ test('a thread that goes on answering has as long as it takes', async () => {
 
 test('one that is stopped answers all that wait, and nobody after that', async () => {
   const { thread } = begin(built);
-  const waiting = thread.check(batchOf(validEntry('a/1')), true);
+  const waiting = thread.check(batchOf(validEntry('a/1')), always);
   await thread.stop();
   expect(await waiting).toBeUndefined();
-  expect(await thread.check(batchOf(validEntry('a/1')), true)).toBeUndefined();
+  expect(await thread.check(batchOf(validEntry('a/1')), always)).toBeUndefined();
+});
+
+test('what nobody waits for any more is not looked at', async () => {
+  const { thread } = begin(built);
+  const first = [thread.check(batchOf(validEntry('a/1'))), thread.check(batchOf(validEntry('a/1')))];
+  let isWanted = true;
+  const late = thread.check(batchOf(invalidEntry('a/2')), () => isWanted);
+  isWanted = false;
+  expect(await late).toBeUndefined();
+  expect((await Promise.all(first)).map((found) => found?.faults)).toEqual([[], []]);
+});
+
+test('a thread that can’t even be begun is a failure like any other', async () => {
+  const { thread, clock, log } = begin(new URL('https://127.0.0.1/no-thread.js'));
+  for (let i = 0; i < 3; i++) {
+    expect(await thread.check(batchOf(validEntry('a/1')), always)).toBeUndefined();
+    clock.advance(60_000);
+  }
+  expect(log.of('error')).toHaveLength(3);
 });

@@ -2,6 +2,7 @@ import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { FaultyFs } from '../../support/faulty-fs.ts';
 import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';
 import { StateLab, stateFiles } from '../../support/state-lab.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -251,6 +252,41 @@ describe('after a restart', () => {
     const unused = { source: 'one', kind: serviceEntry.id, resources: 3 };
     expect(lab.state.view.unused).toEqual([expect.objectContaining(unused)]);
     expect(lab.log.lines.find((line) => line.message.includes('is not served'))?.fields).toMatchObject(unused);
+  });
+
+  test.each([
+    ['is cut off', 'no state at all'],
+    ['is of another format', 'isthmus last-known-good 99\n'],
+  ])('a file whose name says nothing, and that %s, keeps nothing else from being served', async (_what, content) => {
+    const { stateDir } = await restarted();
+    writeFileSync(join(stateFiles(stateDir).folder, 'a-copy.state'), content);
+    // Nobody has added the sources whose files come after it.
+    const lab = new StateLab();
+    await lab.load(stateDir);
+    lab.flush();
+    expect(Object.keys(lab.published(serviceEntry) ?? {})).toEqual(['a/1', 'a/2', 'a/3', 'b/1']);
+    expect(lab.state.view.problems).toMatchObject([{ file: expect.stringContaining('a-copy.state') }]);
+  });
+
+  test('a source that comes back while its old file can’t be deleted keeps its new one', async () => {
+    const { stateDir } = await restarted();
+    const faulty = new FaultyFs();
+    const lab = newLab();
+    await lab.load(stateDir, faulty.fs);
+    await lab.say('one', serviceEntry, { 'a/1': 'x' });
+    await lab.state.saveNow();
+    await lab.store.removeOrigin('one', serviceEntry.id);
+    faulty.failsOn = /^rm .*one\.ServiceEntry\.state(\.prev)?$/;
+    await lab.state.saveNow();
+    lab.addOrigin('one', serviceEntry);
+    await lab.say('one', serviceEntry, { 'a/9': 'new' });
+    await lab.state.saveNow();
+    faulty.failsOn = undefined;
+    await lab.state.saveNow();
+    await lab.end();
+    const next = newLab();
+    await next.load(stateDir);
+    expect(next.held('one', serviceEntry)).toEqual({ 'a/9': 'new' });
   });
 });
 

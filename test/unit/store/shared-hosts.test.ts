@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { noRow, ResourcePool } from '../../../src/model/resource.ts';
 import { Conflicts } from '../../../src/store/conflicts.ts';
 import { SharedHosts } from '../../../src/store/shared-hosts.ts';
+import { defaultConflictPolicy } from '../../../src/store/sharing.ts';
 import { keyOf } from '../../../src/wire/resource-frame.ts';
 import { hostsOf } from '../../../src/wire/service-entry.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -158,7 +159,13 @@ describe('origins that come and go', () => {
   const pool = new ResourcePool();
   const conflicts = new Conflicts(new FakeClock());
   const holders = new Map<string, SourceView>();
-  const hosts = new SharedHosts(se.id, pool, { of: () => holders }, conflicts.newSet(se.id, 'host'));
+  const hosts = new SharedHosts(
+    se.id,
+    pool,
+    { of: () => holders },
+    defaultConflictPolicy,
+    conflicts.newSet(se.id, 'host'),
+  );
 
   /** An origin says that it has this, and nothing else. */
   async function holds(origin: string, key: string, host: string, isTouched = true): Promise<void> {
