@@ -218,9 +218,11 @@ export class Quarantine {
       const form = others.get(row);
       if (form !== undefined) this.#refuseOther(kindId, form, row, fault, news);
     };
-    const all = this.#askAll(kindId, pool, rows, bad, () => !isOver).then(() => {
+    const ask = async () => {
+      await this.#askAll(kindId, pool, rows, bad, () => !isOver);
       for (const [origin, found] of news) this.#tell(origin, kindId, found);
-    });
+    };
+    const all = ask();
     all.catch((error: unknown) => {
       const fields = { err: error, hint: 'please report it' };
       log.error(fields, 'resources could not be checked by the rules of Istio; they are sent as they came');
