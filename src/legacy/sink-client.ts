@@ -11,11 +11,11 @@ import { newClient, openStream, whenConnected } from '../net/grpc.ts';
 import { type Keepalive, keepaliveOptions, towardsSources } from '../net/keepalive.ts';
 import type { probeProtocol } from '../net/protocol-hint.ts';
 import type { Stream as SourceStream } from '../store/guard.ts';
-import { encodeRequestResources, type ResourcesView } from '../wire/legacy-messages.ts';
+import type { ResourcesView } from '../wire/legacy-messages.ts';
 import { MalformedError } from '../wire/scan.ts';
-import { resourceSource } from '../wire/services.ts';
 import { CollectionProbe, type Refusals, refusalTtlMs } from './collection-probe.ts';
-import { SinkExchange } from './sink.ts';
+import type { Exchange } from './exchange.ts';
+import { newExchange } from './new-exchange.ts';
 import type { SourceProfile } from './source-profile.ts';
 import { explainEnd, explainSilence, isRiddle, type StreamEnd } from './stream-end.ts';
 
@@ -96,7 +96,7 @@ type Stream = ClientDuplexStream<Buffer, Buffer>;
 /** One stream while it lives. */
 type Session = {
   readonly stream: Stream;
-  readonly exchange: SinkExchange;
+  readonly exchange: Exchange;
   readonly started: number;
   /** The same, for the target. */
   readonly seen: SourceStream;
@@ -120,7 +120,7 @@ type Session = {
 };
 
 /**
- * Keeps one stream to one legacy source (`ResourceSource.EstablishResourceStream`) open, for ever. Whatever goes
+ * Keeps one stream to one legacy source open, for ever. Whatever goes
  * wrong, what came before stays with the target.
  */
 export class SinkClient {
@@ -195,9 +195,9 @@ export class SinkClient {
     const { address, clock, maxMessageBytes, keepalive = towardsSources } = this.#options;
     const limit = { 'grpc.max_receive_message_length': maxMessageBytes };
     const client = newClient(address, { ...limit, ...keepaliveOptions(keepalive) });
-    const stream = openStream(client, resourceSource()) as Stream;
     const { profile, alsoAsked = [] } = this.#options;
-    const exchange = new SinkExchange(inOrder(this.#probe.asked, alsoAsked), profile, alsoAsked);
+    const exchange = newExchange(inOrder(this.#probe.asked, alsoAsked), profile, alsoAsked);
+    const stream = openStream(client, exchange.method) as Stream;
     const started = clock.now();
     const isLive = () => this.#isLive(session);
     const session: Session = {
@@ -273,7 +273,7 @@ export class SinkClient {
       }
     });
 
-    for (const request of exchange.initialRequests()) stream.write(encodeRequestResources(request));
+    for (const request of exchange.initialRequests()) stream.write(request);
   }
 
   #opened(session: Session): void {
@@ -322,7 +322,7 @@ export class SinkClient {
         reporter.sourceSendFailed(name, session.end.code);
       return;
     }
-    await this.#answer(session, encodeRequestResources(reply));
+    await this.#answer(session, reply, received.accepted ? 0 : received.delayMs);
     if (!received.accepted || !this.#isLive(session)) return;
     session.messages++;
     if (session.isQuiet) this.#set({ lastError: undefined });
@@ -347,7 +347,7 @@ export class SinkClient {
   }
 
   /** Returns once the answer is on its way: what a source does not read must not pile up here. */
-  #answer(session: Session, bytes: Buffer): Promise<void> {
+  #answer(session: Session, bytes: Buffer, delayMs: number): Promise<void> {
     const { clock } = this.#options;
     return new Promise((resolve) => {
       const details = `it has not read our answer for ${sendTimeoutMs / 1000} s`;
@@ -357,7 +357,9 @@ export class SinkClient {
         session.sent = undefined;
         resolve();
       };
-      session.stream.write(bytes, () => session.sent?.());
+      const write = () => session.stream.write(bytes, () => session.sent?.());
+      if (delayMs > 0) session.timers.push(clock.after(delayMs, write));
+      else write();
     });
   }
 

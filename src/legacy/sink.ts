@@ -1,20 +1,11 @@
 import type { Collection } from '../model/kinds.ts';
-import { readResources, type RequestResources, type ResourcesView } from '../wire/legacy-messages.ts';
+import { encodeRequestResources, readResources, type RequestResources } from '../wire/legacy-messages.ts';
+import { type RawMethod, resourceSource } from '../wire/services.ts';
+import type { Exchange, Received } from './exchange.ts';
 import type { SourceProfile } from './source-profile.ts';
 
 /** gRPC codes of our NACKs, as Istio's sink chose them (pkg/mcp/sink/sink.go, 1.8.6). */
 const code = { unimplemented: 12 } as const;
-
-/** What to do with one message. */
-export type Received = {
-  readonly message: ResourcesView;
-  /** The only answer to it; exactly one goes out per message. */
-  readonly reply: RequestResources;
-} & (
-  | { readonly accepted: false; readonly code: number }
-  /** `full`: the message is the whole state of its collection. */
-  | { readonly accepted: true; readonly full: boolean }
-);
 
 /**
  * One stream of a legacy source, from the sink's side: what is asked, and what is answered. Free of sockets.
@@ -22,7 +13,7 @@ export type Received = {
  * What came is ACKed whatever becomes of it further on; a NACK would only make the source keep quiet until its
  * next change (source.go processClientRequest). Only a collection that nobody asked for is NACKed.
  */
-export class SinkExchange {
+export class SinkExchange implements Exchange {
   readonly #collections: ReadonlySet<Collection>;
   readonly #profile: SourceProfile;
   readonly #whole: ReadonlySet<Collection>;
@@ -35,19 +26,21 @@ export class SinkExchange {
     this.#profile = profile;
   }
 
-  /** All of these go out before the first message is read. */
-  initialRequests(): RequestResources[] {
+  /** `ResourceSource`; a source that dials us calls `ResourceSink`, and the exchange is the same. */
+  get method(): RawMethod {
+    return resourceSource();
+  }
+
+  initialRequests(): Buffer[] {
     return Array.from(this.#collections, (collection) =>
-      this.#request(collection, '', this.#isIncremental(collection)),
+      encodeRequestResources(this.#request(collection, '', this.#isIncremental(collection))),
     );
   }
 
-  /** Collections that have sent something on this stream. */
   get answered(): ReadonlySet<Collection> {
     return this.#answered;
   }
 
-  /** @throws MalformedError where the bytes are no `Resources`: like Go's sink, end the stream then. */
   receive(bytes: Buffer): Received {
     const message = readResources(bytes);
     const { collection, nonce } = message;
@@ -58,13 +51,21 @@ export class SinkExchange {
         ...this.#request(collection, nonce, false),
         errorDetail: { code: code.unimplemented, message: text },
       };
-      return { message, reply: refusal, accepted: false, code: code.unimplemented };
+      // Who was refused keeps quiet until something changes (source.go processClientRequest): no need to wait.
+      return {
+        message,
+        reply: encodeRequestResources(refusal),
+        accepted: false,
+        code: code.unimplemented,
+        delayMs: 0,
+      };
     }
     // The first message of a collection on a stream holds everything whatever its flag says: sources 1.6 to 1.8
     // flag it as incremental (source.go:345), and none of them reads what versions a sink says that it has.
     const full = !message.incremental || !this.#answered.has(collection);
     this.#answered.add(collection);
-    return { message, reply: this.#request(collection, nonce, this.#isIncremental(collection)), accepted: true, full };
+    const reply = encodeRequestResources(this.#request(collection, nonce, this.#isIncremental(collection)));
+    return { message, reply, accepted: true, full };
   }
 
   #isIncremental(collection: Collection): boolean {

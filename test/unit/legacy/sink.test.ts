@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SinkExchange } from '../../../src/legacy/sink.ts';
 import { defaultSourceProfile } from '../../../src/legacy/source-profile.ts';
-import { encodeResources } from '../../../src/wire/legacy-messages.ts';
+import { decodeRequestResources, encodeResources } from '../../../src/wire/legacy-messages.ts';
 import { MalformedError } from '../../../src/wire/scan.ts';
 import { legacyResource } from '../../support/resources.ts';
 import { field, truncated } from '../../support/wire-bytes.ts';
@@ -27,6 +27,13 @@ function message(collection: string, parts: Partial<Parameters<typeof encodeReso
   });
 }
 
+/** What a request says; nobody ever sends versions. */
+function said(request: Buffer): object {
+  const { initialResourceVersions = {}, ...rest } = decodeRequestResources(request);
+  expect(initialResourceVersions).toEqual({});
+  return rest;
+}
+
 /** Whether messages of these collections, all of them flagged as changes, count as whole states. */
 function fulls(...collections: readonly string[]): boolean[] {
   return collections.map((collection) => {
@@ -38,7 +45,7 @@ function fulls(...collections: readonly string[]): boolean[] {
 describe('initial requests', () => {
   test('are one per collection, in order, each without a nonce', () => {
     const common = { sinkNode, responseNonce: '', incremental: false };
-    expect(exchange.initialRequests()).toEqual([
+    expect(exchange.initialRequests().map(said)).toEqual([
       { ...common, collection: 'a' },
       { ...common, collection: 'b' },
     ]);
@@ -46,13 +53,14 @@ describe('initial requests', () => {
 
   test('carry name and flag of the profile, and never versions: no source reads those', () => {
     exchange = new SinkExchange(['a'], { sinkNodeId: 'pilot', incremental: true });
-    const [request] = exchange.initialRequests();
-    expect(request).toEqual({
-      sinkNode: { id: 'pilot', annotations: {} },
-      collection: 'a',
-      responseNonce: '',
-      incremental: true,
-    });
+    expect(exchange.initialRequests().map(said)).toEqual([
+      {
+        sinkNode: { id: 'pilot', annotations: {} },
+        collection: 'a',
+        responseNonce: '',
+        incremental: true,
+      },
+    ]);
   });
 
   test('of no collection are none', () => {
@@ -65,7 +73,7 @@ describe('the reply to a message', () => {
     exchange = new SinkExchange(['a'], { sinkNodeId: '', incremental });
     const { reply, accepted } = exchange.receive(message('a', { nonce: '17' }));
     expect(accepted).toBe(true);
-    expect(reply).toEqual({ sinkNode, collection: 'a', responseNonce: '17', incremental });
+    expect(said(reply)).toEqual({ sinkNode, collection: 'a', responseNonce: '17', incremental });
   });
 
   test('acknowledges resources that nobody can use: the state is the source’s own business', () => {
@@ -75,14 +83,14 @@ describe('the reply to a message', () => {
   });
 
   test('echoes an empty nonce', () => {
-    expect(exchange.receive(message('a', { nonce: '' })).reply.responseNonce).toBe('');
+    expect(said(exchange.receive(message('a', { nonce: '' })).reply)).toMatchObject({ responseNonce: '' });
   });
 
   test.each(['c', '', '$triggerCollection', 'A'])('refuses collection %j with code 12, never incremental', (name) => {
     exchange = new SinkExchange(['a'], { sinkNodeId: '', incremental: true });
     const received = exchange.receive(message(name, { nonce: '5' }));
-    expect(received).toMatchObject({ accepted: false, code: 12 });
-    expect(received.reply).toEqual({
+    expect(received).toMatchObject({ accepted: false, code: 12, delayMs: 0 });
+    expect(said(received.reply)).toEqual({
       sinkNode,
       collection: name,
       responseNonce: '5',
