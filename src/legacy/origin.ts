@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts';
 import type { ResourcesView } from '../wire/legacy-messages.ts';
 import { IntakeLog } from './intake-log.ts';
 import type { Refusals } from './collection-probe.ts';
-import type { SinkTarget } from './sink-client.ts';
+import type { SinkTarget } from './source-feed.ts';
 
 /** Takes out of a change what is worse than what is held: quarantine/ does. */
 export type Judge = (origin: string, kindId: string, change: Change) => Promise<Change>;

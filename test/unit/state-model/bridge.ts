@@ -1,6 +1,6 @@
 import { legacyTarget } from '../../../src/legacy/origin.ts';
 import { SinkExchange } from '../../../src/legacy/sink.ts';
-import type { SinkTarget } from '../../../src/legacy/sink-client.ts';
+import type { SinkTarget } from '../../../src/legacy/source-feed.ts';
 import { defaultSourceProfile } from '../../../src/legacy/source-profile.ts';
 import { type Collection, type Kind, kinds as allKinds } from '../../../src/model/kinds.ts';
 import { silentLogger } from '../../../src/model/logger.ts';
