@@ -5,6 +5,7 @@ import { Reload } from './config/reload.ts';
 import type { Config } from './config/schema.ts';
 import type { Judge } from './legacy/origin.ts';
 import { RefusalMemory } from './legacy/refusal-memory.ts';
+import { SinkServer } from './legacy/sink-server.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { IsthmusError, messageOf } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
@@ -25,7 +26,12 @@ import { AdsServer } from './xds/ads-server.ts';
 import { RevisionWatch } from './xds/revision-watch.ts';
 
 /** Ports that were bound; they differ from the configured ones where those were 0. */
-export type BoundPorts = { readonly xds: number; readonly admin: number; readonly metrics: number | undefined };
+export type BoundPorts = {
+  readonly xds: number;
+  readonly admin: number;
+  readonly metrics: number | undefined;
+  readonly sink: number | undefined;
+};
 
 export type AppOptions = {
   readonly config: Config;
@@ -50,6 +56,7 @@ export class App {
   readonly #options: AppOptions;
   readonly #store: Store;
   readonly #sources: Sources;
+  readonly #sinkServer: SinkServer;
   /** Undefined where nothing is checked by the rules of Istio. */
   readonly #quarantine: Quarantine | undefined;
   readonly #state: LastKnownGood | undefined;
@@ -99,6 +106,9 @@ export class App {
         judge,
       },
       config.sources,
+    );
+    this.#sinkServer = new SinkServer({ clock, log, keepalive: keepalive.istiods ?? towardsIstiods }, () =>
+      this.#sources.expected(),
     );
     this.#state =
       stateDir === undefined ? undefined : new LastKnownGood({ stateDir, store: this.#store, clock, log, version });
@@ -162,6 +172,8 @@ export class App {
         this.#http.push(listener);
         metricsPort = listener.port;
       }
+      let sink: number | undefined;
+      if (config.sink.listen !== undefined) sink = await this.#sinkServer.listen(config.sink.listen);
       const xds = await this.#ads.listen(config.xds.listen);
       this.#ready = true;
       this.#warn();
@@ -169,7 +181,10 @@ export class App {
         {
           xds: formatHostPort({ ...config.xds.listen, port: xds }),
           admin: formatHostPort({ ...config.admin.listen, port: admin.port }),
-          sources: config.sources.map(({ name, address }) => `${name}=mcp://${formatHostPort(address)}`),
+          ...(config.sink.listen && sink ? { sink: formatHostPort({ ...config.sink.listen, port: sink }) } : {}),
+          sources: config.sources.map(({ name, address }) =>
+            address === undefined ? `${name} dials in` : `${name}=mcp://${formatHostPort(address)}`,
+          ),
         },
         'Isthmus is listening',
       );
@@ -181,7 +196,7 @@ export class App {
       this.#quarantine?.start();
       this.#sources.start();
       void this.#openOnceHeard();
-      return { xds, admin: admin.port, metrics: metricsPort };
+      return { xds, admin: admin.port, metrics: metricsPort, sink };
     } catch (error) {
       await this.stop();
       throw error;
@@ -211,7 +226,12 @@ export class App {
     this.#revisions.close();
     this.#store.close();
     const { shutdownGrace } = this.#config;
-    await Promise.all([this.#ads.stop(shutdownGrace), this.#state?.stop(shutdownGrace), quarantineStopped]);
+    await Promise.all([
+      this.#ads.stop(shutdownGrace),
+      this.#sinkServer.stop(shutdownGrace),
+      this.#state?.stop(shutdownGrace),
+      quarantineStopped,
+    ]);
     await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
   }
 
@@ -238,6 +258,15 @@ export class App {
     if (!isLoopback(config.xds.listen.host)) {
       const hint = 'keep it in the pod of istiod, or behind a NetworkPolicy';
       log.warn({ listen: formatHostPort(config.xds.listen), hint }, 'xDS is served without TLS to other hosts');
+    }
+    const { listen } = config.sink;
+    if (listen !== undefined && !isLoopback(listen.host)) {
+      const hint = 'headers and addresses are no proof of who dials in: keep the port behind a NetworkPolicy';
+      log.warn({ listen: formatHostPort(listen), hint }, 'sources of other hosts may dial in without TLS');
+    }
+    if (listen !== undefined && config.sources.every(({ match }) => match === undefined)) {
+      const hint = 'add one to the config: sources: [{ name: NAME, match: { address: IP } }]';
+      log.warn({ listen: formatHostPort(listen), hint }, 'no source has a match: whoever dials in is refused');
     }
     if (!isLoopback(config.admin.listen.host)) {
       log.warn(

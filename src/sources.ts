@@ -1,10 +1,13 @@
 import { isSameStream } from './config/changes.ts';
 import { removalOf, type SourceConfig } from './config/schema.ts';
 import type { Refusals } from './legacy/collection-probe.ts';
+import { AwaitedSource } from './legacy/awaited-source.ts';
 import { DroppedCount } from './legacy/dropped-count.ts';
 import { type Judge, legacyTarget } from './legacy/origin.ts';
 import type { RefusalMemory } from './legacy/refusal-memory.ts';
 import { SinkClient } from './legacy/sink-client.ts';
+import type { Expected } from './legacy/sink-server.ts';
+import type { FeedOptions, SinkTarget, SourceClient } from './legacy/source-feed.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import { droppedCollections } from './model/dropped.ts';
 import { kindOfCollection, kindOfId } from './model/kinds.ts';
@@ -33,9 +36,9 @@ export type SourcesOptions = {
 /** A source that the config names, and the stream to it. */
 type Running = {
   config: SourceConfig;
-  readonly client: SinkClient;
+  readonly client: SourceClient;
   readonly dropped: DroppedCount;
-  /** When it was dialled first, by the clock; undefined before. */
+  /** When it was dialled first, or might first have dialled us, by the clock; undefined before. */
   startedAt: number | undefined;
   timer: Timer | undefined;
   /** Ends the stream; nothing more comes from it. */
@@ -68,7 +71,14 @@ export class Sources {
     return this.#running;
   }
 
-  /** Dials all of them. */
+  /** Those that dial us, in the order of the config. */
+  *expected(): Generator<Expected> {
+    for (const { config, client } of this.#running.values()) {
+      if (config.match !== undefined && client instanceof AwaitedSource) yield { match: config.match, source: client };
+    }
+  }
+
+  /** Dials those that are to be dialled; from now on, the others may come. */
   start(): void {
     this.#isStarted = true;
     for (const running of this.#running.values()) this.#start(running);
@@ -172,8 +182,8 @@ export class Sources {
   }
 
   #add(config: SourceConfig, before: SourceConfig | undefined): void {
-    const { store, memory, clock, random, keepalive, log, reporter, judge } = this.#options;
-    const { name, collections, address } = config;
+    const { store, memory, clock, log, reporter, judge } = this.#options;
+    const { name, collections, address, match } = config;
     store.addOrigin(
       name,
       collections.flatMap((collection) => kindOfCollection(collection)?.id ?? []),
@@ -187,22 +197,19 @@ export class Sources {
     const dropped = new DroppedCount(name, log);
     let isOver = false;
     // What another server refused says nothing of this one.
-    const isSameServer = before === undefined || JSON.stringify(before.address) === JSON.stringify(address);
+    const isSameServer =
+      before === undefined || JSON.stringify([before.address, before.match]) === JSON.stringify([address, match]);
     if (!isSameServer) memory.remember(name, new Map());
-    const client = new SinkClient(
+    const client = this.#clientOf(
+      config,
       {
         name,
-        address,
         collections,
         alsoAsked: config.countDropped ? droppedNames : [],
         profile: { sinkNodeId: config.sinkNodeId, incremental: config.incremental },
         maxMessageBytes: config.maxMessage,
         silentCollectionMs: config.silentCollection,
-        backoff: defaultBackoff,
-        keepalive,
-        lookAtPort: probeProtocol,
         clock,
-        random,
         log,
         reporter,
       },
@@ -218,7 +225,6 @@ export class Sources {
           if (!isOver) target.remember(refused);
         },
       },
-      memory.of(name),
     );
     const running: Running = {
       config,
@@ -233,6 +239,13 @@ export class Sources {
       },
     };
     this.#running.set(name, running);
+  }
+
+  #clientOf({ name, address }: SourceConfig, options: FeedOptions, target: SinkTarget): SourceClient {
+    const { memory, keepalive, random } = this.#options;
+    if (address === undefined) return new AwaitedSource(options, target, memory.of(name));
+    const dialling = { address, backoff: defaultBackoff, keepalive, lookAtPort: probeProtocol, random };
+    return new SinkClient({ ...options, ...dialling }, target, memory.of(name));
   }
 
   #start(running: Running): void {

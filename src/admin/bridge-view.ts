@@ -1,7 +1,7 @@
 import type { ReloadView } from '../config/reload.ts';
 import type { Config, SourceConfig } from '../config/schema.ts';
 import type { DroppedCount } from '../legacy/dropped-count.ts';
-import type { SinkClient } from '../legacy/sink-client.ts';
+import type { SourceClient } from '../legacy/source-feed.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { droppedCollections } from '../model/dropped.ts';
@@ -33,8 +33,8 @@ import {
   type StateReport,
 } from './views.ts';
 
-/** A source that is dialled. */
-type SourceView = { readonly config: SourceConfig; readonly client: SinkClient; readonly dropped: DroppedCount };
+/** A source of the config. */
+type SourceView = { readonly config: SourceConfig; readonly client: SourceClient; readonly dropped: DroppedCount };
 
 /** The parts of a running bridge that its pages and metrics read. */
 export type BridgeParts = {
@@ -207,7 +207,7 @@ function kindByName(name: string): Kind | undefined {
 function originView(name: string, source: SourceView | undefined, holdings: ReadonlyMap<string, Holding>): OriginView {
   return {
     name,
-    address: source === undefined ? null : `mcp://${formatHostPort(source.config.address)}`,
+    address: source === undefined ? null : addressOf(source),
     maxMessage: source?.config.maxMessage ?? null,
     connection: source === undefined ? noConnection(holdings) : connectionView(source.client),
     kinds: Array.from(holdings, ([kindId, holding]) => ({
@@ -230,6 +230,11 @@ function originView(name: string, source: SourceView | undefined, holdings: Read
   };
 }
 
+function addressOf({ config: { address }, client: { connection } }: SourceView): string {
+  if (address !== undefined) return `mcp://${formatHostPort(address)}`;
+  return connection.state === 'connected' ? `dials in, from ${connection.peer}` : 'dials in';
+}
+
 function droppedView({ client, dropped }: SourceView): OriginView['dropped'] {
   const { refused } = client.connection;
   return droppedCollections.map(({ collection, instead }) => {
@@ -238,18 +243,34 @@ function droppedView({ client, dropped }: SourceView): OriginView['dropped'] {
   });
 }
 
-function connectionView({ connection }: SinkClient): OriginView['connection'] {
-  const { state, since, streams, lastError = null, retryInMs = null, refused } = connection;
+function connectionView({ connection }: SourceClient): OriginView['connection'] {
+  const {
+    state,
+    since,
+    streams,
+    lastError = null,
+    retryInMs = null,
+    refused,
+    peer = null,
+    version = null,
+  } = connection;
   // What nobody needs is no problem where it is not there.
   const needed = Array.from(refused).filter(([collection]) => kindOfCollection(collection) !== undefined);
   const unsupportedCollections = refusalsView(new Map(needed));
-  return { state, since: since.toISOString(), streams, lastError, retryInMs, unsupportedCollections };
+  return { state, since: since.toISOString(), streams, lastError, retryInMs, peer, version, unsupportedCollections };
 }
 
 /** Of a source that the config does not name any more. */
 function noConnection(holdings: ReadonlyMap<string, Holding>): OriginView['connection'] {
   const [since = new Date(0)] = Array.from(holdings.values()).flatMap(({ retiredSince }) => retiredSince ?? []);
-  const nothing = { streams: 0, lastError: null, retryInMs: null, unsupportedCollections: {} };
+  const nothing = {
+    streams: 0,
+    lastError: null,
+    retryInMs: null,
+    peer: null,
+    version: null,
+    unsupportedCollections: {},
+  };
   return { state: 'retired', since: since.toISOString(), ...nothing };
 }
 

@@ -48,17 +48,27 @@ export type HoldingView = {
 
 export type OriginView = {
   readonly name: string;
-  /** Null for a source that the config does not name any more. */
+  /**
+   * `mcp://HOST:PORT`, or `dials in`, with where from while it is connected. Null for a source that the config does not name
+   * any more.
+   */
   readonly address: string | null;
-  /** The largest message that is taken, in bytes; null where nobody dials it. */
+  /** The largest message that is taken, in bytes; null for a source that the config does not name any more. */
   readonly maxMessage: number | null;
   readonly connection: {
-    /** `retired` where the config does not name it any more: nobody dials it. */
+    /**
+     * `awaited` where it is to dial the bridge, and has not, or has left. `retired` where the config does not name it any
+     * more: nobody dials it.
+     */
     readonly state: string;
     readonly since: string;
     readonly streams: number;
     readonly lastError: string | null;
     readonly retryInMs: number | null;
+    /** Where its present or last stream came from, where it dials the bridge; null before, and for others. */
+    readonly peer: string | null;
+    /** The Istio that it says it is part of; null where it says nothing. */
+    readonly version: string | null;
     /** Collections that the source does not know, with the time at which it said so. */
     readonly unsupportedCollections: Readonly<Record<string, string>>;
   };

@@ -50,9 +50,11 @@ export async function findBridge(base: URL, timeoutMs?: number): Promise<Running
   const options = { timeoutMs };
   const index = (await readAdminPage(base, '/debug/', options)) as { version?: unknown; routes?: object } | undefined;
   if (typeof index?.version !== 'string' || index.routes === undefined) return undefined;
-  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'>;
+  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'> & {
+    readonly sink?: Config['sink'];
+  };
   const answered = { host: base.hostname.replaceAll(/[[\]]/g, ''), port: Number(base.port) };
-  const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen];
+  const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen, config.sink?.listen];
   return { base, version: index.version, listeners: listeners.flatMap((one) => one ?? []) };
 }
 
@@ -106,6 +108,7 @@ async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginVi
       xds: { ...config.xds, listen: anyPort },
       admin: { listen: anyPort },
       metrics: { listen: undefined },
+      sink: { listen: undefined },
       // What a source has said is in the snapshot by the next look.
       debounce: { after: 1, max: 1 },
       // It learns nothing that the bridge itself should remember.
@@ -203,7 +206,11 @@ function connectionFindings(origin: OriginView, subject: string): Finding[] {
   if (origin.address === null) return findings;
   if (connection.state === 'connected') findings.push(ok('SOURCE_CONNECTED', 'its stream of legacy MCP is open'));
   else {
-    const next = 'what it said before stays in force; mend the source, or its address in the config';
+    const isAwaited = connection.state === 'awaited';
+    const mend = isAwaited
+      ? 'look at its log, and where it is told to dial'
+      : 'mend the source, or its address in the config';
+    const next = `what it said before stays in force; ${mend}`;
     findings.push(error('SOURCE_NOT_CONNECTED', `there is no stream of legacy MCP: ${originProblem(origin)}`, next));
   }
   const refused = Object.keys(connection.unsupportedCollections);

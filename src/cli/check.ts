@@ -158,7 +158,15 @@ async function hostFindings(config: Config, { configIsGiven }: Question, bridge:
   const findings = configFindings(config, subject);
   findings.push(...(await listenFindings(config, bridge?.listeners ?? [])));
   if (config.stateDir !== undefined) findings.push(...(await stateFindings(config.stateDir)));
+  if (bridge === undefined) findings.push(...config.sources.flatMap(awaitedFindings));
   return findings;
+}
+
+/** Who dials in can't be looked at before the bridge runs. */
+function awaitedFindings({ name, match }: Config['sources'][number]): Finding[] {
+  if (match === undefined) return [];
+  const what = 'it is to dial the bridge; whether it does, the running bridge alone can tell';
+  return [about(`source ${name} (dials in)`).info('SOURCE_AWAITED', what)];
 }
 
 function connectedSources(state: BridgeState | undefined): (address: HostPort) => boolean {
@@ -168,21 +176,20 @@ function connectedSources(state: BridgeState | undefined): (address: HostPort) =
   return (address) => connected.has(`mcp://${formatHostPort(address)}`);
 }
 
-/** Legacy servers of the command line and the config; without one, those of the bridge. */
+/** Legacy servers of the command line and the config; without one, those of the bridge. Who dials in can't be looked at. */
 function sourcesOf({ mcp }: Question, config: Config | undefined, state: BridgeState | undefined): Source[] {
   const named = mcp.map((address, index) => {
     const url = `mcp://${formatHostPort(address)}`;
     return { subject: url, settings: { name: `address-${index + 1}`, address: url }, address };
   });
-  const configured =
-    config?.sources.map(({ name, address }) => ({
-      subject: sourceSubject(name, address),
-      settings: { name, address: `mcp://${formatHostPort(address)}` },
-      address,
-    })) ?? [];
+  const configured = (config?.sources ?? []).flatMap(({ name, address }) => {
+    if (address === undefined) return [];
+    const settings = { name, address: `mcp://${formatHostPort(address)}` };
+    return [{ subject: sourceSubject(name, address), settings, address }];
+  });
   const served = config !== undefined ? [] : (state?.origins ?? []);
   const ofBridge = served.flatMap(({ name, address: url }) => {
-    if (url === null) return [];
+    if (url?.startsWith('mcp://') !== true) return [];
     const address = parseHostPort(url.replace(/^mcp:\/\//, ''), 'source');
     return [{ subject: sourceSubject(name, address), settings: { name, address: url }, address }];
   });

@@ -33,6 +33,7 @@ export function configOptions(yargs: Argv) {
       describe: 'Source, or NAME/COLLECTION, that was taken out and whose resources are to go (repeatable)',
     })
     .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
+    .option('sink-listen', { type: 'string', describe: 'Where legacy sources dial in that do so [default: off]' })
     .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
     .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
     .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
@@ -90,6 +91,7 @@ export function configOf(flags: ConfigFlags): ConfigInput {
     ...(flags.source === undefined ? {} : { sources: flags.source.map(parseSource) }),
     ...given('confirmRemoval', flags.confirmRemoval),
     ...(flags.xdsListen === undefined ? {} : { xds: { listen: flags.xdsListen } }),
+    ...(flags.sinkListen === undefined ? {} : { sink: { listen: flags.sinkListen } }),
     ...(flags.adminListen === undefined ? {} : { admin: { listen: flags.adminListen } }),
     ...(flags.metricsListen === undefined ? {} : { metrics: { listen: flags.metricsListen } }),
     ...given('stateDir', flags.stateDir),

@@ -3,6 +3,7 @@ import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
 import { droppedCollection } from '../model/dropped.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
+import { isNetwork } from '../net/network.ts';
 import { parseDuration, parseSize } from './duration.ts';
 
 /** setTimeout's limit, about 24 days. */
@@ -81,9 +82,59 @@ const label = z.string({ error: 'a name is expected' }).regex(/^[a-z0-9]([-a-z0-
   error: ({ input }) => `"${String(input)}" is no name; lower-case letters, digits and "-" make one, at most 63`,
 });
 
+const matchAdvice = 'say at least one of identity, meta and address';
+
+/** Headers of gRPC itself, which say nothing of a source, and those whose values are no text. */
+const reservedHeaders = /^grpc-|-bin$/;
+
+const headers = z
+  .record(z.string(), z.string().max(1024))
+  .superRefine((meta, context) => {
+    for (const name of Object.keys(meta)) {
+      const message = /^[-_.0-9a-z]+$/i.test(name)
+        ? reservedHeaders.test(name.toLowerCase()) && `"${name}" can't be matched: it is gRPC's own, or no text`
+        : `"${name}" is no name of a header; letters, digits, "-", "_" and "." make one`;
+      if (message !== false) context.addIssue({ code: 'custom', path: [name], message });
+    }
+  })
+  .transform((meta) => Object.fromEntries(Object.entries(meta).map(([name, value]) => [name.toLowerCase(), value])));
+
+const sourceMatch = z
+  .strictObject({
+    identity: z
+      .string()
+      .min(1)
+      .max(2048)
+      .optional()
+      .describe('Name in its client certificate (SAN), for example spiffe://cluster.local/ns/istio-system/sa/galley.'),
+    meta: headers.optional().describe('Headers of its stream, as Galley sends them with --sinkMeta name=value.'),
+    address: z
+      .string()
+      .refine(isNetwork, {
+        error: ({ input }) =>
+          `"${String(input)}" is no IP address and no network; write for example 10.0.0.7 or 10.0.0.0/8`,
+      })
+      .optional()
+      .describe('Its IP address, or a network such as 10.0.0.0/8.'),
+  })
+  .refine(
+    ({ identity, meta = {}, address }) =>
+      identity !== undefined || Object.keys(meta).length > 0 || address !== undefined,
+    {
+      error: `it would be every source that dials in; ${matchAdvice}`,
+    },
+  );
+
 const source = z.strictObject({
   name: label.describe('Name of this origin in metrics, logs and on the admin pages.'),
-  address: sourceAddress.describe('mcp://HOST:PORT of a legacy ResourceSource server.'),
+  address: sourceAddress
+    .optional()
+    .describe('mcp://HOST:PORT of a legacy ResourceSource server, which Isthmus dials. Either this, or match.'),
+  match: sourceMatch
+    .optional()
+    .describe(
+      'Instead of an address: how a source that dials Isthmus (sink.listen) is known. All that is given has to be so.',
+    ),
   collections: z
     .array(collection)
     .min(1)
@@ -131,7 +182,10 @@ export const invalidPolicies = ['keepLastGood', 'report', 'ignore'] as const;
 /** The config file. Unknown keys are errors. */
 export const configSchema = z
   .strictObject({
-    sources: z.array(source).default([]).describe('Legacy MCP servers that Isthmus dials, in order of precedence.'),
+    sources: z
+      .array(source)
+      .default([])
+      .describe('Legacy MCP servers that Isthmus dials, or that dial Isthmus, in order of precedence.'),
     confirmRemoval: z
       .array(removal)
       .default([])
@@ -148,6 +202,10 @@ export const configSchema = z
       })
       .prefault({})
       .describe('MCP-over-xDS, for istiod.'),
+    sink: z
+      .strictObject({ listen: hostPort.optional().describe('Where they dial in. Unset: off.') })
+      .prefault({})
+      .describe('Legacy ResourceSink, for sources that dial Isthmus themselves.'),
     admin: z
       .strictObject({ listen: hostPort.prefault('127.0.0.1:15480').describe('Where the pages are.') })
       .prefault({})
@@ -238,6 +296,9 @@ export const configSchema = z
       }
       seen.add(name);
     }
+    for (const { at, message } of matchMistakes(config)) {
+      context.addIssue({ code: 'custom', path: ['sources', ...at], message });
+    }
     for (const [index, text] of config.confirmRemoval.entries()) {
       const mistake = removalMistake(removalOf(text), config.sources);
       if (mistake === undefined) continue;
@@ -263,6 +324,43 @@ export type Config = z.output<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];
 /** What is written in a file or made of flags. */
 export type ConfigInput = z.input<typeof configSchema>;
+
+/** What is wrong with who dials whom. */
+function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Generator<{
+  readonly at: readonly [number, 'address' | 'match'];
+  readonly message: string;
+}> {
+  const names = new Map<string, string>();
+  for (const [index, { name, address, match }] of sources.entries()) {
+    if (match === undefined) {
+      if (address === undefined) {
+        const message = `"${name}" has none; ${sourceAdvice}, or say by match how it is known where it dials in`;
+        yield { at: [index, 'address'], message };
+      }
+      continue;
+    }
+    if (address !== undefined) {
+      const message = `"${name}" has an address too: either Isthmus dials it, or it dials Isthmus`;
+      yield { at: [index, 'match'], message };
+    } else if (sink.listen === undefined) {
+      const message = `"${name}" is to dial in, and nobody listens; set sink.listen, for example to 127.0.0.1:15411`;
+      yield { at: [index, 'match'], message };
+    }
+    const text = matchText(match);
+    const other = names.get(text);
+    if (other === undefined) names.set(text, name);
+    else
+      yield {
+        at: [index, 'match'],
+        message: `it is that of "${other}", which comes first: it would never be its turn`,
+      };
+  }
+}
+
+/** The same for matches that say the same. */
+function matchText({ identity = null, meta = {}, address = null }: NonNullable<SourceConfig['match']>): string {
+  return JSON.stringify([identity, address, Object.entries(meta).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+}
 
 function removalMistake({ name, collection: one }: Removal, sources: readonly SourceConfig[]): string | undefined {
   if (one !== undefined && kindOfCollection(one) === undefined) {

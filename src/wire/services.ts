@@ -40,6 +40,8 @@ function rawMethod(service: string, method: string): RawMethod {
 
 /** The sink dials the source. */
 export const resourceSource = () => rawMethod('istio.mcp.v1alpha1.ResourceSource', 'EstablishResourceStream');
+/** The source dials the sink. */
+export const resourceSink = () => rawMethod('istio.mcp.v1alpha1.ResourceSink', 'EstablishResourceStream');
 /** istiod dials Isthmus. */
 export const aggregatedDiscovery = () =>
   rawMethod('envoy.service.discovery.v3.AggregatedDiscoveryService', 'StreamAggregatedResources');

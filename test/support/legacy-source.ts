@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { constants, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import { type ClientHttp2Stream, constants, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { codec } from '../peers/support/contract.ts';
 import { eventually } from './eventually.ts';
@@ -48,7 +48,7 @@ export function entry(name: string, host = 'a', metadata: object = created, kind
   return resource(name, kind, field(1, host), metadata);
 }
 
-/** The source's end of one stream, down to the frames. */
+/** The source's end of one stream, down to the frames, whoever has opened it. */
 export class SourceStream {
   /** All that came so far. */
   readonly requests: Request[] = [];
@@ -58,11 +58,11 @@ export class SourceStream {
   flooded = 0;
   /** Called with each request. */
   onRequest: (request: Request) => void = () => {};
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: ServerHttp2Stream | ClientHttp2Stream;
   readonly #frames = new FrameReader();
   #nonce = 0;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream | ClientHttp2Stream) {
     this.#stream = stream;
     stream.on('error', () => {});
     stream.on('data', (bytes: Buffer) => this.#take(bytes));
@@ -91,9 +91,9 @@ export class SourceStream {
     return this.#nonce;
   }
 
-  /** Sends the headers of the answer. */
+  /** Sends the headers of the answer, where the sink has opened it. */
   open(): void {
-    if (this.#stream.headersSent) return;
+    if (!('respond' in this.#stream) || this.#stream.headersSent) return;
     this.#stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   }
 
@@ -132,16 +132,21 @@ export class SourceStream {
     });
   }
 
-  /** Ends the stream with a gRPC status. */
+  /** Ends the stream with a gRPC status; who has opened it can only say that nothing more comes. */
   end(code = 0, details = ''): void {
-    const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURI(details) };
-    if (!this.#stream.headersSent) {
-      const headers = { ':status': 200, 'content-type': 'application/grpc', ...trailers };
-      this.#stream.respond(headers, { endStream: true });
+    const stream = this.#stream;
+    if (!('respond' in stream)) {
+      stream.end();
       return;
     }
-    this.#stream.on('wantTrailers', () => this.#stream.sendTrailers(trailers));
-    this.#stream.end();
+    const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURI(details) };
+    if (!stream.headersSent) {
+      const headers = { ':status': 200, 'content-type': 'application/grpc', ...trailers };
+      stream.respond(headers, { endStream: true });
+      return;
+    }
+    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+    stream.end();
   }
 
   /** Reads nothing more of what the sink sends. */
