@@ -155,7 +155,6 @@ export class AwaitedSource implements SourceClient {
       settle(isThere);
       if (!isThere) endSession(session, abandoned);
     });
-    session.timers.push(timer);
     session.onSign = (sign) => settle(sign === 'message');
     this.#feed.askForSign(session);
   }

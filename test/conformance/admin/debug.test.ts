@@ -36,6 +36,8 @@ test('/debug/origins: every source with its connection and kinds', async () => {
       streams: 1,
       lastError: null,
       retryInMs: null,
+      peer: null,
+      version: null,
       unsupportedCollections: {},
     },
     kinds: expect.arrayContaining([

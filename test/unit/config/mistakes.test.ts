@@ -13,6 +13,7 @@ function refusal(text: string): string {
 }
 
 const source = 'sources:\n- name: galley\n  address: mcp://galley:9901\n';
+const listens = 'sink: { listen: 127.0.0.1:1 }\nsources:\n';
 
 describe('one mistake is named with its line and column', () => {
   test.each([
@@ -79,6 +80,41 @@ describe('one mistake is named with its line and column', () => {
       'i.yaml:2:9: sources[0].name: "my galley" is no name',
     ],
     ['a source without an address', 'sources:\n- name: galley\n', 'i.yaml:2:3: sources[0].address: '],
+    [
+      'a source that is to dial in where nobody listens',
+      'sources:\n- name: galley\n  match: { address: 10.0.0.7 }\n',
+      'i.yaml:3:10: sources[0].match: "galley" is to dial in, and nobody listens; set sink.listen, for example to 127.0.0.1:15411',
+    ],
+    [
+      'a source that both dials in and is dialled',
+      `${listens}- name: galley\n  address: mcp://galley:9901\n  match: { address: 10.0.0.7 }\n`,
+      'i.yaml:5:10: sources[0].match: "galley" has an address too: either Isthmus dials it, or it dials Isthmus',
+    ],
+    [
+      'a match that is everybody’s',
+      `${listens}- name: galley\n  match: { meta: {} }\n`,
+      'i.yaml:4:10: sources[0].match: it would be every source that dials in; say at least one of identity, meta and address',
+    ],
+    [
+      'a match that another source has',
+      `${listens}- name: a\n  match: { meta: { x: "1", Y: "2" } }\n- name: b\n  match: { meta: { y: "2", x: "1" } }\n`,
+      'i.yaml:6:10: sources[1].match: it is that of "a", which comes first: it would never be its turn',
+    ],
+    [
+      'a network that is none',
+      `${listens}- name: galley\n  match: { address: 10/8 }\n`,
+      'i.yaml:4:21: sources[0].match.address: "10/8" is no IP address and no network; write for example 10.0.0.7 or',
+    ],
+    [
+      'a header of gRPC’s own',
+      `${listens}- name: galley\n  match: { meta: { grpc-timeout: "1" } }\n`,
+      'i.yaml:4:34: sources[0].match.meta.grpc-timeout: "grpc-timeout" can\'t be matched: it is gRPC\'s own, or no text',
+    ],
+    [
+      'a header that is none',
+      `${listens}- name: galley\n  match: { meta: { "a b": "1" } }\n`,
+      'i.yaml:4:27: sources[0].match.meta.a b: "a b" is no name of a header',
+    ],
     [
       'a name that is used twice',
       `${source}- name: galley\n  address: mcp://other:9901\n`,

@@ -11,6 +11,7 @@ const defaults = {
   sources: [],
   confirmRemoval: [],
   xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000 },
+  sink: {},
   admin: { listen: { host: '127.0.0.1', port: 15480 } },
   metrics: {},
   debounce: { after: 50, max: 1000 },
@@ -64,8 +65,14 @@ sources:
   maxMessage: 1048576
   countDropped: true
   syncTimeout: 2m
+- name: eureka
+  match:
+    identity: spiffe://cluster.local/ns/legacy/sa/eureka
+    meta: { Cluster: east, zone.id: "1" }
+    address: 10.0.0.0/8
 confirmRemoval: [consul, consul-a/istio/networking/v1alpha3/gateways]
 xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s }
+sink: { listen: 127.0.0.1:15411 }
 admin: { listen: "localhost:0" }
 metrics: { listen: "0.0.0.0:15490" }
 stateDir: /var/lib/isthmus
@@ -91,9 +98,25 @@ shutdownGrace: 1.5s
         countDropped: true,
         syncTimeout: 120_000,
       },
+      {
+        name: 'eureka',
+        match: {
+          identity: 'spiffe://cluster.local/ns/legacy/sa/eureka',
+          // As headers come.
+          meta: { cluster: 'east', 'zone.id': '1' },
+          address: '10.0.0.0/8',
+        },
+        collections: knownCollections,
+        incremental: false,
+        sinkNodeId: '',
+        silentCollection: 30_000,
+        maxMessage: 256 * 2 ** 20,
+        countDropped: false,
+      },
     ],
     confirmRemoval: ['consul', 'consul-a/istio/networking/v1alpha3/gateways'],
     xds: { listen: { host: '::', port: 15010 }, minGap: 1000, recycle: 0 },
+    sink: { listen: { host: '127.0.0.1', port: 15411 } },
     admin: { listen: { host: 'localhost', port: 0 } },
     metrics: { listen: { host: '0.0.0.0', port: 15490 } },
     stateDir: '/var/lib/isthmus',
