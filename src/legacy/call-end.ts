@@ -43,8 +43,6 @@ export function explainCallEnd(
       );
     case 'ours':
       break;
-    default:
-      how satisfies never;
   }
   return new IsthmusError('STREAM_ENDED', subject, code === 14 ? text : `code ${code}: ${text}`, { hint: kept });
 }

@@ -3,6 +3,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Collection } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Reporter } from '../model/reporter.ts';
+import { Throttle } from '../net/throttle.ts';
 import type { Stream as SourceStream } from '../store/guard.ts';
 import type { ResourcesView } from '../wire/legacy-messages.ts';
 import { MalformedError } from '../wire/scan.ts';
@@ -28,6 +29,9 @@ const leastWatchMs = 250;
 
 /** How often to look for refusals that are old enough to be asked for again. */
 const refusalCheckMs = refusalTtlMs / 24;
+
+/** Of collections that nobody asked for, one line so often. */
+const unaskedEveryMs = 60_000;
 
 /** A message of no more bytes may have no resource in it. */
 const emptyMessageBytes = 128;
@@ -101,6 +105,7 @@ export class SourceFeed {
   readonly #subject: () => string;
   readonly #probe: CollectionProbe;
   readonly #sizes: MessageSizes;
+  readonly #unasked: Throttle<'unasked'>;
   /** Collections that have ever spoken, or that count as empty. */
   readonly #settled = new Set<Collection>();
   #connection: SourceConnection;
@@ -129,6 +134,7 @@ export class SourceFeed {
     this.#probe = new CollectionProbe(collections, remembered, clock.date().getTime(), alsoAsked);
     this.#told = remembered.size === 0 ? remembered : undefined;
     this.#sizes = new MessageSizes(name, maxMessageBytes, log);
+    this.#unasked = new Throttle(clock, unaskedEveryMs);
     this.#connection = {
       state,
       since: clock.date(),
@@ -298,7 +304,7 @@ export class SourceFeed {
   }
 
   async #take(session: Session, bytes: Buffer): Promise<void> {
-    const { name, reporter, log, silentCollectionMs } = this.#options;
+    const { name, reporter, silentCollectionMs } = this.#options;
     const { exchange, line } = session;
     const received = exchange.receive(bytes);
     const { message, reply } = received;
@@ -320,7 +326,7 @@ export class SourceFeed {
       reporter.sourceAcked(name, collection);
     } else {
       reporter.sourceNacked(name, 'other', received.code);
-      log.warn({ source: name, collection: collection.slice(0, 200) }, 'the source sent a collection nobody asked for');
+      this.#tellUnasked(collection);
     }
     if (!this.isLive(session)) {
       if (typeof session.end === 'object' && !this.#isStopped) reporter.sourceSendFailed(name, session.end.code);
@@ -336,6 +342,15 @@ export class SourceFeed {
       this.#watchSilence(session, silentCollectionMs);
     }
     if (exchange.answered.size === this.#probe.asked.length) this.#survived(session);
+  }
+
+  /** Such messages are as many as a source likes; lines about them are not. */
+  #tellUnasked(collection: Collection): void {
+    const { name, log } = this.#options;
+    const before = this.#unasked.pass('unasked');
+    if (before === undefined) return;
+    const fields = { source: name, collection: collection.slice(0, 200), ...(before > 0 ? { before } : {}) };
+    log.warn(fields, 'the source sent a collection nobody asked for');
   }
 
   /** Returns once the answer is on its way: what a source does not read must not pile up here. */

@@ -104,17 +104,23 @@ test.each([
   },
 );
 
+/** Says something of every collection, and these of serviceentries. */
+async function deliverAll(stream: DialledStream, ...entries: readonly object[]): Promise<void> {
+  for (const collection of [we, gw]) await stream.deliver({ collection });
+  await stream.deliver({ collection: se, resources: entries });
+}
+
 test('TestClientSource: a source that dials again, after an error and after an end, says its state anew; the latest counts', async () => {
   const lab = await AwaitedLab.listen();
   const source = DiallingSource.connect(lab.port);
   const first = await source.open().begin(3);
-  await first.deliver({ collection: se, resources: [entry('x/a', 'a0'), entry('x/b', 'b0')] });
+  await deliverAll(first, entry('x/a', 'a0'), entry('x/b', 'b0'));
   first.reset();
   expect(await lab.failure()).toContain('the source left its stream');
   expect(lab.held()).toEqual({ 'x/a': 'a0', 'x/b': 'b0' });
 
   const second = await source.open().begin(3);
-  await second.deliver({ collection: se, resources: [entry('x/a', 'a1'), entry('x/b', 'b1')] });
+  await deliverAll(second, entry('x/a', 'a1'), entry('x/b', 'b1'));
   await source.close();
   expect(await lab.failure()).toContain('its connection is gone');
   expect(lab.held()).toEqual({ 'x/a': 'a1', 'x/b': 'b1' });

@@ -5,6 +5,7 @@ import { eventually } from '../../support/eventually.ts';
 import { gate } from '../../support/gate.ts';
 import { encodeMessage, entry } from '../../support/legacy-source.ts';
 import { gw, se, we } from '../../support/sink-lab.ts';
+import { until } from '../../support/until.ts';
 
 /** The warnings of the log that speak of this. */
 const warnings = (lab: AwaitedLab, pattern: RegExp) =>
@@ -158,16 +159,18 @@ describe('a source that is connected', () => {
     const lab = await AwaitedLab.listen();
     const stream = await lab.dial();
     stream.stopReading();
-    const flood = Array.from({ length: 4000 }, () => ({ collection: 'x'.repeat(300) }));
+    const flood = Array.from({ length: 4000 }, () => ({ collection: 'unknown' }));
     stream.flood(flood);
-    await eventually(() => lab.log.lines.length > 100);
-    let answered = -1;
+    const answered = () => lab.reported.of('sourceNacked').length;
+    await eventually(() => answered() > 100);
+    let last = -1;
     // Until nothing moves any more: its window is full of answers that it does not read.
     await eventually(() => {
-      const before = answered;
-      answered = lab.log.lines.length;
-      return answered === before;
+      const before = last;
+      last = answered();
+      return last === before;
     });
+    expect(warnings(lab, /nobody asked for/)).toHaveLength(1);
     await lab.clock.run(60_000);
     expect(await lab.failure()).toContain('it has not read our answer for 60 s');
   });
@@ -445,9 +448,10 @@ describe('a collection that a source does not know', () => {
       if (stream.status !== undefined) await source.redial();
       return stream.asked.toSorted();
     };
-    await eventually(
-      async () => (await last()).join() === known.toSorted().join() && lab.refused().length === 3 - known.length,
-    );
+    await until('it is asked for what it knows, and no more', async () => {
+      const asked = await last();
+      return asked.join() === known.toSorted().join() && lab.refused().length === 3 - known.length;
+    });
     source.stop();
     expect(lab.refused().toSorted()).toEqual([se, we, gw].filter((one) => !known.includes(one)).toSorted());
     expect(lab.held()).toEqual({ 'x/1': 'a' });
