@@ -30,6 +30,15 @@ const maxQuick = 50;
 /** Of lines that a source causes by dialling in again and again, one of each sort so often. */
 const logEveryMs = 10_000;
 
+/** Istio 1.x that brought a collection; the others are as old as MCP. Older sources leave over them: they are asked for last. */
+const broughtBy: ReadonlyMap<Collection, number> = new Map([
+  ['istio/security/v1beta1/authorizationpolicies', 4],
+  ['istio/security/v1beta1/peerauthentications', 5],
+  ['istio/security/v1beta1/requestauthentications', 5],
+  ['istio/networking/v1alpha3/workloadentries', 6],
+  ['istio/networking/v1alpha3/workloadgroups', 8],
+]);
+
 /** How the source has ended a stream in whose place it has opened another one. */
 const abandoned: StreamEnd = { code: 10, details: 'the source has opened another stream' };
 
@@ -72,7 +81,8 @@ export class AwaitedSource implements SourceClient {
 
   constructor(options: AwaitedSourceOptions, target: SinkTarget, remembered: Refusals = new Map()) {
     this.#options = options;
-    this.#feed = new SourceFeed(options, target, remembered, 'awaited', () => this.#subject);
+    const collections = options.collections.toSorted((a, b) => (broughtBy.get(a) ?? 0) - (broughtBy.get(b) ?? 0));
+    this.#feed = new SourceFeed({ ...options, collections }, target, remembered, 'awaited', () => this.#subject);
     this.#throttle = new Throttle(options.clock, logEveryMs);
   }
 

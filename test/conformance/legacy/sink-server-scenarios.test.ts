@@ -15,7 +15,7 @@ function request(collection: string, responseNonce: string) {
   return { ...node, responseNonce, errorDetail: null, incremental: false };
 }
 
-const initialRequests = [we, gw, se].map((collection) => request(collection, ''));
+const initialRequests = [gw, we, se].map((collection) => request(collection, ''));
 
 /** What a trigger is answered with. */
 function refusal(collection: string) {

@@ -28,7 +28,7 @@ describe('a source that sends no trigger', () => {
     expect(stream.requests).toEqual([]);
     await lab.clock.run(1);
     await eventually(() => stream.asked.length === 3);
-    expect(stream.asked).toEqual([we, gw, se]);
+    expect(stream.asked).toEqual([gw, we, se]);
     stream.trigger();
     await eventually(() => stream.requests.length === 4);
     expect(stream.requests[3]).toMatchObject({ collection: '$triggerCollection', errorDetail: { code: 12 } });
@@ -40,8 +40,8 @@ describe('a source that sends no trigger', () => {
     const stream = DiallingSource.connect(lab.port).open();
     await stream.deliver({ collection: se, resources: [entry('x/1')] });
     expect(stream.requests.map(({ collection, responseNonce }) => [collection, responseNonce])).toEqual([
-      [we, ''],
       [gw, ''],
+      [we, ''],
       [se, ''],
       [se, '1'],
     ]);
@@ -476,7 +476,7 @@ describe('a collection that a source does not know', () => {
     first.reset();
     await lab.failure();
     const second = await lab.dial();
-    expect(second.asked).toEqual([we, gw, se]);
+    expect(second.asked).toEqual([gw, we, se]);
     expect(lab.refused()).toEqual([]);
   });
 });
