@@ -58,7 +58,8 @@ export class CalledStream implements Line {
     };
     for (const event of ['cancelled', 'close', 'error']) call.on(event, () => this.#over(this.#gone()));
     call.on('end', () => {
-      this.#over({ code: 0, details: '', how: 'ended' });
+      // A stream that is reset ends, too.
+      this.#over(this.#inner.stream?.closed === true ? this.#gone() : { code: 0, details: '', how: 'ended' });
       call.end();
     });
   }

@@ -213,8 +213,15 @@ export class SourceFeed {
   /** The peer is there, and is asked: from now on, it means something that it says nothing. */
   reached(session: Session): void {
     if (this.#session !== session) return;
-    this.#awaitSurvival(session);
-    session.timers.push(this.#options.clock.after(quietMs, () => this.#sayQuiet(session)));
+    const { clock } = this.#options;
+    const look = () => {
+      if (session.isDoubted) this.reached(session);
+      else {
+        this.#survived(session);
+        session.timers.push(clock.after(quietMs - probeMs, () => this.#sayQuiet(session)));
+      }
+    };
+    session.timers.push(clock.after(probeMs, look));
   }
 
   /** The peer has taken the stream. Returns false where that is of no interest any more. */
@@ -368,11 +375,6 @@ export class SourceFeed {
       if (delayMs > 0) session.timers.push(clock.after(delayMs, write));
       else write();
     });
-  }
-
-  #awaitSurvival(session: Session): void {
-    const look = () => (session.isDoubted ? this.#awaitSurvival(session) : this.#survived(session));
-    session.timers.push(this.#options.clock.after(probeMs, look));
   }
 
   /** The source took everything that it was asked for. */

@@ -156,7 +156,9 @@ export class SourceStream {
 
   /** Ends it without any status, by RST_STREAM. */
   reset(code = constants.NGHTTP2_CANCEL): void {
-    this.#stream.close(code);
+    // Who has opened it would say first that no more comes.
+    if (!('respond' in this.#stream)) this.#stream.destroy();
+    else this.#stream.close(code);
   }
 
   /** Says in HTTP/2 that the connection ends. */

@@ -26,7 +26,7 @@ function refusal(collection: string) {
 test('TestServerSink: an update is applied; EOF is answered with OK; a second stream works; an unknown error is shown', async () => {
   const lab = await AwaitedLab.listen();
   const first = await lab.dial();
-  await first.deliver({ collection: se, nonce: 'n0', resources: [entry('x/a', 'a0'), entry('x/b', 'b0')] });
+  await first.deliver({ collection: se, resources: [entry('x/a', 'a0'), entry('x/b', 'b0')] });
   expect(lab.held()).toEqual({ 'x/a': 'a0', 'x/b': 'b0' });
   first.end();
   expect(await first.ended()).toEqual({ code: 0, details: 'OK' });
@@ -34,7 +34,7 @@ test('TestServerSink: an update is applied; EOF is answered with OK; a second st
   expect(lab.held()).toEqual({ 'x/a': 'a0', 'x/b': 'b0' });
 
   const second = await lab.dial();
-  await second.deliver({ collection: se, nonce: 'n0', resources: [entry('x/a', 'a1'), entry('x/b', 'b0')] });
+  await second.deliver({ collection: se, resources: [entry('x/a', 'a1'), entry('x/b', 'b0')] });
   expect(lab.held()).toEqual({ 'x/a': 'a1', 'x/b': 'b0' });
   second.sendBytes(Buffer.from([0x1a, 0x7f, 0x01]));
   expect(await second.ended()).toMatchObject({ code: 13 });
@@ -96,9 +96,9 @@ test.each([
     stream.trigger(collection);
     await eventually(() => stream.requests.length === 4);
     expect(stream.requests).toEqual([refusal(collection), ...initialRequests]);
-    await stream.deliver({ collection: se, nonce: '1', resources: [entry('x/a', 'a0')] });
-    await stream.deliver({ collection: we, nonce: '2', resources: [entry('x/a', 'a0', {}, 'WorkloadEntry')] });
-    await stream.deliver({ collection: gw, nonce: '3', resources: [entry('x/a', 'a0', {}, 'Gateway')] });
+    await stream.deliver({ collection: se, resources: [entry('x/a', 'a0')] });
+    await stream.deliver({ collection: we, resources: [entry('x/a', 'a0', {}, 'WorkloadEntry')] });
+    await stream.deliver({ collection: gw, resources: [entry('x/a', 'a0', {}, 'Gateway')] });
     expect([lab.held(se), lab.held(we), lab.held(gw)]).toEqual([{ 'x/a': 'a0' }, { 'x/a': 'a0' }, { 'x/a': 'a0' }]);
     expect(lab.reported.of('sourceNacked')).toEqual([]);
   },
