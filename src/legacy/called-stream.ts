@@ -1,5 +1,6 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { Metadata } from '@grpc/grpc-js';
+import type { Clock } from '../model/clock.ts';
 import { failCall, type RawServerStream, resetCall } from '../net/grpc.ts';
 import type { Line, SessionEnd } from './sink-session.ts';
 
@@ -25,6 +26,9 @@ type Inner = {
 
 type Status = { readonly code?: number | null; readonly details?: string | null };
 
+/** So long a status may wait behind what the peer does not read; then it is not told why its stream has ended. */
+const flushMs = 5000;
+
 /** What a source may send ahead of us, in bytes: as much as one that we dial. */
 const windowBytes = 8 << 20;
 
@@ -40,14 +44,16 @@ export class CalledStream implements Line {
   /** Called when it is over, at once where that is our doing. */
   onOver: (end: CalledEnd) => void = () => {};
   readonly #call: RawServerStream;
+  readonly #clock: Clock;
   readonly #inner: Inner;
   /** Its connection; the stream itself forgets that when it is over. */
   readonly #session: ServerHttp2Session | undefined;
   #isOver = false;
   #unsent = 0;
 
-  constructor(call: RawServerStream) {
+  constructor(call: RawServerStream, clock: Clock) {
     this.#call = call;
+    this.#clock = clock;
     this.#inner = (call as unknown as { readonly call: Inner }).call;
     this.#session = this.#inner.stream?.session as ServerHttp2Session | undefined;
     const sendStatus = this.#inner.sendStatus.bind(this.#inner);
@@ -121,9 +127,13 @@ export class CalledStream implements Line {
     this.#call.resume();
     if (code === 0) this.#call.end();
     else failCall(this.#call, code, details);
-    // A status waits behind what the peer does not read.
-    if (this.#unsent > 0) resetCall(this.#call);
+    if (this.#unsent > 0) this.#resetLater();
     this.onOver({ code, details, how: 'ours' });
+  }
+
+  #resetLater(): void {
+    const timer = this.#clock.after(flushMs, () => resetCall(this.#call));
+    this.#call.once('close', () => timer.cancel());
   }
 
   #over(end: CalledEnd): void {

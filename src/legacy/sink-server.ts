@@ -129,7 +129,7 @@ export class SinkServer {
       this.#refuse(call, caller);
       return;
     }
-    found.source.take(new CalledStream(call), {
+    found.source.take(new CalledStream(call, this.#options.clock), {
       peer: formatHostPort(caller),
       version: sourceVersionOf(call.metadata),
     });

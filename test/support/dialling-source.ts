@@ -24,6 +24,11 @@ export class DialledStream extends SourceStream {
     return subscriptions.map(({ collection }) => collection);
   }
 
+  /** Messages that were answered, one way or another. */
+  get answered(): number {
+    return this.requests.length - this.asked.length;
+  }
+
   /** Its status; waits for it. */
   async ended(): Promise<{ readonly code: number; readonly details: string }> {
     await eventually(() => this.status !== undefined);

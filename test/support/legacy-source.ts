@@ -116,6 +116,14 @@ export class SourceStream {
     this.#stream.write(framed(bytes), taken);
   }
 
+  /** The same for a message that is packed by what the headers of the stream say. */
+  sendPacked(bytes: Buffer): void {
+    this.open();
+    const frame = framed(bytes);
+    frame[0] = 1;
+    this.#stream.write(frame);
+  }
+
   /** Sends the beginning of a message, of which no more comes. */
   sendPart(bytes: Buffer, length: number): void {
     this.open();

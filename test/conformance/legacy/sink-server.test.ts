@@ -173,6 +173,9 @@ describe('a source that is connected', () => {
     expect(warnings(lab, /nobody asked for/)).toHaveLength(1);
     await lab.clock.run(60_000);
     expect(await lab.failure()).toContain('it has not read our answer for 60 s');
+    // The status waits behind what it does not read, and not for ever.
+    await lab.clock.run(5000);
+    await eventually(() => lab.server.streams === 0);
   });
 
   test('is asked anew by the end of its stream, with OK, and says everything again', async () => {
