@@ -147,13 +147,14 @@ function holdsOf(origins: readonly OriginView[]): HoldView[] {
 function render({ origins, snapshot, streams, quarantine, conflicts, findings }: Status): string {
   const parts = [
     table(
-      ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'UNSUPPORTED COLLECTIONS'],
+      ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'VERSION', 'UNSUPPORTED COLLECTIONS'],
       origins.map(({ name, address, connection }) => [
         name,
         address ?? '-',
         connection.state,
         connection.since,
         String(connection.streams),
+        connection.version ?? '-',
         Object.keys(connection.unsupportedCollections).join(', ') || '-',
       ]),
     ),

@@ -91,10 +91,11 @@ export class SourceStream {
     return this.#nonce;
   }
 
-  /** Sends the headers of the answer, where the sink has opened it. */
-  open(): void {
+  /** Sends the headers of the answer, and these, where the sink has opened it. */
+  open(more: Readonly<Record<string, string>> = {}): void {
     if (!('respond' in this.#stream) || this.#stream.headersSent) return;
-    this.#stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    const headers = { ':status': 200, 'content-type': 'application/grpc', ...more };
+    this.#stream.respond(headers, { waitForTrailers: true });
   }
 
   /** Sends a message under the stream's next nonce; returns that. */

@@ -203,7 +203,10 @@ describe('what an operator sees', () => {
     expect(connection).toMatchObject({ state: 'connected', streams: 1, version: '1.5.10', retryInMs: null });
     expect(address).toBe(`dials in, from ${connection?.peer}`);
     const { code, stdout } = await run('status', bridge.adminUrl);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/^galley +dials in, from 127\.0\.0\.1:\d+ +connected /m)]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^galley +dials in, from 127\.0\.0\.1:\d+ +connected +\S+ +1 +1\.5\.10 /m),
+    ]);
     const metrics = await (await bridge.fetch('/metrics')).text();
     expect(metrics).toContain('isthmus_source_connected{source="galley"} 1');
     expect(metrics).toMatch(/^istio_mcp_request_acks_total\{.*serviceentries.*\} 1$/m);
