@@ -17,6 +17,8 @@ export class CallingSource {
   #resources: readonly object[];
   #connection: DiallingSource | undefined;
   #isAway = false;
+  /** The stream that it has left as it is. */
+  #abandoned: DialledStream | undefined;
 
   private constructor(
     port: number,
@@ -43,7 +45,19 @@ export class CallingSource {
   publish(state: Readonly<Record<string, string>>): void {
     this.#resources = entriesOf(state);
     const last = this.streams.at(-1);
-    if (last !== undefined && last.status === undefined && !last.closed) this.#say(last);
+    const isTaken = last?.asked.includes(collection) === true && last !== this.#abandoned;
+    if (isTaken && last.status === undefined && !last.closed) this.#say(last);
+  }
+
+  /** Leaves its stream without a word, and opens another on the same connection, as Istio's do. */
+  abandon(): void {
+    this.#abandoned = this.streams.at(-1);
+    if (this.#abandoned !== undefined) this.#abandoned.onRequest = () => {};
+  }
+
+  /** Ends its connection; dials again. */
+  async breakOff(): Promise<void> {
+    await this.#connection?.close();
   }
 
   /** Ends its connection, and does not come again. */
@@ -53,16 +67,19 @@ export class CallingSource {
   }
 
   async #run(): Promise<void> {
+    let isKept = false;
     while (!this.#isAway) {
-      this.#connection = DiallingSource.connect(this.#port);
+      if (!isKept || this.#connection === undefined) this.#connection = DiallingSource.connect(this.#port);
       const stream = this.#connection.open(this.#headers);
       this.streams.push(stream);
       stream.onRequest = ({ responseNonce, errorDetail, collection: asked }) => {
         if (responseNonce === '' && errorDetail === null && asked === collection) this.#say(stream);
       };
       stream.trigger();
-      await until('its stream is over', () => stream.status !== undefined || stream.closed, { timeoutMs: 2 ** 31 - 1 });
-      await this.#connection.close();
+      const isOver = () => stream.status !== undefined || stream.closed;
+      await until('its stream is over', () => isOver() || this.#abandoned === stream, { timeoutMs: 2 ** 31 - 1 });
+      isKept = !isOver();
+      if (!isKept) await this.#connection.close();
       await new Promise((resolve) => setTimeout(resolve, redialMs));
     }
   }
