@@ -358,8 +358,12 @@ function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Ge
 }
 
 /** The same for matches that say the same. */
-function matchText({ identity = null, meta = {}, address = null }: NonNullable<SourceConfig['match']>): string {
-  return JSON.stringify([identity, address, Object.entries(meta).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+function matchText({ identity, meta = {}, address }: NonNullable<SourceConfig['match']>): string {
+  return JSON.stringify([
+    identity ?? null,
+    address ?? null,
+    Object.entries(meta).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
 }
 
 function removalMistake({ name, collection: one }: Removal, sources: readonly SourceConfig[]): string | undefined {

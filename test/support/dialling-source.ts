@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { eventually } from './eventually.ts';
 import { encodeMessage, SourceStream } from './legacy-source.ts';
@@ -48,7 +49,9 @@ export class DiallingSource {
   readonly #session: ClientHttp2Session;
 
   private constructor(port: number, localAddress: string) {
-    this.#session = connect(`http://127.0.0.1:${port}`, { localAddress });
+    this.#session = connect(`http://127.0.0.1:${port}`, {
+      createConnection: () => connectTcp({ host: '127.0.0.1', port, localAddress }),
+    });
     this.#session.on('error', () => {});
     onTestFinished(() => this.close());
   }

@@ -38,7 +38,9 @@ export class Galley {
       name: 'galley',
       command: this.#binary,
       args: [
-        ...['-config', this.folder.path, '-mesh', mesh, '-listen', `tcp://127.0.0.1:${this.port}`],
+        `-config=${this.folder.path}`,
+        `-mesh=${mesh}`,
+        `-listen=tcp://127.0.0.1:${this.port}`,
         ...(this.#sink === undefined ? [] : ['-sink', `127.0.0.1:${this.#sink.port}`, '-sink-meta', meta.join(',')]),
       ],
     });
