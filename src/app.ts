@@ -2,7 +2,7 @@ import { adminRoutes, healthRoutes, type HttpListener, listenHttp } from './admi
 import { createBridgeView } from './admin/bridge-view.ts';
 import { inForceAfter } from './config/changes.ts';
 import { Reload } from './config/reload.ts';
-import type { Config } from './config/schema.ts';
+import { type Config, sourceUrl } from './config/schema.ts';
 import type { Judge } from './legacy/origin.ts';
 import { RefusalMemory } from './legacy/refusal-memory.ts';
 import { SinkServer } from './legacy/sink-server.ts';
@@ -10,7 +10,9 @@ import { type Clock, systemClock } from './model/clock.ts';
 import { IsthmusError, messageOf } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
 import { formatHostPort, isLoopback } from './net/address.ts';
+import { AllowedPeers } from './net/allowed-peers.ts';
 import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
+import { Identity, type IdentityView } from './net/tls-identity.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
@@ -65,6 +67,8 @@ export class App {
   readonly #revisions: RevisionWatch;
   readonly #reload: Reload;
   readonly #http: HttpListener[] = [];
+  /** What the xDS listener speaks TLS with; undefined where it speaks none. */
+  readonly #xdsIdentity: Identity | undefined;
   /** What is in force. */
   #config: Config;
   #ready = false;
@@ -116,6 +120,8 @@ export class App {
     this.#census = census;
     this.#revisions = new RevisionWatch({ clock, log, census, streams: () => this.#ads.streams });
     this.#store.onChange(() => this.#revisions.poke());
+    const { tls, allowedPeers } = config.xds;
+    this.#xdsIdentity = tls && new Identity({ use: 'xds', files: { ...tls, ca: tls.clientCa }, clock, log });
     this.#ads = new AdsServer(
       {
         clock,
@@ -128,6 +134,8 @@ export class App {
         census,
         onStream: () => this.#revisions.poke(),
         keepalive: keepalive.istiods ?? towardsIstiods,
+        tls: this.#xdsIdentity && { identity: this.#xdsIdentity, allowedIdentities: tls?.allowedIdentities },
+        allowedPeers: allowedPeers.length === 0 ? undefined : new AllowedPeers(allowedPeers),
         random,
       },
       this.#store,
@@ -158,6 +166,7 @@ export class App {
       sources: this.#sources.running,
       streams: () => this.#ads.streams,
       census: this.#census,
+      identities: () => this.#identities(),
       isReady: () => this.#ready,
       metrics,
       state: this.#state,
@@ -174,6 +183,7 @@ export class App {
       }
       let sink: number | undefined;
       if (config.sink.listen !== undefined) sink = await this.#sinkServer.listen(config.sink.listen);
+      await this.#xdsIdentity?.start();
       const xds = await this.#ads.listen(config.xds.listen);
       this.#ready = true;
       this.#warn();
@@ -182,8 +192,8 @@ export class App {
           xds: formatHostPort({ ...config.xds.listen, port: xds }),
           admin: formatHostPort({ ...config.admin.listen, port: admin.port }),
           ...(config.sink.listen && sink ? { sink: formatHostPort({ ...config.sink.listen, port: sink }) } : {}),
-          sources: config.sources.map(({ name, address }) =>
-            address === undefined ? `${name} dials in` : `${name}=mcp://${formatHostPort(address)}`,
+          sources: config.sources.map(({ name, address, tls }) =>
+            address === undefined ? `${name} dials in` : `${name}=${sourceUrl({ address, tls })}`,
           ),
         },
         'Isthmus is listening',
@@ -220,6 +230,7 @@ export class App {
   /** Stops listening, ends the streams, and returns when all is closed or the grace is over. */
   async stop(): Promise<void> {
     this.#ready = false;
+    this.#xdsIdentity?.stop();
     this.#reload.stop();
     this.#sources.stop();
     const quarantineStopped = this.#quarantine?.stop();
@@ -233,6 +244,11 @@ export class App {
       quarantineStopped,
     ]);
     await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
+  }
+
+  #identities(): IdentityView[] {
+    const ofSources = Array.from(this.#sources.running.values(), ({ identity }) => identity);
+    return [this.#xdsIdentity, ...ofSources].flatMap((identity) => identity?.view ?? []);
   }
 
   async #apply(wanted: Config): Promise<void> {
@@ -255,8 +271,9 @@ export class App {
         'no state directory: a restart while a source is down leaves istiod without what that source has',
       );
     }
-    if (!isLoopback(config.xds.listen.host)) {
-      const hint = 'keep it in the pod of istiod, or behind a NetworkPolicy';
+    if (!isLoopback(config.xds.listen.host) && config.xds.tls === undefined) {
+      const hint =
+        'keep it in the pod of istiod, or behind a NetworkPolicy, or use xds.tls, xds.allowedPeers (docs/tls.md)';
       log.warn({ listen: formatHostPort(config.xds.listen), hint }, 'xDS is served without TLS to other hosts');
     }
     const { listen } = config.sink;

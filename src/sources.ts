@@ -16,6 +16,8 @@ import type { Reporter } from './model/reporter.ts';
 import { defaultBackoff } from './net/backoff.ts';
 import type { Keepalive } from './net/keepalive.ts';
 import { probeProtocol } from './net/protocol-hint.ts';
+import { ClientTls } from './net/tls-client.ts';
+import { Identity } from './net/tls-identity.ts';
 import type { Store } from './store/store.ts';
 
 /** Between two looks at whether sources have spoken. */
@@ -38,6 +40,8 @@ type Running = {
   config: SourceConfig;
   readonly client: SourceClient;
   readonly dropped: DroppedCount;
+  /** What TLS is spoken with where we dial; undefined where none is. */
+  readonly identity: Identity | undefined;
   /** When it was dialled first, or might first have dialled us, by the clock; undefined before. */
   startedAt: number | undefined;
   timer: Timer | undefined;
@@ -46,7 +50,7 @@ type Running = {
 };
 
 /** What is seen of a source. */
-export type SourceParts = Pick<Running, 'config' | 'client' | 'dropped'>;
+export type SourceParts = Pick<Running, 'config' | 'client' | 'dropped' | 'identity'>;
 
 /** Resources by the name of their kind. */
 type Counts = Record<string, number>;
@@ -200,8 +204,10 @@ export class Sources {
     const isSameServer =
       before === undefined || JSON.stringify([before.address, before.match]) === JSON.stringify([address, match]);
     if (!isSameServer) memory.remember(name, new Map());
+    const identity = identityOf(config, clock, log);
     const client = this.#clientOf(
       config,
+      identity,
       {
         name,
         collections,
@@ -230,27 +236,37 @@ export class Sources {
       config,
       client,
       dropped,
+      identity,
       startedAt: undefined,
       timer: undefined,
       stop() {
         isOver = true;
         running.timer?.cancel();
         client.stop();
+        identity?.stop();
       },
     };
     this.#running.set(name, running);
   }
 
-  #clientOf({ name, address }: SourceConfig, options: FeedOptions, target: SinkTarget): SourceClient {
-    const { memory, keepalive, random } = this.#options;
+  #clientOf(
+    { name, address, tls: settings }: SourceConfig,
+    identity: Identity | undefined,
+    options: FeedOptions,
+    target: SinkTarget,
+  ): SourceClient {
+    const { memory, keepalive, random, clock } = this.#options;
     if (address === undefined) return new AwaitedSource(options, target, memory.of(name));
-    const dialling = { address, backoff: defaultBackoff, keepalive, lookAtPort: probeProtocol, random };
+    const tls = identity && new ClientTls({ identity, ...settings, date: () => clock.date() });
+    const dialling = { address, tls, backoff: defaultBackoff, keepalive, lookAtPort: probeProtocol, random };
     return new SinkClient({ ...options, ...dialling }, target, memory.of(name));
   }
 
   #start(running: Running): void {
     if (this.#isStopped || running.startedAt !== undefined) return;
     running.startedAt = this.#options.clock.now();
+    void running.identity?.start();
+    if (running.config.tls?.insecureSkipVerify === true) logUnverified(running.config, this.#options.log);
     running.client.start();
     this.#watchSync(running);
   }
@@ -282,6 +298,18 @@ export class Sources {
 }
 
 const droppedNames = droppedCollections.map(({ collection }) => collection);
+
+function identityOf({ name, tls }: SourceConfig, clock: Clock, log: Logger): Identity | undefined {
+  if (tls === undefined) return undefined;
+  const { ca, cert, key } = tls;
+  return new Identity({ use: `source/${name}`, files: { ca, cert, key }, clock, log });
+}
+
+function logUnverified({ name }: SourceConfig, log: Logger): void {
+  const hint =
+    'whoever answers at its address may change all services: give its CA (tls.ca) in place of insecureSkipVerify';
+  log.warn({ source: name, hint }, 'INSECURE: the certificate of a source is not verified (tls.insecureSkipVerify)');
+}
 
 /** Tells the operator that something stays, and what to do. @param confirmations what `confirmRemoval` would have to say. */
 function logRetired(log: Logger, name: string, resources: Counts, confirmations: readonly string[]): void {

@@ -1,5 +1,5 @@
 import type { ReloadView } from '../config/reload.ts';
-import type { Config, SourceConfig } from '../config/schema.ts';
+import { type Config, type SourceConfig, sourceUrl } from '../config/schema.ts';
 import type { DroppedCount } from '../legacy/dropped-count.ts';
 import type { SourceClient } from '../legacy/source-feed.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
@@ -7,7 +7,9 @@ import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts'
 import { droppedCollections } from '../model/dropped.ts';
 import { type Kind, kindOf, kindOfCollection, kindOfId, kinds, serviceEntryId } from '../model/kinds.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { formatHostPort } from '../net/address.ts';
+import type { Certificate } from '../net/tls-certificate.ts';
+import { lastToEnd } from '../net/tls-files.ts';
+import type { IdentityView } from '../net/tls-identity.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
 import { resourceToObject } from '../schema/object.ts';
 import type { LastKnownGood } from '../state/last-known-good.ts';
@@ -31,6 +33,7 @@ import {
   type ReloadReport,
   type SnapshotView,
   type StateReport,
+  type TlsView,
 } from './views.ts';
 
 /** A source of the config. */
@@ -45,6 +48,8 @@ export type BridgeParts = {
   readonly sources: ReadonlyMap<string, SourceView>;
   readonly streams: () => StreamView[];
   readonly census: CensusView;
+  /** What TLS is spoken with. */
+  readonly identities: () => IdentityView[];
   readonly isReady: () => boolean;
   readonly metrics: Metrics;
   /** Undefined where there is no state folder. */
@@ -102,7 +107,7 @@ export function createBridgeView(parts: BridgeParts): {
     },
     state: () => (parts.state === undefined ? null : stateView(parts.state)),
     holds: () => [...holds(store)],
-    config: () => ({ ...parts.config(), reload: reloadView(parts.reload()) }),
+    config: () => ({ ...parts.config(), reload: reloadView(parts.reload()), tls: parts.identities().map(tlsView) }),
     metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
   };
 
@@ -159,6 +164,16 @@ export function createBridgeView(parts: BridgeParts): {
     config() {
       const { readAt, failed, pending } = parts.reload();
       return { hasFailed: failed !== undefined, readAtMs: readAt.getTime(), pending: pending.length };
+    },
+    *certificates() {
+      for (const { use, certificate, authorities } of parts.identities()) {
+        const ca = lastToEnd(authorities);
+        if (certificate !== undefined) yield { use, role: 'certificate', endsAtMs: certificate.validTo.getTime() };
+        if (ca !== undefined) yield { use, role: 'ca', endsAtMs: ca.validTo.getTime() };
+      }
+    },
+    *tlsFiles() {
+      for (const { use, refused } of parts.identities()) yield { use, isRefused: refused !== undefined };
     },
     state() {
       if (parts.state === undefined) return undefined;
@@ -230,8 +245,8 @@ function originView(name: string, source: SourceView | undefined, holdings: Read
   };
 }
 
-function addressOf({ config: { address }, client: { connection } }: SourceView): string {
-  if (address !== undefined) return `mcp://${formatHostPort(address)}`;
+function addressOf({ config: { address, tls }, client: { connection } }: SourceView): string {
+  if (address !== undefined) return sourceUrl({ address, tls });
   return connection.state === 'connected' ? `dials in, from ${connection.peer}` : 'dials in';
 }
 
@@ -281,6 +296,21 @@ function reloadView({ file, readAt, failed, pending }: ReloadView): ReloadReport
     failed: failed === undefined ? null : { ...failed, at: failed.at.toISOString() },
     needsRestart: pending,
   };
+}
+
+function tlsView({ use, files, certificate, authorities, refused, isUnusable }: IdentityView): TlsView {
+  return {
+    use,
+    files: { cert: files.cert ?? null, key: files.key ?? null, ca: files.ca ?? null },
+    certificate: certificate === undefined ? null : certificateView(certificate),
+    authorities: authorities.map(certificateView),
+    refused: refused === undefined ? null : { ...refused, since: refused.since.toISOString() },
+    isUnusable,
+  };
+}
+
+function certificateView({ validFrom, validTo, ...certificate }: Certificate): TlsView['authorities'][number] {
+  return { ...certificate, validFrom: validFrom.toISOString(), validTo: validTo.toISOString() };
 }
 
 /** Sizes of snapshots that were asked for; adding up a large one on every request would be waste. */

@@ -156,6 +156,29 @@ export type SnapshotView = {
   readonly unaddressedHosts: number | null;
 };
 
+type CertificateView = {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly names: readonly string[];
+  readonly validFrom: string;
+  readonly validTo: string;
+};
+
+/** What TLS is spoken with. No key is in it. */
+export type TlsView = {
+  /** `xds`, `sink`, `source/NAME`. */
+  readonly use: string;
+  readonly files: { readonly cert: string | null; readonly key: string | null; readonly ca: string | null };
+  /** In use; null where there is none. */
+  readonly certificate: CertificateView | null;
+  /** CAs that peers are verified by; empty where those of Node count, or peers show no certificate. */
+  readonly authorities: readonly CertificateView[];
+  /** Why the files can't be used as they are now; what was in use before stays so. */
+  readonly refused: { readonly what: string; readonly next: string; readonly since: string } | null;
+  /** True where no connection is possible. */
+  readonly isUnusable: boolean;
+};
+
 /** The last-known-good files. */
 export type StateReport = {
   readonly folder: string;

@@ -1,5 +1,5 @@
 import { App } from '../app.ts';
-import type { OriginView, QuarantineView, ReloadReport, SnapshotView, StateReport } from '../admin/views.ts';
+import type { OriginView, QuarantineView, ReloadReport, SnapshotView, StateReport, TlsView } from '../admin/views.ts';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../model/clock.ts';
 import { silentLogger } from '../model/logger.ts';
@@ -16,6 +16,7 @@ import { countOf, type KindSize, type Readers, sizeFindings, sizeText } from './
 import { originProblem } from './origin-problem.ts';
 import { revisionProblems } from './revision-problems.ts';
 import { staleProblem } from './state-problem.ts';
+import { tlsProblems } from './tls-problem.ts';
 
 /** What a bridge says of itself. */
 export type BridgeState = {
@@ -27,6 +28,8 @@ export type BridgeState = {
   readonly state: StateReport | null;
   /** What came of reading the config again; undefined in bridges that do not say. */
   readonly reload: ReloadReport | undefined;
+  /** What TLS is spoken with; undefined in bridges that do not say. */
+  readonly tls: readonly TlsView[] | undefined;
   /** Origin → largest message taken from it, in bytes. */
   readonly maxMessage: ReadonlyMap<string, number>;
 };
@@ -68,10 +71,12 @@ export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeS
     read<StreamView>('/debug/streams'),
     read<QuarantineView>('/debug/quarantine'),
     readAdminPage(base, '/debug/state', options).then((page) => (page ?? null) as StateReport | null),
-    readAdminPage(base, '/debug/config', options) as Promise<Pick<Config, 'sources'> & { reload?: ReloadReport }>,
+    readAdminPage(base, '/debug/config', options) as Promise<
+      Pick<Config, 'sources'> & { reload?: ReloadReport; tls?: TlsView[] }
+    >,
   ]);
   const maxMessage = new Map(config.sources.map((source) => [source.name, source.maxMessage]));
-  return { origins, snapshot, streams, quarantine, state, reload: config.reload, maxMessage };
+  return { origins, snapshot, streams, quarantine, state, reload: config.reload, tls: config.tls, maxMessage };
 }
 
 /**
@@ -105,7 +110,7 @@ async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginVi
         ...source,
         silentCollection: Math.min(source.silentCollection, silentMs),
       })),
-      xds: { ...config.xds, listen: anyPort },
+      xds: { ...config.xds, listen: anyPort, tls: undefined },
       admin: { listen: anyPort },
       metrics: { listen: undefined },
       sink: { listen: undefined },
@@ -152,13 +157,14 @@ export function originFindings(state: BridgeState, subjectOf: (origin: OriginVie
 
 /** Sizes of the kinds, how the istiods take them, and whether what is known is saved. */
 export function servedFindings(bridge: BridgeState, subject: string, readers: Readers): Finding[] {
-  const { snapshot, streams, state, reload } = bridge;
+  const { snapshot, streams, state, reload, tls } = bridge;
   const next = 'mend the config and send SIGHUP, or restart the bridge';
   return [
     ...sizeFindings(subject, servedSizes(snapshot, streams, readers), readers),
     ...streamFindings(streams, subject),
     ...revisionFindings(streams, subject),
     ...savedFindings(state, subject),
+    ...tlsProblems(tls ?? [], Date.now()).map((one) => about(subject).warning('TLS_PROBLEM', one.what, one.next)),
     ...reloadProblems(reload).map((what) => about(subject).warning('CONFIG_NOT_IN_FORCE', what, next)),
   ];
 }

@@ -55,8 +55,8 @@ export function configFindings(config: Config, subject: string): Finding[] {
     const what = `the admin pages can be read from other hosts (${formatHostPort(admin.listen)})`;
     findings.push(warning('ADMIN_EXPOSED', what, 'listen on 127.0.0.1, and give scrapes --metrics-listen'));
   }
-  if (!isLoopback(xds.listen.host)) {
-    const what = `xDS is served without TLS to other hosts (${formatHostPort(xds.listen)}); a NetworkPolicy can keep others out`;
+  if (!isLoopback(xds.listen.host) && xds.tls === undefined) {
+    const what = `xDS is served without TLS to other hosts (${formatHostPort(xds.listen)}); a NetworkPolicy or xds.allowedPeers can keep others out`;
     findings.push(info('XDS_WITHOUT_TLS', what));
   }
   if (sink.listen !== undefined && !isLoopback(sink.listen.host)) {

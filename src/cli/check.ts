@@ -1,8 +1,9 @@
 import type { Argv } from 'yargs';
 import { ConfigError } from '../config/load.ts';
-import { type Config, type ConfigInput, configSchema } from '../config/schema.ts';
+import { type Config, type ConfigInput, configSchema, sourceUrl } from '../config/schema.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
+import type { ClientTls } from '../net/tls-client.ts';
 import { millisecondsOf, outputOption } from './arguments.ts';
 import { checkAddress, checkSourceService, sourceSubject } from './check-address.ts';
 import {
@@ -19,6 +20,7 @@ import { configFindings, listenFindings, stateFindings } from './check-host.ts';
 import { type Readers, readersOf } from './check-limits.ts';
 import { istiodVersionOf, type Question, questionOf } from './check-question.ts';
 import { exportFindings, renderFindings } from './check-report.ts';
+import { clientTlsOf, tlsFindings } from './check-tls.ts';
 import { askAsIstiod, xdsFindings } from './check-xds.ts';
 import { examples } from './examples.ts';
 import { configOptions } from './serve.ts';
@@ -37,7 +39,7 @@ export function builder(yargs: Argv) {
         'Looks at a config before serve does, at the bridge that runs, or at single addresses:\n' +
         '  xds://HOST:PORT    as istiod sees it\n' +
         '  http://HOST:PORT   the admin pages of a bridge\n' +
-        '  mcp://HOST:PORT    a legacy server\n\n' +
+        '  mcp://HOST:PORT    a legacy server; mcps:// over TLS\n\n' +
         'Changes nothing. Exits with 1 where something is not as it should be, 2 where the config is wrong,\n' +
         '3 where the bridge that is to be asked (http://, --admin) does not answer.',
     )
@@ -67,6 +69,9 @@ type Source = {
   readonly subject: string;
   readonly settings: NonNullable<ConfigInput['sources']>[number];
   readonly address: HostPort;
+  readonly isSecure: boolean;
+  /** How it is spoken to over TLS; undefined in plaintext, and where only the running bridge knows. */
+  readonly tls: ClientTls | undefined;
 };
 
 /** @returns the exit code. */
@@ -157,6 +162,7 @@ async function hostFindings(config: Config, { configIsGiven }: Question, bridge:
   const subject = configIsGiven ? 'config' : 'config (defaults: neither --config nor flags are given)';
   const findings = configFindings(config, subject);
   findings.push(...(await listenFindings(config, bridge?.listeners ?? [])));
+  findings.push(...(await tlsFindings(config, new Date())));
   if (config.stateDir !== undefined) findings.push(...(await stateFindings(config.stateDir)));
   if (bridge === undefined) findings.push(...config.sources.flatMap(awaitedFindings));
   return findings;
@@ -171,27 +177,39 @@ function awaitedFindings({ name, match }: Config['sources'][number]): Finding[] 
 
 function connectedSources(state: BridgeState | undefined): (address: HostPort) => boolean {
   const connected = new Set(
-    state?.origins.flatMap(({ address, connection }) => (connection.state === 'connected' ? [address] : [])),
+    state?.origins.flatMap(({ address, connection }) =>
+      connection.state === 'connected' ? [withoutScheme(address)] : [],
+    ),
   );
-  return (address) => connected.has(`mcp://${formatHostPort(address)}`);
+  return (address) => connected.has(formatHostPort(address));
+}
+
+/** `HOST:PORT` of a source's address. */
+function withoutScheme(url: string | null): string {
+  return (url ?? '').replace(/^mcps?:\/\//, '');
 }
 
 /** Legacy servers of the command line and the config; without one, those of the bridge. Who dials in can't be looked at. */
 function sourcesOf({ mcp }: Question, config: Config | undefined, state: BridgeState | undefined): Source[] {
-  const named = mcp.map((address, index) => {
-    const url = `mcp://${formatHostPort(address)}`;
-    return { subject: url, settings: { name: `address-${index + 1}`, address: url }, address };
+  const named = mcp.map(({ isSecure, ...address }, index) => {
+    const tls = isSecure ? { insecureSkipVerify: false } : undefined;
+    const url = sourceUrl({ address, tls });
+    const settings = { name: `address-${index + 1}`, address: url };
+    return { subject: url, settings, address, isSecure, tls: clientTlsOf({ ...settings, tls }) };
   });
-  const configured = (config?.sources ?? []).flatMap(({ name, address }) => {
+  const configured = (config?.sources ?? []).flatMap(({ name, address, tls }) => {
     if (address === undefined) return [];
-    const settings = { name, address: `mcp://${formatHostPort(address)}` };
-    return [{ subject: sourceSubject(name, address), settings, address }];
+    const url = sourceUrl({ address, tls });
+    const settings = { name, address: url };
+    const subject = sourceSubject(name, url);
+    return [{ subject, settings, address, isSecure: tls !== undefined, tls: clientTlsOf({ name, tls }) }];
   });
   const served = config !== undefined ? [] : (state?.origins ?? []);
   const ofBridge = served.flatMap(({ name, address: url }) => {
-    if (url?.startsWith('mcp://') !== true) return [];
-    const address = parseHostPort(url.replace(/^mcp:\/\//, ''), 'source');
-    return [{ subject: sourceSubject(name, address), settings: { name, address: url }, address }];
+    if (url === null || !/^mcps?:/.test(url)) return [];
+    const address = parseHostPort(withoutScheme(url), 'source');
+    const isSecure = url.startsWith('mcps:');
+    return [{ subject: sourceSubject(name, url), settings: { name, address: url }, address, isSecure, tls: undefined }];
   });
   return [...named, ...configured, ...ofBridge];
 }
@@ -206,9 +224,10 @@ async function lookAtSources(
   const looked = sources.filter(({ address }) => !isConnected(address));
   const groups = await Promise.all(
     looked.map(async (source) => {
-      const { findings, speaksHttp2 } = await checkAddress(source.address, source.subject, 'Isthmus', timeoutMs);
-      if (!speaksHttp2) return findings;
-      const service = await checkSourceService(source.address, source.subject, timeoutMs);
+      const { address, subject, isSecure, tls } = source;
+      const { findings, speaksHttp2 } = await checkAddress(address, subject, 'Isthmus', timeoutMs, isSecure);
+      if (!speaksHttp2 || (isSecure && tls === undefined)) return findings;
+      const service = await checkSourceService(address, subject, timeoutMs, tls);
       if (service.every(({ severity }) => severity !== 'error')) reachable.push(source);
       return [...findings, ...service];
     }),

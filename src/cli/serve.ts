@@ -24,7 +24,7 @@ export function configOptions(yargs: Argv) {
       type: 'string',
       array: true,
       nargs: 1,
-      describe: 'Legacy server to dial: NAME=mcp://HOST:PORT[?collections=a,b] (repeatable)',
+      describe: 'Legacy server to dial: NAME=mcp://HOST:PORT[?collections=a,b], mcps:// over TLS (repeatable)',
     })
     .option('confirm-removal', {
       type: 'string',

@@ -8,6 +8,7 @@ import type {
   ReloadReport,
   SnapshotView,
   StateReport,
+  TlsView,
 } from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
@@ -23,6 +24,7 @@ import { examples } from './examples.ts';
 import { revisionProblems, valuesText } from './revision-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
 import { conflictTables } from './conflict-tables.ts';
+import { tlsProblems } from './tls-problem.ts';
 import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -52,6 +54,8 @@ type Status = {
   readonly state: StateReport | null;
   /** What came of reading the config again. */
   readonly reload: ReloadReport | null;
+  /** What TLS is spoken with; empty where none is. */
+  readonly tls: TlsView[];
   /** What is not as it should be, one sentence each. */
   readonly findings: string[];
 };
@@ -60,7 +64,7 @@ type Status = {
 export async function handler({ url, output }: Flags): Promise<number> {
   const base = adminUrlOf(url, 'URL');
   const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
-  const [origins, snapshot, streams, quarantine, conflicts, state, reload] = await Promise.all([
+  const [origins, snapshot, streams, quarantine, conflicts, state, config] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
@@ -69,9 +73,10 @@ export async function handler({ url, output }: Flags): Promise<number> {
       (page) => (page ?? noConflicts) as ConflictPage,
     ),
     readAdminPage(base, '/debug/state').then((page) => (page ?? null) as StateReport | null),
-    readAdminPage(base, '/debug/config').then((page) => (page as { reload?: ReloadReport }).reload ?? null),
+    readAdminPage(base, '/debug/config') as Promise<{ reload?: ReloadReport; tls?: TlsView[] }>,
   ]);
-  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, reload, findings: [] };
+  const { reload = null, tls = [] } = config;
+  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, reload, tls, findings: [] };
   status.findings.push(...findingsOf(status));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print(stringify(status).trimEnd());
@@ -79,7 +84,7 @@ export async function handler({ url, output }: Flags): Promise<number> {
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, reload }: Status): string[] {
+function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, reload, tls }: Status): string[] {
   const findings = reloadProblems(reload);
   for (const origin of origins) {
     const { name, address, maxMessage, connection } = origin;
@@ -100,6 +105,7 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, 
     findings.push(`${removals} of ${of} ${kind} of ${origin} stay although it removed them${end}; see isthmus guard`);
   }
   findings.push(...stateProblems(state));
+  findings.push(...tlsProblems(tls, Date.now()).map(({ what, next }) => `${what}; ${next}`));
   const waiting = snapshot.filter(({ complete }) => !complete);
   if (waiting.length > 0) {
     const sources = [...new Set(waiting.flatMap(({ waitingFor }) => waitingFor))];
@@ -144,7 +150,7 @@ function holdsOf(origins: readonly OriginView[]): HoldView[] {
   );
 }
 
-function render({ origins, snapshot, streams, quarantine, conflicts, findings }: Status): string {
+function render({ origins, snapshot, streams, quarantine, conflicts, tls, findings }: Status): string {
   const parts = [
     table(
       ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'VERSION', 'UNSUPPORTED COLLECTIONS'],
@@ -216,6 +222,19 @@ function render({ origins, snapshot, streams, quarantine, conflicts, findings }:
           String(resources),
           valuesText(labels),
           why,
+        ]),
+      ),
+    );
+  }
+  if (tls.length > 0) {
+    parts.push(
+      table(
+        ['TLS', 'CERTIFICATE', 'ENDS', 'CAS'],
+        tls.map(({ use, certificate, authorities, isUnusable }) => [
+          use,
+          isUnusable ? 'unusable' : certificate?.names.join(', ') || certificate?.subject || '-',
+          certificate?.validTo ?? '-',
+          authorities.map(({ subject, validTo }) => `${subject} (until ${validTo})`).join(', ') || '-',
         ]),
       ),
     );

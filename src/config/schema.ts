@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
 import { droppedCollection } from '../model/dropped.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
-import { parseHostPort } from '../net/address.ts';
+import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import { isNetwork } from '../net/network.ts';
 import { parseDuration, parseSize } from './duration.ts';
+import { allowedPeers, clientTls, listenerTls } from './tls.ts';
 
 /** setTimeout's limit, about 24 days. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -53,11 +54,11 @@ const sourceAdvice = 'write for example mcp://galley.istio-system:9901';
 
 const sourceAddress = z
   .string({ error: `an address is expected; ${sourceAdvice}` })
-  .meta({ pattern: '^mcp://.+:[0-9]+/?$' })
+  .meta({ pattern: '^mcps?://.+:[0-9]+/?$' })
   .transform((text, context) => {
-    const match = /^mcp:\/\/([^/?#]+)\/?$/i.exec(text);
+    const match = /^mcp(s?):\/\/([^/?#]+)\/?$/i.exec(text);
     try {
-      if (match !== null) return parseHostPort(match[1] as string, 'address');
+      if (match !== null) return { ...parseHostPort(match[2] as string, 'address'), isSecure: match[1] !== '' };
     } catch {
       // The same advice as for any other text.
     }
@@ -125,11 +126,14 @@ const sourceMatch = z
     },
   );
 
-const source = z.strictObject({
+const plainSource = z.strictObject({
   name: label.describe('Name of this origin in metrics, logs and on the admin pages.'),
   address: sourceAddress
     .optional()
-    .describe('mcp://HOST:PORT of a legacy ResourceSource server, which Isthmus dials. Either this, or match.'),
+    .describe(
+      'mcp://HOST:PORT of a legacy ResourceSource server, which Isthmus dials; mcps:// over TLS. Either this, or match.',
+    ),
+  tls: clientTls.optional().describe('How it is dialled over TLS. mcps:// without it: as with an empty one.'),
   match: sourceMatch
     .optional()
     .describe(
@@ -158,6 +162,13 @@ const source = z.strictObject({
   syncTimeout: optionalDuration.describe(
     'A collection that has not spoken for so long counts as empty until it does. Unset: it is waited for.',
   ),
+});
+
+/** `mcps://` is TLS with all that is usual. */
+const source = plainSource.transform(({ address, tls, ...rest }) => {
+  if (address === undefined) return { ...rest, tls };
+  const { isSecure, ...target } = address;
+  return { ...rest, address: target, tls: tls ?? (isSecure ? { insecureSkipVerify: false } : undefined) };
 });
 
 const removalAdvice = 'write the NAME of a source that is gone, or NAME/COLLECTION';
@@ -199,6 +210,8 @@ export const configSchema = z
           .describe('Where istiod connects (configSources: xds://HOST:PORT).'),
         minGap: duration('250ms').describe('Least time between two bursts of pushes on one stream.'),
         recycle: duration('10m').describe('Age at which a stream is ended and begun anew, ± 20 %; 0s = never.'),
+        tls: listenerTls.optional().describe('TLS for istiod 1.26 and newer; older ones have none. Unset: plaintext.'),
+        allowedPeers,
       })
       .prefault({})
       .describe('MCP-over-xDS, for istiod.'),
@@ -322,22 +335,32 @@ export function removalOf(text: string): Removal {
 
 export type Config = z.output<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];
+
+/** Where a source is that is dialled, as it is written in the config. */
+export function sourceUrl({ address, tls }: { readonly address: HostPort; readonly tls?: object | undefined }): string {
+  return `${tls === undefined ? 'mcp' : 'mcps'}://${formatHostPort(address)}`;
+}
+
 /** What is written in a file or made of flags. */
 export type ConfigInput = z.input<typeof configSchema>;
 
 /** What is wrong with who dials whom. */
 function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Generator<{
-  readonly at: readonly [number, 'address' | 'match'];
+  readonly at: readonly [number, 'address' | 'match' | 'tls'];
   readonly message: string;
 }> {
   const names = new Map<string, string>();
-  for (const [index, { name, address, match }] of sources.entries()) {
+  for (const [index, { name, address, match, tls }] of sources.entries()) {
     if (match === undefined) {
       if (address === undefined) {
         const message = `"${name}" has none; ${sourceAdvice}, or say by match how it is known where it dials in`;
         yield { at: [index, 'address'], message };
       }
       continue;
+    }
+    if (tls !== undefined) {
+      const message = `"${name}" dials in: tls is for those that are dialled; set sink.tls`;
+      yield { at: [index, 'tls'], message };
     }
     if (address !== undefined) {
       const message = `"${name}" has an address too: either Isthmus dials it, or it dials Isthmus`;

@@ -6,6 +6,7 @@ import { Backoff, type BackoffOptions } from '../net/backoff.ts';
 import { newClient, openStream, whenConnected } from '../net/grpc.ts';
 import { type Keepalive, keepaliveOptions, towardsSources } from '../net/keepalive.ts';
 import type { probeProtocol } from '../net/protocol-hint.ts';
+import type { ClientTls } from '../net/tls-client.ts';
 import type { Refusals } from './collection-probe.ts';
 import { endSession, type Line, type Session } from './sink-session.ts';
 import {
@@ -28,6 +29,8 @@ const connectMs = 20_000;
 /** What is set once for one source that we dial. */
 export type SinkClientOptions = FeedOptions & {
   readonly address: HostPort;
+  /** @default plaintext */
+  readonly tls?: ClientTls | undefined;
   readonly backoff: BackoffOptions;
   /** HTTP/2 pings. @default {@link towardsSources} */
   readonly keepalive?: Keepalive;
@@ -90,9 +93,9 @@ export class SinkClient implements SourceClient {
   #connect(): void {
     if (this.#stop.signal.aborted) return;
     this.#feed.set({ state: 'connecting', retryInMs: undefined });
-    const { address, clock, maxMessageBytes, keepalive = towardsSources } = this.#options;
+    const { address, tls, clock, maxMessageBytes, keepalive = towardsSources } = this.#options;
     const limit = { 'grpc.max_receive_message_length': maxMessageBytes };
-    const client = newClient(address, { ...limit, ...keepaliveOptions(keepalive) });
+    const client = newClient(address, { ...limit, ...keepaliveOptions(keepalive) }, tls);
     const question = this.#feed.question();
     const stream = openStream(client, question.exchange.method) as Stream;
     const session = this.#feed.begin(lineOf(stream), question);
@@ -125,7 +128,7 @@ export class SinkClient implements SourceClient {
       if (session.messages > 0 && clock.now() - session.started >= healthyMs) this.#backoff.reset();
       if (session.end === 'ask again') this.#connect();
       else {
-        session.end ??= { code, details, neverConnected: !seen.connected, ...contentTypeOf(seen) };
+        session.end ??= { code, details, neverConnected: !seen.connected, ...contentTypeOf(seen), ...tlsOf(seen, tls) };
         void this.#ended(session.end);
       }
     });
@@ -148,10 +151,10 @@ export class SinkClient implements SourceClient {
       this.#connect();
       return;
     }
-    const { name, address, maxMessageBytes, clock, log, lookAtPort } = this.#options;
+    const { name, address, tls, maxMessageBytes, clock, log, lookAtPort } = this.#options;
     const spoken = isRiddle(end) ? await lookAtPort?.(address, { signal }) : undefined;
     if (signal.aborted) return;
-    const { message, hint } = explainEnd(this.#subject, end, maxMessageBytes, spoken);
+    const { message, hint } = explainEnd(this.#subject, end, maxMessageBytes, spoken, tls !== undefined);
     const retryInMs = Math.round(this.#backoff.next());
     this.#feed.set({ state: 'waiting', lastError: withHint(message, hint), retryInMs });
     const fields = { source: name, code: end.code, retryInMs, ...(hint ? { hint } : {}) };
@@ -177,4 +180,9 @@ function lineOf(stream: Stream): Line {
 
 function contentTypeOf({ contentType }: Seen): Pick<StreamEnd, 'contentType'> {
   return contentType === undefined ? {} : { contentType };
+}
+
+/** What went wrong with TLS, where nothing else was spoken. */
+function tlsOf({ connected }: Seen, tls: ClientTls | undefined): Pick<StreamEnd, 'tls'> {
+  return connected || tls?.failure === undefined ? {} : { tls: tls.failure };
 }

@@ -30,6 +30,9 @@ export type Reporter = {
   pushTooLarge(kind: string): void;
   ackOverdue(kind: string): void;
   pushStreamEnded(reason: PushStreamEnd): void;
+
+  /** A connection was turned away before it came to gRPC. @param reason one of net/door's turnedAwayReasons. */
+  connectionRefused(listener: 'xds' | 'sink', reason: string): void;
 };
 
 /** How held removals end. */
@@ -57,4 +60,5 @@ export const silentReporter: Reporter = {
   pushTooLarge() {},
   ackOverdue() {},
   pushStreamEnded() {},
+  connectionRefused() {},
 };
