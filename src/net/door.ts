@@ -82,7 +82,7 @@ type Visit = {
   readonly peer: string;
   readonly tooMany: 'too-many' | 'too-many-of-peer' | undefined;
   readonly timer: Timer;
-  /** It was turned away, or is gone. */
+  /** It was admitted, or turned away. */
   isOver: boolean;
 };
 
@@ -185,10 +185,18 @@ export class Door {
       raw.destroy();
       return;
     }
-    secure.on('error', ignore);
+    let error: Error | undefined;
+    secure.on('error', (thrown) => {
+      error ??= thrown;
+    });
     const fault = faultOfClient(secure, tls);
-    if (fault === undefined) this.#awaitPreface(secure, visit);
-    else {
+    if (fault === undefined) {
+      this.#awaitPreface(secure, visit);
+      // Some look at our certificate only when all is done.
+      secure.once('close', () => {
+        if (!visit.isOver) this.#turnAway(visit, { why: 'handshake', peer, said: explainHandshake(error) });
+      });
+    } else {
       const answer = goAway(constants.NGHTTP2_INADEQUATE_SECURITY, fault.said.slice(0, 500));
       this.#refuse(secure, visit, { ...fault, peer }, answer);
     }
@@ -207,6 +215,7 @@ export class Door {
         return () => this.#refuse(socket, visit, { why: tooMany, peer }, answer);
       }
       return () => {
+        visit.isOver = true;
         timer.cancel();
         this.#waiting.delete(visit);
         socket.unshift(said);

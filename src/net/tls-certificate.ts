@@ -42,9 +42,14 @@ type AltName = { readonly kind: string; readonly value: string };
  * JSON string there (CVE-2021-44532), and stays one.
  */
 export function altNamesOf(text: string): AltName[] {
+  // Sticky: what is no name ends it, and nothing is found within a value.
   return Array.from(
-    text.matchAll(/(DNS|URI|IP Address|email|DirName|Registered ID|othername):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/g),
-  ).map(([, kind = '', value = '']) => ({ kind, value: value.startsWith('"') ? unquoted(value) : value }));
+    text.matchAll(/(?:^|, )([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/gy),
+    ([, kind = '', value = '']) => ({
+      kind,
+      value: value.startsWith('"') ? unquoted(value) : value,
+    }),
+  );
 }
 
 /**

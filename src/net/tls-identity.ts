@@ -136,6 +136,8 @@ export class Identity {
       log.warn({ use, file: files.key, hint }, 'everybody on this host can read a private key');
     }
     this.#isKeyOpen = texts.keyIsOpen;
+    // Without files there is nothing to say.
+    if (Object.keys(summaryOf(material)).length === 0) return;
     if (before === undefined || before.texts.mark !== texts.mark) {
       const what = before === undefined ? 'TLS files are in use' : 'renewed TLS files are in use; open streams stay';
       log.info({ use, ...summaryOf(material) }, what);

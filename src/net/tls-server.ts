@@ -92,8 +92,9 @@ export function isAllowedIdentity(identity: string, allowed: readonly string[]):
   });
 }
 
-/** Why a handshake with a client has failed. */
-export function explainHandshake({ code = '', message }: NodeJS.ErrnoException): string {
+/** Why a handshake with a client has failed. @param error undefined where the client just left. */
+export function explainHandshake(error: NodeJS.ErrnoException | undefined): string {
+  const { code = '', message } = error ?? { code: 'ECONNRESET', message: '' };
   const alert = /\balert ([a-z ]+?) *:/i.exec(message)?.[1]?.toLowerCase();
   if (alert !== undefined) {
     const isTrust = /unknown ca|bad certificate|certificate unknown|certificate expired/.test(alert);
