@@ -41,24 +41,33 @@ export class TlsBack {
   readonly servers: (X509Certificate | undefined)[];
   /** Codes of the handshakes that went wrong, and of connections that ended so. */
   readonly errors: string[];
+  readonly #near: Set<Socket>;
 
-  private constructor(port: number, servers: (X509Certificate | undefined)[], errors: string[]) {
+  private constructor(port: number, servers: (X509Certificate | undefined)[], errors: string[], near: Set<Socket>) {
     this.port = port;
     this.servers = servers;
     this.errors = errors;
+    this.#near = near;
   }
 
   /** Listens as long as the test lasts. */
   static async to(target: number, options: ConnectionOptions): Promise<TlsBack> {
     const servers: (X509Certificate | undefined)[] = [];
     const errors: string[] = [];
+    const sockets = new Set<Socket>();
     const server: Server = createServer((near) => {
+      sockets.add(near);
       const far = connectTls({ host: '127.0.0.1', port: target, ALPNProtocols: ['h2'], ...options });
       far.on('secureConnect', () => servers.push(far.getPeerX509Certificate()));
       far.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? error.message));
       join(near, far);
     });
-    return new TlsBack(await listen(server), servers, errors);
+    return new TlsBack(await listen(server), servers, errors, sockets);
+  }
+
+  /** Breaks the connections. */
+  drop(): void {
+    for (const socket of this.#near) socket.destroy();
   }
 }
 

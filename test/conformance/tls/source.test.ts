@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 /** A legacy server behind TLS, a bridge that dials it, and an istiod that has what a second, plain source has. */
-async function start(front: TlsOptions, tls: (folder: TlsFolder) => SourceTls | undefined, times = 20) {
+async function start(front: TlsOptions, tls: (folder: TlsFolder) => SourceTls | undefined, times = 5) {
   const folder = new TlsFolder();
   const galley = await ServingSource.listen({ 'shop/mine': 'one' });
   const plain = await ServingSource.listen({ 'shop/other': 'two' });

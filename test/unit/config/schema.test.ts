@@ -10,7 +10,7 @@ function load(text: string) {
 const defaults = {
   sources: [],
   confirmRemoval: [],
-  xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000 },
+  xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000, allowedPeers: [] },
   sink: {},
   admin: { listen: { host: '127.0.0.1', port: 15480 } },
   metrics: {},
@@ -57,6 +57,7 @@ test('every setting can be set', () => {
 sources:
 - name: consul-a
   address: mcp://[::1]:9901/
+  tls: { ca: ca.crt, cert: tls.crt, key: tls.key, serverName: consul, subjectAltNames: [spiffe://a/b] }
   collections: [istio/networking/v1alpha3/serviceentries]
   defaultNamespace: legacy
   incremental: true
@@ -71,7 +72,7 @@ sources:
     meta: { Cluster: east, zone.id: "1" }
     address: 10.0.0.0/8
 confirmRemoval: [consul, consul-a/istio/networking/v1alpha3/gateways]
-xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s }
+xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s, tls: { cert: a, key: b, clientCa: c, allowedIdentities: [d] }, allowedPeers: [::1] }
 sink: { listen: 127.0.0.1:15411 }
 admin: { listen: "localhost:0" }
 metrics: { listen: "0.0.0.0:15490" }
@@ -89,6 +90,14 @@ shutdownGrace: 1.5s
       {
         name: 'consul-a',
         address: { host: '::1', port: 9901 },
+        tls: {
+          ca: 'ca.crt',
+          cert: 'tls.crt',
+          key: 'tls.key',
+          serverName: 'consul',
+          subjectAltNames: ['spiffe://a/b'],
+          insecureSkipVerify: false,
+        },
         collections: ['istio/networking/v1alpha3/serviceentries'],
         defaultNamespace: 'legacy',
         incremental: true,
@@ -115,7 +124,13 @@ shutdownGrace: 1.5s
       },
     ],
     confirmRemoval: ['consul', 'consul-a/istio/networking/v1alpha3/gateways'],
-    xds: { listen: { host: '::', port: 15010 }, minGap: 1000, recycle: 0 },
+    xds: {
+      listen: { host: '::', port: 15010 },
+      minGap: 1000,
+      recycle: 0,
+      tls: { cert: 'a', key: 'b', clientCa: 'c', allowedIdentities: ['d'] },
+      allowedPeers: ['::1'],
+    },
     sink: { listen: { host: '127.0.0.1', port: 15411 } },
     admin: { listen: { host: 'localhost', port: 0 } },
     metrics: { listen: { host: '0.0.0.0', port: 15490 } },
