@@ -21,30 +21,38 @@ export type ClientTlsOptions = {
   readonly date?: () => Date;
 };
 
+/** A connection, or what was to be one. */
+type Attempt = { failure: ProtocolHint | undefined };
+
 /** How a server is spoken to over TLS. Each connection uses what the files of the identity hold by then. */
 export class ClientTls {
   readonly #options: ClientTlsOptions;
-  #failure: ProtocolHint | undefined;
+  /** The last connection that was begun. */
+  #attempt: Attempt = { failure: undefined };
 
   constructor(options: ClientTlsOptions) {
     this.#options = options;
   }
 
-  /** What went wrong with TLS on the last connection that was begun; undefined where nothing did, so far. */
+  /**
+   * What went wrong with TLS on the last connection that was begun; undefined where nothing did, so far. Of one on which
+   * HTTP/2 was spoken, how it ended.
+   */
   get failure(): ProtocolHint | undefined {
-    return this.#failure;
+    return this.#attempt.failure;
   }
 
   /** For one client of a server on this host. */
   credentials(host: string): ChannelCredentials {
-    this.#failure = undefined;
+    const attempt: Attempt = { failure: undefined };
+    this.#attempt = attempt;
     // grpc-js lets nobody at its sockets but credentials (1.14).
     const plaintext = credentials.createInsecure();
     // oxlint-disable-next-line no-underscore-dangle
     plaintext._isSecure = () => true;
     // oxlint-disable-next-line no-underscore-dangle
     plaintext._createSecureConnector = (_target, _options, callCredentials) => ({
-      connect: async (socket) => ({ socket: await this.#secure(socket, host), secure: true }),
+      connect: async (socket) => ({ socket: await this.#secure(socket, host, attempt), secure: true }),
       waitForReady: () => this.#options.identity.start(),
       getCallCredentials: () => callCredentials ?? credentials.createEmpty(),
       destroy() {},
@@ -53,13 +61,13 @@ export class ClientTls {
   }
 
   /** Resolves once the server is known to be the right one. */
-  #secure(socket: Socket, host: string): Promise<TLSSocket> {
+  #secure(socket: Socket, host: string, attempt: Attempt): Promise<TLSSocket> {
     const { identity, serverName = host } = this.#options;
     const { material, view } = identity;
     if (material === undefined) {
       const { what = 'they were not read yet', next } = view.refused ?? {};
-      this.#failure = { problem: `our own TLS files can't be used: ${what}`, hint: next };
-      return Promise.reject(new Error(`TLS: ${this.#failure.problem}`));
+      attempt.failure = { problem: `our own TLS files can't be used: ${what}`, hint: next };
+      return Promise.reject(new Error(`TLS: ${attempt.failure.problem}`));
     }
     const { certificate } = material;
     const ours: OurSide = {
@@ -79,16 +87,16 @@ export class ClientTls {
     });
     return new Promise((resolve, reject) => {
       const fail = (failure: ProtocolHint) => {
-        this.#failure ??= failure;
+        attempt.failure ??= failure;
         secure.destroy();
         reject(new Error(`TLS: ${failure.problem}`));
       };
-      const onClose = () => fail(hungUp(ours));
-      // Servers of TLS 1.3 look at our certificate only when we are through: this stays.
+      let isThrough = false;
+      // Servers of TLS 1.3 look at our certificate only when we are through: these stay.
       secure.on('error', (error: NodeJS.ErrnoException) => fail(explainTlsError(error, ours)));
-      secure.once('close', onClose);
+      secure.once('close', () => fail(hungUp(ours, isThrough)));
       secure.once('secureConnect', () => {
-        secure.off('close', onClose);
+        isThrough = true;
         const failure = this.#verify(secure, ours);
         if (failure === undefined) resolve(secure);
         else fail(failure);

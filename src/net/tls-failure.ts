@@ -131,27 +131,33 @@ export function explainTlsError(error: NodeJS.ErrnoException, ours: OurSide): Pr
       };
   }
   if (alert !== undefined) return { problem: `it ended TLS: ${alert}`, hint: 'see the log of the server' };
-  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|BAD_RECORD_TYPE|UNEXPECTED_MESSAGE/.test(code)) {
+  // What fails while something is written has the code EPROTO, whatever it is.
+  const text = `${code} ${message.replaceAll(' ', '_').toUpperCase()}`;
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|BAD_RECORD_TYPE|UNEXPECTED_MESSAGE/.test(text)) {
     return {
       problem: 'it does not speak TLS',
       hint: 'take tls out of this source, and write mcp:// in place of mcps://; or give the port on which it speaks TLS',
     };
   }
-  if (/UNSUPPORTED_PROTOCOL/.test(code)) {
+  if (/UNSUPPORTED_PROTOCOL/.test(text)) {
     return { problem: 'it speaks no TLS 1.2 or newer', hint: 'upgrade the server; older TLS is not safe' };
   }
   if (code === 'ECONNRESET' || code === 'EPIPE') return hungUp(ours);
   return { problem: `TLS failed: ${code === '' ? message.slice(0, 200) : code}`, hint: 'see the log of the server' };
 }
 
-/** The server closed the connection in the midst of a handshake, or right behind it. */
-export function hungUp({ certificate }: OurSide): ProtocolHint {
-  const wants =
-    certificate === undefined ? 'it may want a certificate of us (tls.cert, tls.key)' : 'it may refuse our certificate';
-  return {
-    problem: 'it closed the connection instead of a TLS handshake',
-    hint: `it may speak plaintext there; or ${wants}: see its log`,
-  };
+/** The server closed the connection in the midst of a handshake, or right behind it (`isThrough`). */
+export function hungUp({ certificate }: OurSide, isThrough = false): ProtocolHint {
+  const why =
+    certificate === undefined
+      ? 'it may want a certificate of us (tls.cert, tls.key)'
+      : `it may not believe our certificate (${certificate})`;
+  return isThrough
+    ? { problem: 'it closed the connection right behind the TLS handshake', hint: `${why}: see its log` }
+    : {
+        problem: 'it closed the connection instead of a TLS handshake',
+        hint: `it may speak plaintext there; or ${why}: see its log`,
+      };
 }
 
 function refused({ certificate }: OurSide, why: string, alert?: string): ProtocolHint {

@@ -39,7 +39,7 @@ export class TlsBack {
   readonly port: number;
   /** What the server showed on each connection whose handshake went well, in order. */
   readonly servers: (X509Certificate | undefined)[];
-  /** Codes of the handshakes that went wrong, and of connections that ended so. */
+  /** Codes and texts of what went wrong. */
   readonly errors: string[];
   readonly #near: Set<Socket>;
 
@@ -59,7 +59,7 @@ export class TlsBack {
       sockets.add(near);
       const far = connectTls({ host: '127.0.0.1', port: target, ALPNProtocols: ['h2'], ...options });
       far.on('secureConnect', () => servers.push(far.getPeerX509Certificate()));
-      far.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? error.message));
+      far.on('error', (error: NodeJS.ErrnoException) => errors.push(`${error.code} ${error.message}`));
       join(near, far);
     });
     return new TlsBack(await listen(server), servers, errors, sockets);

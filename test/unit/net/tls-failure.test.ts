@@ -116,9 +116,22 @@ describe('an error of TLS', () => {
     [alert('unrecognized name'), '', without, /does not know the name galley\.shop/, /tls\.serverName/],
     [alert('internal error'), '', without, /it ended TLS: internal error/, /log of the server/],
     ['x', 'ERR_SSL_WRONG_VERSION_NUMBER', without, /^it does not speak TLS$/, /mcp:\/\/ in place of mcps:\/\//],
+    [
+      '80:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:x.c:1:\n',
+      'EPROTO',
+      without,
+      /^it does not speak TLS$/,
+      /mcp:/,
+    ],
     ['x', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', without, /^it does not speak TLS$/, /take tls out/],
     ['x', 'ECONNRESET', without, /closed the connection instead of a TLS handshake/, /may want a certificate of us/],
-    ['x', 'ECONNRESET', withOurs, /closed the connection instead of a TLS handshake/, /may refuse our certificate/],
+    [
+      'x',
+      'ECONNRESET',
+      withOurs,
+      /closed the connection instead of a TLS handshake/,
+      /may not believe our certificate \(bridge\.shop\)/,
+    ],
     ['x', 'ERR_SSL_SOMETHING_NEW', without, /TLS failed: ERR_SSL_SOMETHING_NEW/, /./],
   ])('%s %s', (message, code, ours, problem, hint) => {
     const found = explainTlsError(Object.assign(new Error(message), code === '' ? {} : { code }), ours);
@@ -128,5 +141,9 @@ describe('an error of TLS', () => {
 
   test('a server that just leaves', () => {
     expect(hungUp(without).hint).toContain('plaintext');
+    expect(hungUp(withOurs, true)).toEqual({
+      problem: 'it closed the connection right behind the TLS handshake',
+      hint: 'it may not believe our certificate (bridge.shop): see its log',
+    });
   });
 });
