@@ -13,6 +13,7 @@ import { formatHostPort, isLoopback } from './net/address.ts';
 import { AllowedPeers } from './net/allowed-peers.ts';
 import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
 import { Identity, type IdentityView } from './net/tls-identity.ts';
+import type { ServerTls } from './net/tls-server.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
@@ -69,6 +70,8 @@ export class App {
   readonly #http: HttpListener[] = [];
   /** What the xDS listener speaks TLS with; undefined where it speaks none. */
   readonly #xdsIdentity: Identity | undefined;
+  /** The same of the listener for sources. */
+  readonly #sinkIdentity: Identity | undefined;
   /** What is in force. */
   #config: Config;
   #ready = false;
@@ -111,8 +114,19 @@ export class App {
       },
       config.sources,
     );
-    this.#sinkServer = new SinkServer({ clock, log, keepalive: keepalive.istiods ?? towardsIstiods }, () =>
-      this.#sources.expected(),
+    const { xds, sink } = config;
+    this.#xdsIdentity = identityOf('xds', xds.tls, clock, log);
+    this.#sinkIdentity = sink.listen === undefined ? undefined : identityOf('sink', sink.tls, clock, log);
+    this.#sinkServer = new SinkServer(
+      {
+        clock,
+        log,
+        reporter,
+        keepalive: keepalive.istiods ?? towardsIstiods,
+        tls: serverTls(this.#sinkIdentity, sink.tls),
+        allowedPeers: allowedOf(sink.allowedPeers),
+      },
+      () => this.#sources.expected(),
     );
     this.#state =
       stateDir === undefined ? undefined : new LastKnownGood({ stateDir, store: this.#store, clock, log, version });
@@ -120,8 +134,6 @@ export class App {
     this.#census = census;
     this.#revisions = new RevisionWatch({ clock, log, census, streams: () => this.#ads.streams });
     this.#store.onChange(() => this.#revisions.poke());
-    const { tls, allowedPeers } = config.xds;
-    this.#xdsIdentity = tls && new Identity({ use: 'xds', files: { ...tls, ca: tls.clientCa }, clock, log });
     this.#ads = new AdsServer(
       {
         clock,
@@ -134,8 +146,8 @@ export class App {
         census,
         onStream: () => this.#revisions.poke(),
         keepalive: keepalive.istiods ?? towardsIstiods,
-        tls: this.#xdsIdentity && { identity: this.#xdsIdentity, allowedIdentities: tls?.allowedIdentities },
-        allowedPeers: allowedPeers.length === 0 ? undefined : new AllowedPeers(allowedPeers),
+        tls: serverTls(this.#xdsIdentity, xds.tls),
+        allowedPeers: allowedOf(xds.allowedPeers),
         random,
       },
       this.#store,
@@ -182,8 +194,8 @@ export class App {
         metricsPort = listener.port;
       }
       let sink: number | undefined;
+      await Promise.all([this.#xdsIdentity?.start(), this.#sinkIdentity?.start()]);
       if (config.sink.listen !== undefined) sink = await this.#sinkServer.listen(config.sink.listen);
-      await this.#xdsIdentity?.start();
       const xds = await this.#ads.listen(config.xds.listen);
       this.#ready = true;
       this.#warn();
@@ -231,6 +243,7 @@ export class App {
   async stop(): Promise<void> {
     this.#ready = false;
     this.#xdsIdentity?.stop();
+    this.#sinkIdentity?.stop();
     this.#reload.stop();
     this.#sources.stop();
     const quarantineStopped = this.#quarantine?.stop();
@@ -248,7 +261,7 @@ export class App {
 
   #identities(): IdentityView[] {
     const ofSources = Array.from(this.#sources.running.values(), ({ identity }) => identity);
-    return [this.#xdsIdentity, ...ofSources].flatMap((identity) => identity?.view ?? []);
+    return [this.#xdsIdentity, this.#sinkIdentity, ...ofSources].flatMap((identity) => identity?.view ?? []);
   }
 
   async #apply(wanted: Config): Promise<void> {
@@ -277,9 +290,10 @@ export class App {
       log.warn({ listen: formatHostPort(config.xds.listen), hint }, 'xDS is served without TLS to other hosts');
     }
     const { listen } = config.sink;
-    if (listen !== undefined && !isLoopback(listen.host)) {
-      const hint = 'headers and addresses are no proof of who dials in: keep the port behind a NetworkPolicy';
-      log.warn({ listen: formatHostPort(listen), hint }, 'sources of other hosts may dial in without TLS');
+    if (listen !== undefined && !isLoopback(listen.host) && config.sink.tls?.clientCa === undefined) {
+      const hint =
+        'headers and addresses are no proof of who dials in: keep the port behind a NetworkPolicy, or set sink.tls (docs/tls.md)';
+      log.warn({ listen: formatHostPort(listen), hint }, 'sources of other hosts may dial in without a certificate');
     }
     if (listen !== undefined && config.sources.every(({ match }) => match === undefined)) {
       const hint = 'add one to the config: sources: [{ name: NAME, match: { address: IP } }]';
@@ -292,6 +306,20 @@ export class App {
       );
     }
   }
+}
+
+type ListenerTls = Config['xds']['tls'];
+
+function identityOf(use: string, tls: ListenerTls, clock: Clock, log: Logger): Identity | undefined {
+  return tls && new Identity({ use, files: { cert: tls.cert, key: tls.key, ca: tls.clientCa }, clock, log });
+}
+
+function serverTls(identity: Identity | undefined, tls: ListenerTls): ServerTls | undefined {
+  return identity && { identity, allowedIdentities: tls?.allowedIdentities };
+}
+
+function allowedOf(networks: readonly string[]): AllowedPeers | undefined {
+  return networks.length === 0 ? undefined : new AllowedPeers(networks);
 }
 
 /**

@@ -59,9 +59,15 @@ export function configFindings(config: Config, subject: string): Finding[] {
     const what = `xDS is served without TLS to other hosts (${formatHostPort(xds.listen)}); a NetworkPolicy or xds.allowedPeers can keep others out`;
     findings.push(info('XDS_WITHOUT_TLS', what));
   }
-  if (sink.listen !== undefined && !isLoopback(sink.listen.host)) {
-    const what = `sources of other hosts may dial in without TLS (${formatHostPort(sink.listen)}): headers and addresses are no proof of who they are`;
-    findings.push(warning('SINK_EXPOSED', what, 'keep others out with a NetworkPolicy, or listen on 127.0.0.1'));
+  if (sink.listen !== undefined && !isLoopback(sink.listen.host) && sink.tls?.clientCa === undefined) {
+    const what = `sources of other hosts may dial in without a certificate (${formatHostPort(sink.listen)}): headers and addresses are no proof of who they are`;
+    findings.push(
+      warning(
+        'SINK_EXPOSED',
+        what,
+        'keep others out with a NetworkPolicy or sink.allowedPeers, ask for certificates (sink.tls), or listen on 127.0.0.1',
+      ),
+    );
   }
   if (sink.listen !== undefined && sources.every(({ match }) => match === undefined)) {
     const what = 'sources may dial in, and none has a match: whoever comes is refused';

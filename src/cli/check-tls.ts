@@ -9,24 +9,21 @@ import { Identity, thresholdsOf, timeText } from '../net/tls-identity.ts';
 import { about, type Finding } from './check-findings.ts';
 
 /** TLS files of a config, each with what they are for. */
-function tlsOf({ xds, sources }: Config): { subject: string; files: TlsFiles; isUnverified: boolean }[] {
-  const ofXds =
-    xds.tls === undefined
-      ? []
-      : [
-          {
-            subject: 'xds.tls',
-            files: { cert: xds.tls.cert, key: xds.tls.key, ca: xds.tls.clientCa },
-            isUnverified: false,
-          },
-        ];
+function tlsOf({ xds, sink, sources }: Config): { subject: string; files: TlsFiles; isUnverified: boolean }[] {
+  const ofListeners = [
+    { subject: 'xds.tls', tls: xds.tls },
+    { subject: 'sink.tls', tls: sink.tls },
+  ].flatMap(({ subject, tls }) => {
+    if (tls === undefined) return [];
+    return [{ subject, files: { cert: tls.cert, key: tls.key, ca: tls.clientCa }, isUnverified: false }];
+  });
   const ofSources = sources.flatMap(({ name, address, tls }) => {
     if (address === undefined || tls === undefined) return [];
     const { ca, cert, key, insecureSkipVerify } = tls;
     const subject = `tls of source ${name} (${sourceUrl({ address, tls })})`;
     return [{ subject, files: { ca, cert, key }, isUnverified: insecureSkipVerify }];
   });
-  return [...ofXds, ...ofSources];
+  return [...ofListeners, ...ofSources];
 }
 
 /** Whether the TLS files of a config can be used, and for how long. */

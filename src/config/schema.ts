@@ -216,7 +216,11 @@ export const configSchema = z
       .prefault({})
       .describe('MCP-over-xDS, for istiod.'),
     sink: z
-      .strictObject({ listen: hostPort.optional().describe('Where they dial in. Unset: off.') })
+      .strictObject({
+        listen: hostPort.optional().describe('Where they dial in. Unset: off.'),
+        tls: listenerTls.optional().describe('TLS for them. Unset: plaintext.'),
+        allowedPeers,
+      })
       .prefault({})
       .describe('Legacy ResourceSink, for sources that dial Isthmus themselves.'),
     admin: z
@@ -367,6 +371,10 @@ function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Ge
       yield { at: [index, 'match'], message };
     } else if (sink.listen === undefined) {
       const message = `"${name}" is to dial in, and nobody listens; set sink.listen, for example to 127.0.0.1:15411`;
+      yield { at: [index, 'match'], message };
+    }
+    if (match.identity !== undefined && sink.listen !== undefined && sink.tls?.clientCa === undefined) {
+      const message = `"${name}" is to show a certificate, and nobody is asked for one; set sink.tls, with clientCa`;
       yield { at: [index, 'match'], message };
     }
     const text = matchText(match);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isRange } from '../net/allowed-peers.ts';
+import { isNetwork } from '../net/network.ts';
 
 const file = (what: string) =>
   z.string({ error: 'the name of a PEM file is expected' }).min(1).optional().describe(what);
@@ -84,7 +84,7 @@ export const listenerTls = z
 /** Whose connections a listener takes. */
 export const allowedPeers = z
   .array(
-    z.string({ error: 'an address or a range is expected; write for example 10.0.0.0/8' }).refine(isRange, {
+    z.string({ error: 'an address or a range is expected; write for example 10.0.0.0/8' }).refine(isNetwork, {
       error: ({ input }) => `"${String(input)}" is no address and no range; write for example 10.0.0.7 or 10.0.0.0/8`,
     }),
   )

@@ -1,7 +1,9 @@
 import type { Server } from '@grpc/grpc-js';
 import type { Clock } from '../model/clock.ts';
 import type { Logger } from '../model/logger.ts';
+import type { Reporter } from '../model/reporter.ts';
 import { formatHostPort, type HostPort } from '../net/address.ts';
+import type { AllowedPeers } from '../net/allowed-peers.ts';
 import { defaultDoorLimits, type DoorLimits } from '../net/door.ts';
 import {
   failCall,
@@ -9,17 +11,19 @@ import {
   listen,
   nameOf,
   newServer,
+  peerIdentities,
   type RawServerStream,
   serviceOf,
   stopServer,
 } from '../net/grpc.ts';
 import { type Keepalive, keepaliveOptions, towardsIstiods } from '../net/keepalive.ts';
 import { plainIp } from '../net/network.ts';
+import { logTurnedAway, type Port } from '../net/strangers.ts';
 import { Throttle } from '../net/throttle.ts';
+import type { ServerTls } from '../net/tls-server.ts';
 import { resourceSink } from '../wire/services.ts';
 import type { AwaitedSource } from './awaited-source.ts';
 import { CalledStream } from './called-stream.ts';
-import { reportTurnedAway } from './sink-strangers.ts';
 import { type Caller, findMatch, type SourceMatch } from './source-match.ts';
 import { printable, sourceVersionOf, versionHeader } from './source-version.ts';
 
@@ -42,14 +46,30 @@ const maxNameLength = 100;
 /** Headers that say nothing of who it is. */
 const commonHeaders: ReadonlySet<string> = new Set(['user-agent', versionHeader]);
 
+const sourcesPort: Port = {
+  port: 'the port for sources',
+  client: 'a source',
+  stranger: 'only legacy sources have business on this port: see who this is',
+  dropTls:
+    'where it is a source, let it dial in plaintext (Galley: --sinkAuthMode NONE), or set sink.tls (docs/tls.md)',
+  addTls: 'where it is a source, let it speak TLS, or take sink.tls out of the config (docs/tls.md)',
+  section: 'sink',
+};
+
 /** A source of the config that dials us. */
 export type Expected = { readonly match: SourceMatch; readonly source: AwaitedSource };
 
 export type SinkServerOptions = {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Names in the client certificate of a stream's connection. @default there is no TLS, and nobody has any */
+  /** Told of connections that are turned away. @default nobody is */
+  readonly reporter?: Pick<Reporter, 'connectionRefused'>;
+  /** Names in the client certificate of a stream's connection. @default {@link peerIdentities} */
   readonly identitiesOf?: (call: RawServerStream) => readonly string[];
+  /** @default plaintext */
+  readonly tls?: ServerTls | undefined;
+  /** @default every address */
+  readonly allowedPeers?: AllowedPeers | undefined;
   /** HTTP/2 pings. Go's clients take any number. @default {@link towardsIstiods} */
   readonly keepalive?: Keepalive;
   /** Connections. @default {@link defaultDoorLimits} */
@@ -91,12 +111,18 @@ export class SinkServer {
    * @throws IsthmusError LISTEN_FAILED
    */
   listen(address: HostPort): Promise<number> {
-    const { clock, log, door = defaultDoorLimits } = this.#options;
+    const { clock, log, reporter, tls, allowedPeers, door = defaultDoorLimits } = this.#options;
+    const logOf = logTurnedAway(sourcesPort, clock, log);
     return listen(this.#server, address, '--sink-listen', {
       what: 'gRPC (legacy MCP, ResourceSink)',
       limits: door,
       clock,
-      onTurnedAway: reportTurnedAway(clock, log),
+      tls,
+      allowedPeers,
+      onTurnedAway(turnedAway) {
+        reporter?.connectionRefused('sink', turnedAway.why);
+        logOf(turnedAway);
+      },
     });
   }
 
@@ -136,7 +162,7 @@ export class SinkServer {
   }
 
   #callerOf(call: RawServerStream): Caller {
-    const { identitiesOf = () => [] } = this.#options;
+    const { identitiesOf = peerIdentities } = this.#options;
     const peer = call.getPeer();
     const colon = peer.lastIndexOf(':');
     return {

@@ -8,10 +8,12 @@ const logEveryMs = 60_000;
 
 /** Who has business on a port, for the words. */
 export type Port = {
-  /** `xDS` */
-  readonly name: string;
-  /** `istiod` */
+  /** `the xDS port` */
+  readonly port: string;
+  /** `an istiod` */
   readonly client: string;
+  /** What to think of whoever is none. */
+  readonly stranger: string;
   /** What to do with a client that speaks TLS where there is none. */
   readonly dropTls: string;
   /** What to do with a client that speaks none where there is TLS. */
@@ -22,52 +24,56 @@ export type Port = {
 
 type Words = { readonly what: string; readonly hint: string };
 
-function wordsOf({ name, client, dropTls, addTls, section }: Port): Readonly<Record<TurnedAway['why'], Words>> {
+function wordsOf({
+  port,
+  client,
+  stranger,
+  dropTls,
+  addTls,
+  section,
+}: Port): Readonly<Record<TurnedAway['why'], Words>> {
   const closed = 'its connection was closed';
-  const strange = `only ${client} has business on this port: see who this is`;
+  const needs = `${client} needs one connection: see`;
   return {
     http1: {
-      what: `a peer speaks HTTP/1 on the ${name} port; it was told that this port speaks gRPC`,
+      what: `a peer speaks HTTP/1 on ${port}; it was told that this port speaks gRPC`,
       hint: 'health, metrics and pages are on the admin port (--admin-listen, --metrics-listen)',
     },
-    tls: { what: `a peer speaks TLS on the ${name} port, which has no TLS; ${closed}`, hint: dropTls },
-    plaintext: { what: `a peer speaks no TLS on the ${name} port, which has TLS; ${closed}`, hint: addTls },
-    other: { what: `a peer speaks neither gRPC nor HTTP on the ${name} port; ${closed}`, hint: strange },
-    silent: { what: `a peer connected to the ${name} port and said nothing; ${closed}`, hint: strange },
+    tls: { what: `a peer speaks TLS on ${port}, which has no TLS; ${closed}`, hint: dropTls },
+    plaintext: { what: `a peer speaks no TLS on ${port}, which has TLS; ${closed}`, hint: addTls },
+    other: { what: `a peer speaks neither gRPC nor HTTP on ${port}; ${closed}`, hint: stranger },
+    silent: { what: `a peer connected to ${port} and said nothing; ${closed}`, hint: stranger },
     'too-many': {
-      what: `too many connections to the ${name} port; new ones are closed`,
-      hint: `a client needs one connection: see who holds them (docs/limits.md)`,
+      what: `too many connections to ${port}; new ones are closed`,
+      hint: `${needs} who holds them (docs/limits.md)`,
     },
     'too-many-of-peer': {
-      what: `too many connections of one address to the ${name} port; its new ones are closed`,
-      hint: `a client needs one connection: see what this peer is (docs/limits.md)`,
+      what: `too many connections of one address to ${port}; its new ones are closed`,
+      hint: `${needs} what this peer is (docs/limits.md)`,
     },
     address: {
-      what: `a peer whose address is not in ${section}.allowedPeers connected to the ${name} port; ${closed}`,
+      what: `a peer whose address is not in ${section}.allowedPeers connected to ${port}; ${closed}`,
       hint: `where it is ${client}, add its address, or the range of its pods, to ${section}.allowedPeers`,
     },
     'no-tls-files': {
-      what: `a peer was turned away from the ${name} port, as its TLS files can't be used`,
+      what: `a peer was turned away from ${port}, as its TLS files can't be used`,
       hint: `isthmus check and the log say what is wrong with ${section}.tls`,
     },
     handshake: {
-      what: `a TLS handshake on the ${name} port has failed; ${closed}`,
+      what: `a TLS handshake on ${port} has failed; ${closed}`,
       hint: `where it is ${client}: it has to know the CA of ${section}.tls.cert, and dial by a name that is in it (docs/tls.md)`,
     },
-    'no-http2': {
-      what: `a peer speaks TLS on the ${name} port, and no HTTP/2 within; ${closed}`,
-      hint: strange,
-    },
+    'no-http2': { what: `a peer speaks TLS on ${port}, and no HTTP/2 within; ${closed}`, hint: stranger },
     'no-certificate': {
-      what: `a peer showed no certificate on the ${name} port; ${closed}`,
+      what: `a peer showed no certificate on ${port}; ${closed}`,
       hint: `clients need one because of ${section}.tls.clientCa; no istiod has one (docs/tls.md)`,
     },
     'bad-certificate': {
-      what: `a peer showed a certificate on the ${name} port that can't be believed; ${closed}`,
+      what: `a peer showed a certificate on ${port} that can't be believed; ${closed}`,
       hint: `it has to be signed by a CA of ${section}.tls.clientCa, and be valid by the clock of this host`,
     },
     'unknown-identity': {
-      what: `a peer that may not come in showed its certificate on the ${name} port; ${closed}`,
+      what: `a peer that may not come in showed its certificate on ${port}; ${closed}`,
       hint: `where it may, add one of its names to ${section}.tls.allowedIdentities`,
     },
   };

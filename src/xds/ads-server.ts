@@ -44,8 +44,9 @@ const maxUserAgentLength = 100;
 const logEveryMs = 60_000;
 
 const xdsPort: Port = {
-  name: 'xDS',
-  client: 'istiod',
+  port: 'the xDS port',
+  client: 'an istiod',
+  stranger: 'only istiod has business on this port: see who this is',
   dropTls:
     'where it is an istiod, take tlsSettings out of this configSource; where it is a proxy, let it dial in plaintext',
   addTls:

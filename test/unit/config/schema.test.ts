@@ -11,7 +11,7 @@ const defaults = {
   sources: [],
   confirmRemoval: [],
   xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000, allowedPeers: [] },
-  sink: {},
+  sink: { allowedPeers: [] },
   admin: { listen: { host: '127.0.0.1', port: 15480 } },
   metrics: {},
   debounce: { after: 50, max: 1000 },
@@ -73,7 +73,7 @@ sources:
     address: 10.0.0.0/8
 confirmRemoval: [consul, consul-a/istio/networking/v1alpha3/gateways]
 xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s, tls: { cert: a, key: b, clientCa: c, allowedIdentities: [d] }, allowedPeers: [::1] }
-sink: { listen: 127.0.0.1:15411 }
+sink: { listen: 127.0.0.1:15411, tls: { cert: a, key: b, clientCa: c }, allowedPeers: [10.0.0.0/8] }
 admin: { listen: "localhost:0" }
 metrics: { listen: "0.0.0.0:15490" }
 stateDir: /var/lib/isthmus
@@ -131,7 +131,11 @@ shutdownGrace: 1.5s
       tls: { cert: 'a', key: 'b', clientCa: 'c', allowedIdentities: ['d'] },
       allowedPeers: ['::1'],
     },
-    sink: { listen: { host: '127.0.0.1', port: 15411 } },
+    sink: {
+      listen: { host: '127.0.0.1', port: 15411 },
+      tls: { cert: 'a', key: 'b', clientCa: 'c' },
+      allowedPeers: ['10.0.0.0/8'],
+    },
     admin: { listen: { host: 'localhost', port: 0 } },
     metrics: { listen: { host: '0.0.0.0', port: 15490 } },
     stateDir: '/var/lib/isthmus',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AllowedPeers, isRange } from '../../../src/net/allowed-peers.ts';
+import { AllowedPeers } from '../../../src/net/allowed-peers.ts';
 
 describe('a list of peers', () => {
   const peers = new AllowedPeers(['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1']);
@@ -30,24 +30,4 @@ describe('a list of peers', () => {
       false,
     ]);
   });
-});
-
-test.each([
-  ['10.0.0.1', true],
-  ['10.0.0.0/8', true],
-  ['0.0.0.0/0', true],
-  ['10.0.0.0/32', true],
-  ['fd00::/8', true],
-  ['::1/128', true],
-  ['10.0.0.0/33', false],
-  ['fd00::/129', false],
-  ['10.0.0.0/', false],
-  ['10.0.0.0/8/8', false],
-  ['10.0.0', false],
-  ['10.0.0.0/-1', false],
-  ['10.0.0.0/08x', false],
-  ['localhost', false],
-  ['', false],
-])('"%s" is a range: %s', (text, expected) => {
-  expect(isRange(text)).toBe(expected);
 });
