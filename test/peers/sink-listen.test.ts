@@ -208,7 +208,7 @@ describeWithPeers('Galley 1.5.10 dials Isthmus → istiod 1.24.0', ['galley', 'i
     isthmus = bridge;
     const folder = new ConfigFolder(lab.folder('galley-files'));
     folder.copyFrom(mesh);
-    galley = await Galley.create(lab, binaries.galley, folder, sink);
+    galley = await Galley.create(lab, binaries.galley, folder, { sink });
     istiod = await Istiod.create(lab, binaries.istiod, `xds://127.0.0.1:${isthmus.xdsPort}`);
     await isthmus.start();
     istiod.launch();

@@ -22,11 +22,21 @@ func main() {
 	flag.StringVar(&a.SinkAddress, "sink", "", "address of an MCP sink that is dialled as well, as galley's --sinkAddress")
 	flag.StringVar(&a.SinkAuthMode, "sink-auth", "NONE", "as galley's --sinkAuthMode")
 	meta := flag.String("sink-meta", "", "headers for that sink, key=value with commas between them, as galley's --sinkMeta")
+	cert := flag.String("cert", "", "certificate: with it, mutual TLS is served, as by a galley without --insecure")
+	key := flag.String("key", "", "its key")
+	ca := flag.String("ca", "", "CAs of the clients")
+	accessList := flag.String("access-list", "", "YAML file with the names that clients may have, as galley's --accessListFile")
 	flag.Parse()
 	if *meta != "" {
 		a.SinkMeta = strings.Split(*meta, ",")
 	}
-	a.Insecure = true
+	a.Insecure = *cert == ""
+	if !a.Insecure {
+		a.CredentialOptions.CertificateFile = *cert
+		a.CredentialOptions.KeyFile = *key
+		a.CredentialOptions.CACertificateFile = *ca
+		a.AccessListFile = *accessList
+	}
 	a.WatchConfigFiles = true
 	a.EnableConfigAnalysis = false
 
