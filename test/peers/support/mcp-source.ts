@@ -49,7 +49,17 @@ export type McpSourceOptions = {
 };
 
 /** Where a source dials in, and the headers with which it does. */
-export type SinkAddress = { readonly port: number; readonly meta: Readonly<Record<string, string>> };
+export type SinkAddress = {
+  readonly port: number;
+  readonly meta?: Readonly<Record<string, string>>;
+  /** Files of mutual TLS, and what the certificate of the sink has to be for. @default plaintext */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string; readonly serverName: string };
+};
+
+function tlsArguments(tls: SinkAddress['tls']): string[] {
+  if (tls === undefined) return [];
+  return [`-cert=${tls.cert}`, `-key=${tls.key}`, `-ca=${tls.ca}`, `-server-name=${tls.serverName}`];
+}
 
 const collectionOf = new Map<string, string>(
   [...kinds, ...workloadKinds].map(({ kind, collection }) => [kind, collection]),
@@ -105,6 +115,7 @@ export class McpSource {
         `-incremental=${incremental}`,
         ...(sink === undefined ? [] : [`-dial=127.0.0.1:${sink.port}`]),
         ...Object.entries(sink?.meta ?? {}).map(([key, value]) => `-meta=${key}=${value}`),
+        ...tlsArguments(sink?.tls),
       ],
     });
     this.#child = child;

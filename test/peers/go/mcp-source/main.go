@@ -6,6 +6,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -15,6 +17,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -25,6 +28,7 @@ import (
 	"github.com/gogo/protobuf/proto"
 	"github.com/gogo/protobuf/types"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -293,6 +297,25 @@ func (p pairs) headers() metadata.MD {
 	return md
 }
 
+// securityOf is how a sink is dialled.
+func securityOf(cert, key, ca, serverName string) grpc.DialOption {
+	if cert == "" {
+		return grpc.WithInsecure()
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	authorities, err := os.ReadFile(ca)
+	if err != nil {
+		log.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authorities)
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, ServerName: serverName}
+	return grpc.WithTransportCredentials(credentials.NewTLS(config))
+}
+
 func control(s *served, j *journal, serve func()) http.Handler {
 	mux := http.NewServeMux()
 	post := func(path string, do func(*http.Request) error) {
@@ -337,6 +360,10 @@ func main() {
 	dial := flag.String("dial", "", "address of a sink that is dialled, from POST /serve on, in place of being a server")
 	var meta pairs
 	flag.Var(&meta, "meta", "key=value: a header of the streams to that sink; may be given several times")
+	cert := flag.String("cert", "", "certificate to show to that sink, in mutual TLS; without it, it is dialled in plaintext")
+	key := flag.String("key", "", "its key")
+	ca := flag.String("ca", "", "CAs, one of which has to have signed the certificate of the sink")
+	serverName := flag.String("server-name", "", "what that certificate has to be for")
 	flag.Parse()
 
 	cache := snapshot.New(groups.DefaultIndexFn)
@@ -369,7 +396,8 @@ func main() {
 	// Nobody is served before the first content is there, as a server that has just started does not know it yet.
 	serve := func() {
 		if *dial != "" {
-			conn, err := grpc.Dial(*dial, grpc.WithInsecure(), grpc.WithStreamInterceptor(events.interceptDialled))
+			security := securityOf(*cert, *key, *ca, *serverName)
+			conn, err := grpc.Dial(*dial, security, grpc.WithStreamInterceptor(events.interceptDialled))
 			if err != nil {
 				log.Fatal(err)
 			}
