@@ -5,7 +5,7 @@ import { kindOfCollection, knownCollections } from '../model/kinds.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import { isNetwork } from '../net/network.ts';
 import { parseDuration, parseSize } from './duration.ts';
-import { allowedPeers, clientTls, listenerTls } from './tls.ts';
+import { allowedPeers, clientTls, listenerTls, usualTls } from './tls.ts';
 
 /** setTimeout's limit, about 24 days. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -165,11 +165,11 @@ const plainSource = z.strictObject({
 });
 
 /** `mcps://` is TLS with all that is usual. */
-const source = plainSource.transform(({ address, tls, ...rest }) => {
-  if (address === undefined) return { ...rest, tls };
-  const { isSecure, ...target } = address;
-  return { ...rest, address: target, tls: tls ?? (isSecure ? { insecureSkipVerify: false } : undefined) };
-});
+const source = plainSource.transform(({ address, tls, ...rest }) => ({
+  ...rest,
+  address: address && { host: address.host, port: address.port },
+  tls: tls ?? (address?.isSecure === true ? usualTls : undefined),
+}));
 
 const removalAdvice = 'write the NAME of a source that is gone, or NAME/COLLECTION';
 

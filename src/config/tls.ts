@@ -50,6 +50,9 @@ export const clientTls = z
     }
   });
 
+/** TLS of which nothing is said. */
+export const usualTls: z.output<typeof clientTls> = { insecureSkipVerify: false };
+
 const identityAdvice =
   'write spiffe://cluster.local/ns/shop/sa/galley, spiffe://cluster.local/ns/shop/*, galley.shop or *.shop';
 
