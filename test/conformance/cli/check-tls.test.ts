@@ -152,11 +152,13 @@ describe('a source over TLS', () => {
 test('a bridge that runs says what is wrong with its files, and goes on; status and check tell it', async () => {
   const folder = new TlsFolder();
   const tls = folder.put('xds', server);
-  const { admin, cli } = await startServe('--config', configOf(folder, { xds: { tls } }));
+  const { admin, xds, cli } = await startServe('--config', configOf(folder, { xds: { tls } }));
   await cli.says('stderr', /TLS files are in use/);
   folder.write('xds.key', client.key);
   await cli.says('stderr', /TLS files can't be used, those before them stay in use/);
   const url = `http://127.0.0.1:${admin}`;
+  const plain = await run('get', `xds://127.0.0.1:${xds}`);
+  expect(plain.stderr).toContain('it speaks TLS, and is asked in plaintext here');
   const status = await until('status tells it', async () => {
     const found = await run('status', url);
     return found.stdout.includes("TLS files of xds can't be used") && found;
