@@ -80,7 +80,7 @@ export class Identity {
     };
   }
 
-  /** Reads the files, and goes on to look at them. Settles once they were read; never rejects. */
+  /** Reads the files, and goes on to look at them. Settles once they were read, or after 5 s; never rejects. */
   start(): Promise<void> {
     this.#ready ??= this.#begin();
     return this.#ready;
@@ -108,14 +108,24 @@ export class Identity {
     if (files.ca !== undefined) this.#tellEnd('ca', lastToEnd(this.#material?.authorities ?? []));
   }
 
-  async #begin(): Promise<void> {
-    await this.look();
+  #begin(): Promise<void> {
+    const { clock } = this.#options;
     const again = () => {
       if (this.#isStopped) return;
-      this.#timer = this.#options.clock.after(lookMs, () => void this.look().then(again));
+      this.#timer = clock.after(lookMs, () => void this.look().then(again));
     };
-    // Without files nothing can change.
-    if (Object.values(this.files).some((file) => file !== undefined)) again();
+    const first = this.look().then(() => {
+      // Without files nothing can change.
+      if (Object.values(this.files).some((file) => file !== undefined)) again();
+    });
+    return new Promise((resolve) => {
+      // A disk that hangs keeps nobody from starting.
+      const patience = clock.after(lookMs, resolve);
+      void first.then(() => {
+        patience.cancel();
+        resolve();
+      });
+    });
   }
 
   async #take(): Promise<void> {
