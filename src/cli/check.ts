@@ -253,10 +253,10 @@ async function directFindings(
   const base = config ?? made;
   const state = await askDirectly({ ...base, sources: [...known, ...made.sources] }, timeoutMs);
   const served = servedFindings(state, 'what istiod would be served', readers);
-  // Nobody was to connect to what ran for a moment.
+  // Nobody was to connect to what ran for a moment; its TLS files are those of the config, which were looked at.
   return [
     ...originFindings(state, ({ name }) => subjects.get(name) ?? name),
-    ...served.filter(({ code }) => code !== 'ISTIODS'),
+    ...served.filter(({ code }) => code !== 'ISTIODS' && code !== 'TLS_PROBLEM'),
   ];
 }
 

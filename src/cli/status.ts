@@ -24,7 +24,7 @@ import { examples } from './examples.ts';
 import { revisionProblems, valuesText } from './revision-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
 import { conflictTables } from './conflict-tables.ts';
-import { tlsProblems } from './tls-problem.ts';
+import { type DialledSource, tlsProblems, unverifiedProblems } from './tls-problem.ts';
 import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -60,6 +60,9 @@ type Status = {
   readonly findings: string[];
 };
 
+/** What is read of the page of the config; older bridges say less. */
+type ConfigPage = { readonly reload?: ReloadReport; readonly tls?: TlsView[]; readonly sources?: DialledSource[] };
+
 /** @returns 1 where there are findings. */
 export async function handler({ url, output }: Flags): Promise<number> {
   const base = adminUrlOf(url, 'URL');
@@ -73,11 +76,12 @@ export async function handler({ url, output }: Flags): Promise<number> {
       (page) => (page ?? noConflicts) as ConflictPage,
     ),
     readAdminPage(base, '/debug/state').then((page) => (page ?? null) as StateReport | null),
-    readAdminPage(base, '/debug/config') as Promise<{ reload?: ReloadReport; tls?: TlsView[] }>,
+    readAdminPage(base, '/debug/config') as Promise<ConfigPage>,
   ]);
-  const { reload = null, tls = [] } = config;
+  const { reload = null, tls = [], sources = [] } = config;
   const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, reload, tls, findings: [] };
   status.findings.push(...findingsOf(status));
+  status.findings.push(...unverifiedProblems(sources).map(({ what, next }) => `${what}; ${next}`));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print(stringify(status).trimEnd());
   else print(render(status));

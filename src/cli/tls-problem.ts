@@ -1,6 +1,18 @@
 import type { TlsView } from '../admin/views.ts';
 import { thresholdsOf, timeText } from '../net/tls-identity.ts';
 
+/** What a page says of how a source is dialled. */
+export type DialledSource = { readonly name: string; readonly tls?: { readonly insecureSkipVerify?: boolean } };
+
+/** Sources that anybody could be. */
+export function unverifiedProblems(sources: readonly DialledSource[]): { what: string; next: string }[] {
+  return sources.flatMap(({ name, tls }) => {
+    if (tls?.insecureSkipVerify !== true) return [];
+    const what = `INSECURE: whoever answers at the address of source ${name} is believed, and may change all services`;
+    return [{ what, next: 'give its CA (tls.ca) in place of insecureSkipVerify' }];
+  });
+}
+
 /** What is wrong with the TLS files of a running bridge, or will be soon. @param now milliseconds since 1970. */
 export function tlsProblems(views: readonly TlsView[], now: number): { what: string; next: string }[] {
   return views.flatMap(({ use, files, certificate, authorities, refused, isUnusable }) => {

@@ -152,7 +152,9 @@ describe('a source over TLS', () => {
 test('a bridge that runs says what is wrong with its files, and goes on; status and check tell it', async () => {
   const folder = new TlsFolder();
   const tls = folder.put('xds', server);
-  const { admin, xds, cli } = await startServe('--config', configOf(folder, { xds: { tls } }));
+  const sources = [{ name: 'anybody', address: `mcps://127.0.0.1:1`, tls: { insecureSkipVerify: true } }];
+  const { admin, xds, cli } = await startServe('--config', configOf(folder, { sources, xds: { tls } }));
+  await cli.says('stderr', /INSECURE: the certificate of a source is not verified/);
   await cli.says('stderr', /TLS files are in use/);
   folder.write('xds.key', client.key);
   await cli.says('stderr', /TLS files can't be used, those before them stay in use/);
@@ -166,6 +168,7 @@ test('a bridge that runs says what is wrong with its files, and goes on; status 
   expect(status.code).toBe(1);
   expect(status.stdout).toMatch(/TLS +.*CERTIFICATE/);
   expect(status.stdout).toContain('127.0.0.1, isthmus.istio-system');
+  expect(status.stdout).toContain('! INSECURE: whoever answers at the address of source anybody is believed');
   const { of } = await check(url);
   expect(of('TLS_PROBLEM').map(({ severity }) => severity)).toEqual(['warning']);
   expect(`${status.stdout}${cli.stderr}`).not.toContain('PRIVATE KEY');
