@@ -161,18 +161,16 @@ export class Door {
       // It may become a whole greeting in plaintext.
       if (said.length < method.length && method.subarray(0, said.length).equals(said)) return undefined;
       if (!isHello(said)) return () => this.#refuse(raw, visit, ...this.#answer(peer, said));
-      const { material } = tls.identity;
-      // In these cases nothing can be said that it would understand.
-      const why = tooMany ?? (material === undefined ? 'no-tls-files' : undefined);
-      if (why !== undefined || material === undefined) {
-        return () => {
-          this.#turnAway(visit, { why: why ?? 'no-tls-files', peer });
-          raw.destroy();
-        };
-      }
       return () => {
-        raw.unshift(said);
-        shakeHands(raw, material, (secure) => this.#shaken(secure, visit, tls));
+        const { material } = tls.identity;
+        if (tooMany === undefined && material !== undefined) {
+          raw.unshift(said);
+          shakeHands(raw, material, (secure) => this.#shaken(secure, visit, tls));
+          return;
+        }
+        // Nothing could be said that it would understand.
+        this.#turnAway(visit, { why: tooMany ?? 'no-tls-files', peer });
+        raw.destroy();
       };
     });
   }
