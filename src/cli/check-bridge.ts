@@ -113,7 +113,7 @@ async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginVi
       xds: { ...config.xds, listen: anyPort, tls: undefined },
       admin: { listen: anyPort },
       metrics: { listen: undefined },
-      sink: { listen: undefined },
+      sink: { listen: undefined, allowedPeers: [] },
       // What a source has said is in the snapshot by the next look.
       debounce: { after: 1, max: 1 },
       // It learns nothing that the bridge itself should remember.

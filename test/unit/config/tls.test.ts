@@ -25,7 +25,7 @@ describe('a source is spoken to over TLS', () => {
   ])('%s with %j', (address, tls, expected, url) => {
     const [source] = configSchema.parse({ sources: [{ name: 'galley', address, ...(tls && { tls }) }] }).sources;
     expect(source?.tls).toEqual(expected);
-    expect(source && sourceUrl(source)).toBe(url);
+    expect(source?.address && sourceUrl({ address: source.address, tls: source.tls })).toBe(url);
     expect(source?.address).not.toHaveProperty('isSecure');
   });
 
