@@ -11,8 +11,8 @@ type Pair = { readonly cert?: string | undefined; readonly key?: string | undefi
 /** A certificate is of no use without its key, nor the key without it. */
 function checkPair({ cert, key }: Pair, context: z.RefinementCtx): void {
   if ((cert === undefined) === (key === undefined)) return;
-  const [missing, given] = cert === undefined ? ['cert', 'key'] : ['key', 'cert'];
-  context.addIssue({ code: 'custom', path: [given as string], message: `needs ${missing}, too: they belong together` });
+  const [missing, given] = cert === undefined ? (['cert', 'key'] as const) : (['key', 'cert'] as const);
+  context.addIssue({ code: 'custom', path: [given], message: `needs ${missing}, too: they belong together` });
 }
 
 /** How a server that Isthmus dials is spoken to over TLS. */

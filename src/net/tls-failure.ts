@@ -111,6 +111,26 @@ export function explainTlsError(error: NodeJS.ErrnoException, ours: OurSide): Pr
   const why = alert === undefined ? undefined : certificateAlerts[alert];
   // Servers of TLS 1.2 say so where there is none at all, too.
   if (why !== undefined) return ours.certificate === undefined ? noneGiven : refused(ours, why, alert);
+  const known = alert === undefined ? undefined : otherAlert(alert, ours);
+  if (known !== undefined) return known;
+  if (alert !== undefined) return { problem: `it ended TLS: ${alert}`, hint: 'see the log of the server' };
+  // What fails while something is written has the code EPROTO, whatever it is.
+  const text = `${code} ${message.replaceAll(' ', '_').toUpperCase()}`;
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|BAD_RECORD_TYPE|UNEXPECTED_MESSAGE/.test(text)) {
+    return {
+      problem: 'it does not speak TLS',
+      hint: 'take tls out of this source, and write mcp:// in place of mcps://; or give the port on which it speaks TLS',
+    };
+  }
+  if (/UNSUPPORTED_PROTOCOL/.test(text)) {
+    return { problem: 'it speaks no TLS 1.2 or newer', hint: 'upgrade the server; older TLS is not safe' };
+  }
+  if (code === 'ECONNRESET' || code === 'EPIPE') return hungUp(ours);
+  return { problem: `TLS failed: ${code === '' ? message.slice(0, 200) : code}`, hint: 'see the log of the server' };
+}
+
+/** What a server says of a handshake that it does not like, where that is about something else. */
+function otherAlert(alert: string, ours: OurSide): ProtocolHint | undefined {
   switch (alert) {
     case 'protocol version':
       return { problem: 'it speaks no TLS 1.2 or newer', hint: 'upgrade the server; older TLS is not safe' };
@@ -129,21 +149,9 @@ export function explainTlsError(error: NodeJS.ErrnoException, ours: OurSide): Pr
         problem: `it does not know the name ${ours.name}`,
         hint: 'set tls.serverName to a name that it serves',
       };
+    default:
+      return undefined;
   }
-  if (alert !== undefined) return { problem: `it ended TLS: ${alert}`, hint: 'see the log of the server' };
-  // What fails while something is written has the code EPROTO, whatever it is.
-  const text = `${code} ${message.replaceAll(' ', '_').toUpperCase()}`;
-  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|BAD_RECORD_TYPE|UNEXPECTED_MESSAGE/.test(text)) {
-    return {
-      problem: 'it does not speak TLS',
-      hint: 'take tls out of this source, and write mcp:// in place of mcps://; or give the port on which it speaks TLS',
-    };
-  }
-  if (/UNSUPPORTED_PROTOCOL/.test(text)) {
-    return { problem: 'it speaks no TLS 1.2 or newer', hint: 'upgrade the server; older TLS is not safe' };
-  }
-  if (code === 'ECONNRESET' || code === 'EPIPE') return hungUp(ours);
-  return { problem: `TLS failed: ${code === '' ? message.slice(0, 200) : code}`, hint: 'see the log of the server' };
 }
 
 /** The server closed the connection in the midst of a handshake, or right behind it (`isThrough`). */

@@ -108,24 +108,23 @@ export class Identity {
     if (files.ca !== undefined) this.#tellEnd('ca', lastToEnd(this.#material?.authorities ?? []));
   }
 
-  #begin(): Promise<void> {
+  async #begin(): Promise<void> {
     const { clock } = this.#options;
-    const again = () => {
-      if (this.#isStopped) return;
-      this.#timer = clock.after(lookMs, () => void this.look().then(again));
-    };
-    const first = this.look().then(() => {
-      // Without files nothing can change.
-      if (Object.values(this.files).some((file) => file !== undefined)) again();
+    let patience: Timer | undefined;
+    // A disk that hangs keeps nobody from starting.
+    const tooLong = new Promise<void>((resolve) => {
+      patience = clock.after(lookMs, resolve);
     });
-    return new Promise((resolve) => {
-      // A disk that hangs keeps nobody from starting.
-      const patience = clock.after(lookMs, resolve);
-      void first.then(() => {
-        patience.cancel();
-        resolve();
-      });
-    });
+    await Promise.race([this.#lookOnAndOn(), tooLong]);
+    patience?.cancel();
+  }
+
+  /** Settles after the first look. */
+  async #lookOnAndOn(): Promise<void> {
+    await this.look();
+    // Without files nothing can change.
+    if (this.#isStopped || Object.values(this.files).every((file) => file === undefined)) return;
+    this.#timer = this.#options.clock.after(lookMs, () => void this.#lookOnAndOn());
   }
 
   async #take(): Promise<void> {

@@ -214,9 +214,11 @@ describe('one that keeps us waiting is closed after 10 s', () => {
   ])('%s', async (_what, open) => {
     const tls = await TlsLab.start();
     let isClosed = false;
-    void open(tls.lab.port).then(() => {
+    const watch = async () => {
+      await open(tls.lab.port);
       isClosed = true;
-    });
+    };
+    void watch();
     await until('it is closed', () => {
       tls.lab.clock.advance(1000);
       return isClosed;
