@@ -1,4 +1,5 @@
 import { isSameStream } from './config/changes.ts';
+import { profileOf } from './config/habits.ts';
 import { removalOf, type SourceConfig } from './config/schema.ts';
 import type { Refusals } from './legacy/collection-probe.ts';
 import { AwaitedSource } from './legacy/awaited-source.ts';
@@ -8,6 +9,7 @@ import type { RefusalMemory } from './legacy/refusal-memory.ts';
 import { SinkClient } from './legacy/sink-client.ts';
 import type { Expected } from './legacy/sink-server.ts';
 import type { FeedOptions, SinkTarget, SourceClient } from './legacy/source-feed.ts';
+import { SourceGuess } from './legacy/source-guess.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import { droppedCollections } from './model/dropped.ts';
 import { kindOfCollection, kindOfId } from './model/kinds.ts';
@@ -42,6 +44,8 @@ type Running = {
   readonly dropped: DroppedCount;
   /** What TLS is spoken with where we dial; undefined where none is. */
   readonly identity: Identity | undefined;
+  /** Undefined where the config says which server it is. */
+  readonly guess: SourceGuess | undefined;
   /** When it was dialled first, or might first have dialled us, by the clock; undefined before. */
   startedAt: number | undefined;
   timer: Timer | undefined;
@@ -50,7 +54,7 @@ type Running = {
 };
 
 /** What is seen of a source. */
-export type SourceParts = Pick<Running, 'config' | 'client' | 'dropped' | 'identity'>;
+export type SourceParts = Pick<Running, 'config' | 'client' | 'dropped' | 'identity' | 'guess'>;
 
 /** Resources by the name of their kind. */
 type Counts = Record<string, number>;
@@ -192,9 +196,15 @@ export class Sources {
       name,
       collections.flatMap((collection) => kindOfCollection(collection)?.id ?? []),
     );
+    const profile = profileOf(config);
+    const guess = config.profile === 'auto' ? new SourceGuess(log, name, profile) : undefined;
     const rules = {
       defaultNamespace: config.defaultNamespace ?? 'default',
       namespaceIsExplicit: config.defaultNamespace !== undefined,
+      slashes: config.slashes,
+      repairs: config.repairs,
+      empty: config.empty,
+      guess,
     };
     const remember = (refused: Refusals) => memory.remember(name, refused);
     const target = legacyTarget(name, collections, rules, store, log, remember, judge);
@@ -212,7 +222,7 @@ export class Sources {
         name,
         collections,
         alsoAsked: config.countDropped ? droppedNames : [],
-        profile: { sinkNodeId: config.sinkNodeId, incremental: config.incremental },
+        profile,
         maxMessageBytes: config.maxMessage,
         silentCollectionMs: config.silentCollection,
         clock,
@@ -237,6 +247,7 @@ export class Sources {
       client,
       dropped,
       identity,
+      guess,
       startedAt: undefined,
       timer: undefined,
       stop() {
@@ -250,14 +261,15 @@ export class Sources {
   }
 
   #clientOf(
-    { name, address, tls: settings }: SourceConfig,
+    { name, address, tls: settings, keepalive: timeMs }: SourceConfig,
     identity: Identity | undefined,
     options: FeedOptions,
     target: SinkTarget,
   ): SourceClient {
-    const { memory, keepalive, random, clock } = this.#options;
+    const { memory, random, clock } = this.#options;
     if (address === undefined) return new AwaitedSource(options, target, memory.of(name));
     const tls = identity && new ClientTls({ identity, ...settings, date: () => clock.date() });
+    const keepalive = { ...this.#options.keepalive, ...(timeMs === undefined ? {} : { timeMs }) };
     const dialling = { address, tls, backoff: defaultBackoff, keepalive, lookAtPort: probeProtocol, random };
     return new SinkClient({ ...options, ...dialling }, target, memory.of(name));
   }

@@ -1,7 +1,9 @@
 import type { ReloadView } from '../config/reload.ts';
+import { profileOf } from '../config/habits.ts';
 import { type Config, type SourceConfig, sourceUrl } from '../config/schema.ts';
 import type { DroppedCount } from '../legacy/dropped-count.ts';
 import type { SourceClient } from '../legacy/source-feed.ts';
+import { differences, type SourceGuess } from '../legacy/source-guess.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { droppedCollections } from '../model/dropped.ts';
@@ -26,6 +28,7 @@ import {
   type HoldingView,
   type HoldView,
   type OriginView,
+  type ProfileView,
   type QuarantineView,
   type ReleasedView,
   type ReleaseHolds,
@@ -37,7 +40,12 @@ import {
 } from './views.ts';
 
 /** A source of the config. */
-type SourceView = { readonly config: SourceConfig; readonly client: SourceClient; readonly dropped: DroppedCount };
+type SourceView = {
+  readonly config: SourceConfig;
+  readonly client: SourceClient;
+  readonly dropped: DroppedCount;
+  readonly guess: SourceGuess | undefined;
+};
 
 /** The parts of a running bridge that its pages and metrics read. */
 export type BridgeParts = {
@@ -225,6 +233,7 @@ function originView(name: string, source: SourceView | undefined, holdings: Read
     address: source === undefined ? null : addressOf(source),
     maxMessage: source?.config.maxMessage ?? null,
     connection: source === undefined ? noConnection(holdings) : connectionView(source.client),
+    profile: source === undefined ? null : profileView(source),
     kinds: Array.from(holdings, ([kindId, holding]) => ({
       kind: shortName(kindId),
       collection: kindOfId(kindId)?.collection ?? null,
@@ -239,6 +248,7 @@ function originView(name: string, source: SourceView | undefined, holdings: Read
       hold: holdView(holding),
       messages: holding.messages,
       lastMessageAt: holding.lastMessageAt?.toISOString() ?? null,
+      repairs: repairsView(holding),
       messageBytes: source?.client.messageBytes(kindOfId(kindId)?.collection ?? '') ?? null,
     })),
     dropped: source?.config.countDropped === true ? droppedView(source) : [],
@@ -248,6 +258,25 @@ function originView(name: string, source: SourceView | undefined, holdings: Read
 function addressOf({ config: { address, tls }, client: { connection } }: SourceView): string {
   if (address !== undefined) return sourceUrl({ address, tls });
   return connection.state === 'connected' ? `dials in, from ${connection.peer}` : 'dials in';
+}
+
+function profileView({ config, guess }: SourceView): ProfileView {
+  const { profile, because = [] } = guess?.guess ?? {};
+  const notInForce = profile === undefined ? [] : differences(profileOf(config), profile);
+  return { configured: config.profile, looksLike: profile ?? null, because, notInForce };
+}
+
+function repairsView({ repairs }: Holding): Record<string, number> {
+  if (repairs === undefined) return {};
+  const { bareNames, createTimes, duplicates, escapedNames = 0, bodies = {} } = repairs;
+  const counts: Record<string, number> = {
+    bare_name: bareNames,
+    create_time: createTimes,
+    duplicate: duplicates,
+    escaped_name: escapedNames,
+    ...bodies,
+  };
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
 function droppedView({ client, dropped }: SourceView): OriginView['dropped'] {

@@ -42,6 +42,8 @@ export type HoldingView = {
   readonly hold: Omit<HoldView, 'origin' | 'kind' | 'collection'> | null;
   readonly messages: number;
   readonly lastMessageAt: string | null;
+  /** What was put right in the last message, as counts, by the names of `isthmus_repairs_total`. */
+  readonly repairs: Readonly<Record<string, number>>;
   /** Bytes of the last whole state, or of a larger change since; null before the first message. */
   readonly messageBytes: number | null;
 };
@@ -72,9 +74,23 @@ export type OriginView = {
     /** Collections that the source does not know, with the time at which it said so. */
     readonly unsupportedCollections: Readonly<Record<string, string>>;
   };
+  /** Its habits; null for a source that the config does not name any more. */
+  readonly profile: ProfileView | null;
   readonly kinds: readonly HoldingView[];
   /** Collections that istiod 1.9 and newer has no place for, as far as the source was asked for them (`countDropped`). */
   readonly dropped: readonly DroppedView[];
+};
+
+/** Which server a source is taken for. What its habits are then, `/debug/config` says. */
+export type ProfileView = {
+  /** What the config says: a built-in profile, or `auto`. */
+  readonly configured: string;
+  /** Where that is `auto`, the built-in profile that it looks like; null while nobody can tell. */
+  readonly looksLike: string | null;
+  /** What says so. */
+  readonly because: readonly string[];
+  /** Habits of that profile that are not in force, since they would change what messages mean. */
+  readonly notInForce: readonly string[];
 };
 
 /** What a source has in a collection of which nothing is sent. */

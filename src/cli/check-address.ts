@@ -1,3 +1,4 @@
+import type { SourceProtocol } from '../legacy/source-profile.ts';
 import type { HostPort } from '../net/address.ts';
 import { messageOf } from '../model/errors.ts';
 import {
@@ -134,25 +135,39 @@ function certificateFindings(certificate: OfferedCertificate, subject: string, n
 
 /**
  * Asks a gRPC server, without opening a stream of MCP, whether it is a legacy source.
+ *
  * @param tls plaintext without it.
+ * @param protocol what the config says that it speaks.
  */
 export async function checkSourceService(
   address: HostPort,
   subject: string,
   timeoutMs: number,
   tls?: ClientTls,
+  protocol: SourceProtocol = 'resourceSource',
 ): Promise<Finding[]> {
   const { ok, error } = about(subject);
-  const answer = await askService(address, resourceSource, timeoutMs, tls);
+  const isOlder = protocol !== 'resourceSource';
+  let answer = await askService(address, isOlder ? aggregatedMcp : resourceSource, timeoutMs, tls);
   if (tls?.failure !== undefined) {
     const { problem, hint } = tls.failure;
     return [error('TLS_FAILED', problem, hint ?? 'see docs/tls.md')];
+  }
+  const spoken = tls === undefined ? [] : [ok('TLS_SPOKEN', 'TLS is spoken, and its certificate is the right one')];
+  if (isOlder && answer.has === 'yes') {
+    return [...spoken, ok('SERVICE_FOUND', 'it serves the MCP of Istio 1.0 and 1.1')];
+  }
+  if (isOlder && answer.has === 'no') {
+    answer = await askService(address, resourceSource, timeoutMs, tls);
+    if (answer.has === 'yes') {
+      const what = `it serves ResourceSource, and not what protocol: ${protocol} names`;
+      return [...spoken, error('SERVICE_MISSING', what, 'take protocol out of the config of this source')];
+    }
   }
   const others: string[] = [];
   for (const service of answer.has === 'no' ? [aggregatedMcp, aggregatedDiscovery] : []) {
     if ((await askService(address, service, timeoutMs, tls)).has === 'yes') others.push(service);
   }
-  const spoken = tls === undefined ? [] : [ok('TLS_SPOKEN', 'TLS is spoken, and its certificate is the right one')];
   return [...spoken, ...sourceServiceFindings(answer, subject, others)];
 }
 
@@ -166,7 +181,10 @@ export function sourceServiceFindings(
   if (has === 'yes') return [ok('SERVICE_FOUND', 'it serves legacy MCP (ResourceSource)')];
   if (has === 'no') {
     const [what, next] = others.includes(aggregatedMcp)
-      ? ['it serves the MCP of Istio 1.0 only, which Isthmus does not speak yet', 'upgrade that server']
+      ? [
+          'it serves the MCP of Istio 1.0 and 1.1 only (AggregatedMeshConfigService)',
+          'set protocol: aggregated-1.1 for this source, or profile: galley-1.0 for a Galley 1.0',
+        ]
       : others.includes(aggregatedDiscovery)
         ? ['it serves xDS and no legacy MCP: an istiod, or another bridge', 'give the legacy server’s address']
         : ['it is a gRPC server without legacy MCP (ResourceSource)', 'give the port on which it serves MCP'];

@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import { ConfigError } from '../config/load.ts';
 import { type Config, type ConfigInput, configSchema, sourceUrl } from '../config/schema.ts';
+import type { SourceProtocol } from '../legacy/source-profile.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import type { ClientTls } from '../net/tls-client.ts';
@@ -72,6 +73,7 @@ type Source = {
   readonly isSecure: boolean;
   /** How it is spoken to over TLS; undefined in plaintext, and where only the running bridge knows. */
   readonly tls: ClientTls | undefined;
+  readonly protocol?: SourceProtocol;
 };
 
 /** @returns the exit code. */
@@ -197,12 +199,12 @@ function sourcesOf({ mcp }: Question, config: Config | undefined, state: BridgeS
     const settings = { name: `address-${index + 1}`, address: url };
     return { subject: url, settings, address, isSecure, tls: clientTlsOf({ ...settings, tls }) };
   });
-  const configured = (config?.sources ?? []).flatMap(({ name, address, tls }) => {
+  const configured = (config?.sources ?? []).flatMap(({ name, address, tls, protocol }) => {
     if (address === undefined) return [];
     const url = sourceUrl({ address, tls });
     const settings = { name, address: url };
     const subject = sourceSubject(name, url);
-    return [{ subject, settings, address, isSecure: tls !== undefined, tls: clientTlsOf({ name, tls }) }];
+    return [{ subject, settings, address, isSecure: tls !== undefined, tls: clientTlsOf({ name, tls }), protocol }];
   });
   const served = config !== undefined ? [] : (state?.origins ?? []);
   const ofBridge = served.flatMap(({ name, address: url }) => {
@@ -224,10 +226,10 @@ async function lookAtSources(
   const looked = sources.filter(({ address }) => !isConnected(address));
   const groups = await Promise.all(
     looked.map(async (source) => {
-      const { address, subject, isSecure, tls } = source;
+      const { address, subject, isSecure, tls, protocol } = source;
       const { findings, speaksHttp2 } = await checkAddress(address, subject, 'Isthmus', timeoutMs, isSecure);
       if (!speaksHttp2 || (isSecure && tls === undefined)) return findings;
-      const service = await checkSourceService(address, subject, timeoutMs, tls);
+      const service = await checkSourceService(address, subject, timeoutMs, tls, protocol);
       if (service.every(({ severity }) => severity !== 'error')) reachable.push(source);
       return [...findings, ...service];
     }),
@@ -253,11 +255,21 @@ async function directFindings(
   const base = config ?? made;
   const state = await askDirectly({ ...base, sources: [...known, ...made.sources] }, timeoutMs);
   const served = servedFindings(state, 'what istiod would be served', readers);
+  const harmed = known.filter(({ oneConnection }) => oneConnection);
   // Nobody was to connect to what ran for a moment; its TLS files are those of the config, which were looked at.
   return [
+    ...harmed.map(({ name, profile }) => secondConnection(subjects.get(name) ?? name, profile)),
     ...originFindings(state, ({ name }) => subjects.get(name) ?? name),
     ...served.filter(({ code }) => code !== 'ISTIODS' && code !== 'TLS_PROBLEM'),
   ];
+}
+
+/** Said of a source that was asked although its profile says what that may do. */
+function secondConnection(subject: string, profile: string): Finding {
+  const what = `a connection beside its own, or one that ends, harms a server of profile ${profile}, and --direct has made both`;
+  const next =
+    'see in /debug/origins, or by a change at the source, that the bridge still hears of it; else restart the source';
+  return about(subject).warning('SECOND_CONNECTION', what, next);
 }
 
 async function checkXds(address: HostPort, version: string | undefined, readers: Readers, timeoutMs: number) {

@@ -18,6 +18,7 @@ import { addressProblem, sizeText } from './check-limits.ts';
 import { holdsTable } from './guard.ts';
 import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { originProblem } from './origin-problem.ts';
+import { profileProblems, profileTables } from './profile-tables.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
@@ -108,7 +109,7 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, 
     const end = until === null ? '' : `; the source is asked again at ${until}`;
     findings.push(`${removals} of ${of} ${kind} of ${origin} stay although it removed them${end}; see isthmus guard`);
   }
-  findings.push(...stateProblems(state));
+  findings.push(...profileProblems(origins), ...stateProblems(state));
   findings.push(...tlsProblems(tls, Date.now()).map(({ what, next }) => `${what}; ${next}`));
   const waiting = snapshot.filter(({ complete }) => !complete);
   if (waiting.length > 0) {
@@ -243,6 +244,7 @@ function render({ origins, snapshot, streams, quarantine, conflicts, tls, findin
       ),
     );
   }
+  parts.push(...profileTables(origins));
   const holds = holdsOf(origins);
   if (holds.length > 0) parts.push(holdsTable(holds));
   if (quarantine.length > 0) {

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { emptyForms, profileNames, slashForms, sourceProtocols, stateForms } from '../legacy/source-profile.ts';
 import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
 import { droppedCollection } from '../model/dropped.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import { isNetwork } from '../net/network.ts';
 import { parseDuration, parseSize } from './duration.ts';
+import { withHabits } from './habits.ts';
 import { allowedPeers, clientTls, listenerTls, usualTls } from './tls.ts';
 
 /** setTimeout's limit, about 24 days. */
@@ -83,6 +85,75 @@ const label = z.string({ error: 'a name is expected' }).regex(/^[a-z0-9]([-a-z0-
   error: ({ input }) => `"${String(input)}" is no name; lower-case letters, digits and "-" make one, at most 63`,
 });
 
+/** Pings that come more often than this are a mistake in any case. */
+const minKeepaliveMs = 1000;
+
+const keepalive = optionalDuration.refine((ms) => ms === undefined || ms >= minKeepaliveMs, {
+  error: 'is shorter than 1s; most servers take pings every 5m at most',
+});
+
+const suffixAdvice = 'a suffix without a dot before it is expected; write for example nacos';
+
+const repairs = z
+  .strictObject({
+    invalidLabels: z
+      .boolean()
+      .default(false)
+      .describe('Leave out labels of endpoints that Istio would refuse, and the whole ServiceEntry with them.'),
+    hostColons: z.boolean().default(false).describe('Write a hyphen where a host has a colon, as of Dubbo services.'),
+    missingDot: z
+      .string({ error: suffixAdvice })
+      .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/i, { error: suffixAdvice })
+      .optional()
+      .describe('Write a dot before this suffix of a host where it has none there, for example nacos. Unset: off.'),
+    zeroPorts: z
+      .boolean()
+      .default(false)
+      .describe('Give a port with the number 0 the lowest number that its endpoints have for it.'),
+    servicePorts: z
+      .boolean()
+      .default(false)
+      .describe('Give a port the number that its endpoints have for it, where all of them have the same.'),
+  })
+  .prefault({})
+  .describe('What is put right in ServiceEntries, and changes what they mean. Each is off, and each is counted.');
+
+/** What a profile has too: unset, a setting is that of the profile. */
+const habits = {
+  protocol: z
+    .enum(sourceProtocols)
+    .optional()
+    .describe('resourceSource = Istio 1.1 and newer; aggregated-1.1, aggregated-1.0 = the older service.'),
+  askAs: z
+    .record(collection, z.string().min(1).max(256))
+    .optional()
+    .describe('The name under which this source has a collection, where it is another one.'),
+  state: z
+    .enum(stateForms)
+    .optional()
+    .describe(
+      'What a message means that is not marked as a change: full = the whole state; merge = what it names, and nothing else changes.',
+    ),
+  empty: z
+    .enum(emptyForms)
+    .optional()
+    .describe(
+      'When a message with nothing is believed at once: believed = as any other; heldAtFirst = not the first one of a stream; held = never.',
+    ),
+  slashes: z
+    .enum(slashForms)
+    .optional()
+    .describe(
+      'Names with more than one slash, or nothing behind it: refuse = they are quarantined; escape = they become one name, with %2F.',
+    ),
+  keepalive: keepalive.describe('Time between two HTTP/2 pings. Unset: 6m, which every server takes.'),
+  oneConnection: z
+    .boolean()
+    .optional()
+    .describe('A second connection harms the first one, or the server: tools warn of it.'),
+  repairs,
+};
+
 const matchAdvice = 'say at least one of identity, meta and address';
 
 /** Headers of gRPC itself, which say nothing of a source, and those whose values are no text. */
@@ -142,15 +213,17 @@ const plainSource = z.strictObject({
   collections: z
     .array(collection)
     .min(1)
-    .default([...knownCollections])
-    .describe('Legacy collections to ask for. Default: all that istiod 1.9 and newer has a place for.'),
+    .optional()
+    .describe(
+      'Legacy collections to ask for. Unset: those of the profile, or all that istiod 1.9 and newer has a place for.',
+    ),
   defaultNamespace: label
     .optional()
     .describe('Namespace of bare names. Unset: "default", and bare names of mesh-wide kinds are quarantined.'),
-  incremental: z.boolean().default(false).describe('Ask for changes instead of whole states.'),
-  sinkNodeId: z.string().max(256).default('').describe('SinkNode.id of our requests.'),
-  silentCollection: duration('30s').describe(
-    'A collection other than serviceentries that stays silent for so long while others answer counts as empty.',
+  incremental: z.boolean().optional().describe('Ask for changes instead of whole states.'),
+  sinkNodeId: z.string().max(256).optional().describe('SinkNode.id of our requests.'),
+  silentCollection: optionalDuration.describe(
+    'A collection other than serviceentries that stays silent for so long while others answer counts as empty. 30s in every profile.',
   ),
   maxMessage: size('256MiB').describe('Largest message taken from this source.'),
   countDropped: z
@@ -162,6 +235,11 @@ const plainSource = z.strictObject({
   syncTimeout: optionalDuration.describe(
     'A collection that has not spoken for so long counts as empty until it does. Unset: it is waited for.',
   ),
+  profile: z
+    .enum(['auto', ...profileNames])
+    .default('auto')
+    .describe('Which server it is, and so the default of each habit. auto = as default, and say which it looks like.'),
+  ...habits,
 });
 
 /** `mcps://` is TLS with all that is usual. */
@@ -194,7 +272,7 @@ export const invalidPolicies = ['keepLastGood', 'report', 'ignore'] as const;
 export const configSchema = z
   .strictObject({
     sources: z
-      .array(source)
+      .array(source.transform(withHabits))
       .default([])
       .describe('Legacy MCP servers that Isthmus dials, or that dial Isthmus, in order of precedence.'),
     confirmRemoval: z
@@ -354,7 +432,7 @@ function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Ge
   readonly message: string;
 }> {
   const names = new Map<string, string>();
-  for (const [index, { name, address, match, tls }] of sources.entries()) {
+  for (const [index, { name, address, match, tls, protocol }] of sources.entries()) {
     if (match === undefined) {
       if (address === undefined) {
         const message = `"${name}" has none; ${sourceAdvice}, or say by match how it is known where it dials in`;
@@ -365,6 +443,11 @@ function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Ge
     if (tls !== undefined) {
       const message = `"${name}" dials in: tls is for those that are dialled; set sink.tls`;
       yield { at: [index, 'tls'], message };
+    }
+    // A source in which something else is wrong has none yet.
+    if (sourceProtocols.indexOf(protocol) > 0) {
+      const message = `"${name}" is to dial in, and nobody does so in the protocol ${protocol}`;
+      yield { at: [index, 'match'], message };
     }
     if (address !== undefined) {
       const message = `"${name}" has an address too: either Isthmus dials it, or it dials Isthmus`;
@@ -402,7 +485,12 @@ function removalMistake({ name, collection: one }: Removal, sources: readonly So
     return `"${one}" is no collection; known collections: ${knownCollections.join(', ')}`;
   }
   const kept = sources.find((other) => other.name === name);
-  if (kept === undefined || (one !== undefined && !kept.collections.includes(one))) return undefined;
+  if (kept === undefined || (one !== undefined && !askedOf(kept).includes(one))) return undefined;
   const what = one === undefined ? `source "${name}" is in sources` : `source "${name}" is asked for ${one}`;
   return `${what}: what is to go has to be taken out there first`;
+}
+
+/** A source in which something is wrong is here without the defaults of its profile. */
+function askedOf({ collections }: { readonly collections?: readonly string[] | undefined }): readonly string[] {
+  return collections ?? knownCollections;
 }

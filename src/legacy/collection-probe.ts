@@ -1,4 +1,4 @@
-import type { Collection } from '../model/kinds.ts';
+import { type Collection, kinds } from '../model/kinds.ts';
 
 /** A day: how long a refusal is believed. */
 export const refusalTtlMs = 24 * 60 * 60 * 1000;
@@ -84,7 +84,7 @@ export class CollectionProbe {
    */
   ended(code: number, details: string, nowMs: number): boolean {
     const asked = this.asked;
-    const named = /unsupported collection:? *["']?([^\s"',;]+)/i.exec(details)?.[1];
+    const named = collectionIn(details);
     if (named !== undefined && asked.includes(named)) return this.#refuse(named, nowMs);
     if (code !== invalidArgument || asked.length === 0) return false;
     // It served the accepted ones before and does not say which one it no longer knows: begin again.
@@ -153,6 +153,12 @@ export class CollectionProbe {
     this.#groups = notEmpty([[...this.#wanted], [...this.#later]]);
     return false;
   }
+}
+
+/** The collection that a status names; the server of Istio 1.0 names its type (galley/pkg/mcp/server/server.go, 1.0.9). */
+function collectionIn(details: string): Collection | undefined {
+  const named = /unsupported (?:collection|type_?url):? *["']?([^\s"',;]+)/i.exec(details)?.[1];
+  return kinds.find(({ body }) => named?.endsWith(`/${body}`))?.collection ?? named;
 }
 
 function notEmpty(groups: Collection[][]): Collection[][] {

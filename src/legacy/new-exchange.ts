@@ -1,4 +1,5 @@
 import type { Collection } from '../model/kinds.ts';
+import { AggregatedExchange } from './aggregated.ts';
 import type { Exchange } from './exchange.ts';
 import { SinkExchange } from './sink.ts';
 import type { SourceProfile } from './source-profile.ts';
@@ -14,5 +15,7 @@ export function newExchange(
   profile: SourceProfile,
   whole: Iterable<Collection> = [],
 ): Exchange {
-  return new SinkExchange(collections, profile, whole);
+  return profile.protocol === 'resourceSource'
+    ? new SinkExchange(collections, profile, whole)
+    : new AggregatedExchange(collections, profile);
 }

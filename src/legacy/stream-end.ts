@@ -83,7 +83,7 @@ export function explainEnd(
         { hint: `raise maxMessage of this source; ${kept} meanwhile` },
       );
     case 12:
-      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not serve ResourceSource: ${text}`, {
+      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not serve ${serviceIn(details)}: ${text}`, {
         hint:
           `is this the port of ${wanted}? An xDS server needs no bridge: ` +
           'where it serves MCP-over-xDS, give its address to istiod (configSources: xds://HOST:PORT)',
@@ -94,6 +94,11 @@ export function explainEnd(
       });
   }
   return new IsthmusError('STREAM_ENDED', subject, `code ${code}: ${text}`, { hint: `${kept}, and it is asked again` });
+}
+
+/** Which of the two services a peer says that it has not. */
+function serviceIn(details: string): string {
+  return details.includes('AggregatedMeshConfigService') ? 'AggregatedMeshConfigService' : 'ResourceSource';
 }
 
 /** What is said of a source that takes our stream, and nothing else. */

@@ -188,6 +188,8 @@ export class SourceStream {
 export class LegacySource {
   /** Every stream that was opened, in order. */
   readonly streams: SourceStream[] = [];
+  /** HTTP/2 pings that came. */
+  pings = 0;
   /** Called with each stream as it is opened. Istio's source sends headers then, from 1.3 on. */
   onStream: (stream: SourceStream) => void = (stream) => stream.open();
   readonly #server: Http2Server = createServer();
@@ -198,7 +200,12 @@ export class LegacySource {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
-    this.#server.on('session', (session) => session.on('error', () => {}));
+    this.#server.on('session', (session) => {
+      session.on('error', () => {});
+      session.on('ping', () => {
+        this.pings++;
+      });
+    });
     this.#server.on('sessionError', () => {});
     this.#server.on('stream', (http2Stream) => {
       const stream = new SourceStream(http2Stream);

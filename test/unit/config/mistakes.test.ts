@@ -91,6 +91,11 @@ describe('one mistake is named with its line and column', () => {
       'i.yaml:5:10: sources[0].match: "galley" has an address too: either Isthmus dials it, or it dials Isthmus',
     ],
     [
+      'a source that dials in by a protocol in which nobody does',
+      'sink: { listen: "a:1" }\nsources:\n- name: galley\n  match: { address: 10.0.0.7 }\n  protocol: aggregated-1.1\n',
+      'i.yaml:4:10: sources[0].match: "galley" is to dial in, and nobody does so in the protocol aggregated-1.1',
+    ],
+    [
       'a match that is everybody’s',
       `${listens}- name: galley\n  match: { meta: {} }\n`,
       'i.yaml:4:10: sources[0].match: it would be every source that dials in; say at least one of identity, meta and address',
@@ -161,6 +166,11 @@ describe('one mistake is named with its line and column', () => {
       'a removal of a collection that a source is asked for',
       `${source}confirmRemoval: [galley/istio/networking/v1alpha3/gateways]\n`,
       'i.yaml:4:18: confirmRemoval[0]: source "galley" is asked for istio/networking/v1alpha3/gateways: what is to go has',
+    ],
+    [
+      'a removal of a collection of a source in which something else is wrong',
+      `${source}  keepalive: 1ms\nconfirmRemoval: [galley/istio/networking/v1alpha3/gateways]\n`,
+      'i.yaml: 2 mistakes\n  i.yaml:4:14: sources[0].keepalive: is shorter than 1s',
     ],
     ['a text', 'serve\n', 'i.yaml:1:1: a mapping of settings is expected'],
     ['a list', '- name: galley\n', 'i.yaml:1:1: a mapping of settings is expected'],

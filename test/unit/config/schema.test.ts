@@ -42,10 +42,18 @@ test('a source needs a name and an address; the rest has its default', () => {
     {
       name: 'galley',
       address: { host: 'galley.istio-system', port: 9901 },
+      profile: 'auto',
+      protocol: 'resourceSource',
       collections: knownCollections,
+      askAs: {},
+      state: 'full',
+      empty: 'believed',
+      slashes: 'refuse',
       incremental: false,
       sinkNodeId: '',
       silentCollection: 30_000,
+      oneConnection: false,
+      repairs: { invalidLabels: false, hostColons: false, zeroPorts: false, servicePorts: false },
       maxMessage: 256 * 2 ** 20,
       countDropped: false,
     },
@@ -58,11 +66,20 @@ sources:
 - name: consul-a
   address: mcp://[::1]:9901/
   tls: { ca: ca.crt, cert: tls.crt, key: tls.key, serverName: consul, subjectAltNames: [spiffe://a/b] }
+  profile: default
+  protocol: aggregated-1.1
   collections: [istio/networking/v1alpha3/serviceentries]
+  askAs: { istio/networking/v1alpha3/serviceentries: ServiceEntry }
+  state: merge
+  empty: held
+  slashes: escape
   defaultNamespace: legacy
   incremental: true
   sinkNodeId: pilot-1
   silentCollection: 1h30m
+  keepalive: 30s
+  oneConnection: true
+  repairs: { invalidLabels: true, hostColons: true, missingDot: nacos, zeroPorts: true, servicePorts: true }
   maxMessage: 1048576
   countDropped: true
   syncTimeout: 2m
@@ -98,11 +115,26 @@ shutdownGrace: 1.5s
           subjectAltNames: ['spiffe://a/b'],
           insecureSkipVerify: false,
         },
+        profile: 'default',
+        protocol: 'aggregated-1.1',
         collections: ['istio/networking/v1alpha3/serviceentries'],
+        askAs: { 'istio/networking/v1alpha3/serviceentries': 'ServiceEntry' },
+        state: 'merge',
+        empty: 'held',
+        slashes: 'escape',
         defaultNamespace: 'legacy',
         incremental: true,
         sinkNodeId: 'pilot-1',
         silentCollection: 5_400_000,
+        keepalive: 30_000,
+        oneConnection: true,
+        repairs: {
+          invalidLabels: true,
+          hostColons: true,
+          missingDot: 'nacos',
+          zeroPorts: true,
+          servicePorts: true,
+        },
         maxMessage: 2 ** 20,
         countDropped: true,
         syncTimeout: 120_000,
@@ -115,10 +147,18 @@ shutdownGrace: 1.5s
           meta: { cluster: 'east', 'zone.id': '1' },
           address: '10.0.0.0/8',
         },
+        profile: 'auto',
+        protocol: 'resourceSource',
         collections: knownCollections,
+        askAs: {},
+        state: 'full',
+        empty: 'believed',
+        slashes: 'refuse',
         incremental: false,
         sinkNodeId: '',
         silentCollection: 30_000,
+        oneConnection: false,
+        repairs: { invalidLabels: false, hostColons: false, zeroPorts: false, servicePorts: false },
         maxMessage: 256 * 2 ** 20,
         countDropped: false,
       },

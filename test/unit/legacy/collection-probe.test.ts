@@ -45,6 +45,14 @@ describe('a refusal by name', () => {
     expect(probe.refused).toEqual(new Map([['b', 5]]));
   });
 
+  test('may name the type of its bodies, as the server of Istio 1.0 does', () => {
+    const [gateways, filters] = ['gateways', 'envoyfilters'].map((plural) => `istio/networking/v1alpha3/${plural}`);
+    const probe = new CollectionProbe([gateways ?? '', filters ?? ''], new Map(), 0);
+    const type = 'type.googleapis.com/istio.networking.v1alpha3.EnvoyFilter';
+    expect(probe.ended(2, `unsupported type_url "${type}"`, 5)).toBe(true);
+    expect(probe.asked).toEqual([gateways]);
+  });
+
   test('of something that was not asked for is as good as none', () => {
     const probe = new CollectionProbe(['a', 'b'], new Map(), 0);
     expect(probe.ended(invalidArgument, named('c'), 0)).toBe(true);

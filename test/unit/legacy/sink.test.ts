@@ -52,7 +52,11 @@ describe('initial requests', () => {
   });
 
   test('carry name and flag of the profile, and never versions: no source reads those', () => {
-    exchange = new SinkExchange(['a'], { sinkNodeId: 'pilot', incremental: true });
+    exchange = new SinkExchange(['a'], {
+      ...defaultSourceProfile,
+      sinkNodeId: 'pilot',
+      incremental: true,
+    });
     expect(exchange.initialRequests().map(said)).toEqual([
       {
         sinkNode: { id: 'pilot', annotations: {} },
@@ -70,7 +74,7 @@ describe('initial requests', () => {
 
 describe('the reply to a message', () => {
   test.each([false, true])('acknowledges: nonce echoed, no error, the flag of the profile (%s)', (incremental) => {
-    exchange = new SinkExchange(['a'], { sinkNodeId: '', incremental });
+    exchange = new SinkExchange(['a'], { ...defaultSourceProfile, incremental });
     const { reply, accepted } = exchange.receive(message('a', { nonce: '17' }));
     expect(accepted).toBe(true);
     expect(said(reply)).toEqual({ sinkNode, collection: 'a', responseNonce: '17', incremental });
@@ -87,14 +91,14 @@ describe('the reply to a message', () => {
   });
 
   test.each(['c', '', '$triggerCollection', 'A'])('refuses collection %j with code 12, never incremental', (name) => {
-    exchange = new SinkExchange(['a'], { sinkNodeId: '', incremental: true });
+    exchange = new SinkExchange(['a'], { ...defaultSourceProfile, incremental: true });
     const received = exchange.receive(message(name, { nonce: '5' }));
     expect(received).toMatchObject({ accepted: false, code: 12, delayMs: 0 });
     expect(said(received.reply)).toEqual({
       sinkNode,
       collection: name,
       responseNonce: '5',
-      errorDetail: { code: 12, message: `unsupported collection "${name}"` },
+      errorDetail: { code: 12, message: `unsupported collection "${name}"`, details: [] },
       incremental: false,
     });
   });
@@ -126,6 +130,43 @@ describe('a message is the whole state of its collection', () => {
     exchange = new SinkExchange(['a', 'b'], defaultSourceProfile);
     expect(fulls('a', 'a')).toEqual([true, false]);
   });
+});
+
+describe('by profile', () => {
+  test('state: merge: no message is the whole state, the first one neither', () => {
+    exchange = new SinkExchange(['a', 'b'], { ...defaultSourceProfile, state: 'merge' });
+    const received = [false, true].flatMap((incremental) =>
+      ['a', 'a', 'b'].map((collection) => exchange.receive(message(collection, { incremental }))),
+    );
+    expect(received.map((one) => one.accepted && one.full)).toEqual([false, false, false, false, false, false]);
+    // But for what is only counted.
+    exchange = new SinkExchange(['a', 'b'], { ...defaultSourceProfile, state: 'merge' }, ['b']);
+    expect(fulls('a', 'b', 'b')).toEqual([false, true, false]);
+  });
+
+  test('askAs: a collection is asked for and answered under the name that the source has for it', () => {
+    exchange = new SinkExchange(['a', 'b'], { ...defaultSourceProfile, askAs: { a: 'other/a', c: 'other/c' } });
+    expect(exchange.initialRequests().map(said)).toMatchObject([{ collection: 'other/a' }, { collection: 'b' }]);
+    const received = exchange.receive(message('other/a', { nonce: '4' }));
+    expect(received).toMatchObject({ accepted: true, full: true, message: { collection: 'a' } });
+    expect(said(received.reply)).toMatchObject({ collection: 'other/a', responseNonce: '4' });
+    // Under its own name it is taken all the same; what nobody asked for is not, whatever it is called.
+    expect(exchange.receive(message('a'))).toMatchObject({ accepted: true, message: { collection: 'a' } });
+    expect(exchange.receive(message('other/c'))).toMatchObject({ accepted: false });
+    expect([...exchange.answered]).toEqual(['a']);
+  });
+
+  test('a SinkNode is there in any case: some servers end without one', () => {
+    const [first = Buffer.alloc(0)] = exchange.initialRequests();
+    // Field 1, whatever its length.
+    expect(first[0]).toBe(0x0a);
+    expect(exchange.receive(message('a')).reply[0]).toBe(0x0a);
+  });
+});
+
+test('of a version that holds everything, little is kept', () => {
+  const { message: view } = exchange.receive(message('a', { systemVersionInfo: 'x'.repeat(2 ** 20) }));
+  expect(view.systemVersionInfo).toBe('x'.repeat(256));
 });
 
 test('the collections that have spoken are known', () => {
