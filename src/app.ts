@@ -2,14 +2,18 @@ import { adminRoutes, healthRoutes, type HttpListener, listenHttp } from './admi
 import { createBridgeView } from './admin/bridge-view.ts';
 import { inForceAfter } from './config/changes.ts';
 import { Reload } from './config/reload.ts';
-import type { Config } from './config/schema.ts';
+import { type Config, sourceUrl } from './config/schema.ts';
 import type { Judge } from './legacy/origin.ts';
 import { RefusalMemory } from './legacy/refusal-memory.ts';
+import { SinkServer } from './legacy/sink-server.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { IsthmusError, messageOf } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
 import { formatHostPort, isLoopback } from './net/address.ts';
+import { AllowedPeers } from './net/allowed-peers.ts';
 import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
+import { Identity, type IdentityView } from './net/tls-identity.ts';
+import type { ServerTls } from './net/tls-server.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
@@ -25,7 +29,12 @@ import { AdsServer } from './xds/ads-server.ts';
 import { RevisionWatch } from './xds/revision-watch.ts';
 
 /** Ports that were bound; they differ from the configured ones where those were 0. */
-export type BoundPorts = { readonly xds: number; readonly admin: number; readonly metrics: number | undefined };
+export type BoundPorts = {
+  readonly xds: number;
+  readonly admin: number;
+  readonly metrics: number | undefined;
+  readonly sink: number | undefined;
+};
 
 export type AppOptions = {
   readonly config: Config;
@@ -50,6 +59,7 @@ export class App {
   readonly #options: AppOptions;
   readonly #store: Store;
   readonly #sources: Sources;
+  readonly #sinkServer: SinkServer;
   /** Undefined where nothing is checked by the rules of Istio. */
   readonly #quarantine: Quarantine | undefined;
   readonly #state: LastKnownGood | undefined;
@@ -58,6 +68,10 @@ export class App {
   readonly #revisions: RevisionWatch;
   readonly #reload: Reload;
   readonly #http: HttpListener[] = [];
+  /** What the xDS listener speaks TLS with; undefined where it speaks none. */
+  readonly #xdsIdentity: Identity | undefined;
+  /** The same of the listener for sources. */
+  readonly #sinkIdentity: Identity | undefined;
   /** What is in force. */
   #config: Config;
   #ready = false;
@@ -100,6 +114,20 @@ export class App {
       },
       config.sources,
     );
+    const { xds, sink } = config;
+    this.#xdsIdentity = identityOf('xds', xds.tls, clock, log);
+    this.#sinkIdentity = sink.listen === undefined ? undefined : identityOf('sink', sink.tls, clock, log);
+    this.#sinkServer = new SinkServer(
+      {
+        clock,
+        log,
+        reporter,
+        keepalive: keepalive.istiods ?? towardsIstiods,
+        tls: serverTls(this.#sinkIdentity, sink.tls),
+        allowedPeers: allowedOf(sink.allowedPeers),
+      },
+      () => this.#sources.expected(),
+    );
     this.#state =
       stateDir === undefined ? undefined : new LastKnownGood({ stateDir, store: this.#store, clock, log, version });
     const census = new Census(this.#store);
@@ -118,6 +146,8 @@ export class App {
         census,
         onStream: () => this.#revisions.poke(),
         keepalive: keepalive.istiods ?? towardsIstiods,
+        tls: serverTls(this.#xdsIdentity, xds.tls),
+        allowedPeers: allowedOf(xds.allowedPeers),
         random,
       },
       this.#store,
@@ -148,6 +178,7 @@ export class App {
       sources: this.#sources.running,
       streams: () => this.#ads.streams,
       census: this.#census,
+      identities: () => this.#identities(),
       isReady: () => this.#ready,
       metrics,
       state: this.#state,
@@ -162,6 +193,9 @@ export class App {
         this.#http.push(listener);
         metricsPort = listener.port;
       }
+      let sink: number | undefined;
+      await Promise.all([this.#xdsIdentity?.start(), this.#sinkIdentity?.start()]);
+      if (config.sink.listen !== undefined) sink = await this.#sinkServer.listen(config.sink.listen);
       const xds = await this.#ads.listen(config.xds.listen);
       this.#ready = true;
       this.#warn();
@@ -169,7 +203,10 @@ export class App {
         {
           xds: formatHostPort({ ...config.xds.listen, port: xds }),
           admin: formatHostPort({ ...config.admin.listen, port: admin.port }),
-          sources: config.sources.map(({ name, address }) => `${name}=mcp://${formatHostPort(address)}`),
+          ...(config.sink.listen && sink ? { sink: formatHostPort({ ...config.sink.listen, port: sink }) } : {}),
+          sources: config.sources.map(({ name, address, tls }) =>
+            address === undefined ? `${name} dials in` : `${name}=${sourceUrl({ address, tls })}`,
+          ),
         },
         'Isthmus is listening',
       );
@@ -185,7 +222,7 @@ export class App {
         this.#sources.start();
         void this.#openOnceHeard();
       }
-      return { xds, admin: admin.port, metrics: metricsPort };
+      return { xds, admin: admin.port, metrics: metricsPort, sink };
     } catch (error) {
       await this.stop();
       throw error;
@@ -209,14 +246,26 @@ export class App {
   /** Stops listening, ends the streams, and returns when all is closed or the grace is over. */
   async stop(): Promise<void> {
     this.#ready = false;
+    this.#xdsIdentity?.stop();
+    this.#sinkIdentity?.stop();
     this.#reload.stop();
     this.#sources.stop();
     const quarantineStopped = this.#quarantine?.stop();
     this.#revisions.close();
     this.#store.close();
     const { shutdownGrace } = this.#config;
-    await Promise.all([this.#ads.stop(shutdownGrace), this.#state?.stop(shutdownGrace), quarantineStopped]);
+    await Promise.all([
+      this.#ads.stop(shutdownGrace),
+      this.#sinkServer.stop(shutdownGrace),
+      this.#state?.stop(shutdownGrace),
+      quarantineStopped,
+    ]);
     await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
+  }
+
+  #identities(): IdentityView[] {
+    const ofSources = Array.from(this.#sources.running.values(), ({ identity }) => identity);
+    return [this.#xdsIdentity, this.#sinkIdentity, ...ofSources].flatMap((identity) => identity?.view ?? []);
   }
 
   async #apply(wanted: Config): Promise<void> {
@@ -239,9 +288,20 @@ export class App {
         'no state directory: a restart while a source is down leaves istiod without what that source has',
       );
     }
-    if (!isLoopback(config.xds.listen.host)) {
-      const hint = 'keep it in the pod of istiod, or behind a NetworkPolicy';
+    if (!isLoopback(config.xds.listen.host) && config.xds.tls === undefined) {
+      const hint =
+        'keep it in the pod of istiod, or behind a NetworkPolicy, or use xds.tls, xds.allowedPeers (docs/tls.md)';
       log.warn({ listen: formatHostPort(config.xds.listen), hint }, 'xDS is served without TLS to other hosts');
+    }
+    const { listen } = config.sink;
+    if (listen !== undefined && !isLoopback(listen.host) && config.sink.tls?.clientCa === undefined) {
+      const hint =
+        'headers and addresses are no proof of who dials in: keep the port behind a NetworkPolicy, or set sink.tls (docs/tls.md)';
+      log.warn({ listen: formatHostPort(listen), hint }, 'sources of other hosts may dial in without a certificate');
+    }
+    if (listen !== undefined && config.sources.every(({ match }) => match === undefined)) {
+      const hint = 'add one to the config: sources: [{ name: NAME, match: { address: IP } }]';
+      log.warn({ listen: formatHostPort(listen), hint }, 'no source has a match: whoever dials in is refused');
     }
     if (!isLoopback(config.admin.listen.host)) {
       log.warn(
@@ -250,6 +310,20 @@ export class App {
       );
     }
   }
+}
+
+type ListenerTls = Config['xds']['tls'];
+
+function identityOf(use: string, tls: ListenerTls, clock: Clock, log: Logger): Identity | undefined {
+  return tls && new Identity({ use, files: { cert: tls.cert, key: tls.key, ca: tls.clientCa }, clock, log });
+}
+
+function serverTls(identity: Identity | undefined, tls: ListenerTls): ServerTls | undefined {
+  return identity && { identity, allowedIdentities: tls?.allowedIdentities };
+}
+
+function allowedOf(networks: readonly string[]): AllowedPeers | undefined {
+  return networks.length === 0 ? undefined : new AllowedPeers(networks);
 }
 
 /**

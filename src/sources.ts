@@ -1,10 +1,15 @@
 import { isSameStream } from './config/changes.ts';
+import { profileOf } from './config/habits.ts';
 import { removalOf, type SourceConfig } from './config/schema.ts';
 import type { Refusals } from './legacy/collection-probe.ts';
+import { AwaitedSource } from './legacy/awaited-source.ts';
 import { DroppedCount } from './legacy/dropped-count.ts';
 import { type Judge, legacyTarget } from './legacy/origin.ts';
 import type { RefusalMemory } from './legacy/refusal-memory.ts';
 import { SinkClient } from './legacy/sink-client.ts';
+import type { Expected } from './legacy/sink-server.ts';
+import type { FeedOptions, SinkTarget, SourceClient } from './legacy/source-feed.ts';
+import { SourceGuess } from './legacy/source-guess.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import { droppedCollections } from './model/dropped.ts';
 import { kindOfCollection, kindOfId } from './model/kinds.ts';
@@ -13,6 +18,8 @@ import type { Reporter } from './model/reporter.ts';
 import { defaultBackoff } from './net/backoff.ts';
 import type { Keepalive } from './net/keepalive.ts';
 import { probeProtocol } from './net/protocol-hint.ts';
+import { ClientTls } from './net/tls-client.ts';
+import { Identity } from './net/tls-identity.ts';
 import type { Store } from './store/store.ts';
 
 /** Between two looks at whether sources have spoken. */
@@ -33,9 +40,13 @@ export type SourcesOptions = {
 /** A source that the config names, and the stream to it. */
 type Running = {
   config: SourceConfig;
-  readonly client: SinkClient;
+  readonly client: SourceClient;
   readonly dropped: DroppedCount;
-  /** When it was dialled first, by the clock; undefined before. */
+  /** What TLS is spoken with where we dial; undefined where none is. */
+  readonly identity: Identity | undefined;
+  /** Undefined where the config says which server it is. */
+  readonly guess: SourceGuess | undefined;
+  /** When it was dialled first, or might first have dialled us, by the clock; undefined before. */
   startedAt: number | undefined;
   timer: Timer | undefined;
   /** Ends the stream; nothing more comes from it. */
@@ -43,7 +54,7 @@ type Running = {
 };
 
 /** What is seen of a source. */
-export type SourceParts = Pick<Running, 'config' | 'client' | 'dropped'>;
+export type SourceParts = Pick<Running, 'config' | 'client' | 'dropped' | 'identity' | 'guess'>;
 
 /** Resources by the name of their kind. */
 type Counts = Record<string, number>;
@@ -68,7 +79,14 @@ export class Sources {
     return this.#running;
   }
 
-  /** Dials all of them. */
+  /** Those that dial us, in the order of the config. */
+  *expected(): Generator<Expected> {
+    for (const { config, client } of this.#running.values()) {
+      if (config.match !== undefined && client instanceof AwaitedSource) yield { match: config.match, source: client };
+    }
+  }
+
+  /** Dials those that are to be dialled; from now on, the others may come. */
   start(): void {
     this.#isStarted = true;
     for (const running of this.#running.values()) this.#start(running);
@@ -172,37 +190,42 @@ export class Sources {
   }
 
   #add(config: SourceConfig, before: SourceConfig | undefined): void {
-    const { store, memory, clock, random, keepalive, log, reporter, judge } = this.#options;
-    const { name, collections, address } = config;
+    const { store, memory, clock, log, reporter, judge } = this.#options;
+    const { name, collections, address, match } = config;
     store.addOrigin(
       name,
       collections.flatMap((collection) => kindOfCollection(collection)?.id ?? []),
     );
+    const profile = profileOf(config);
+    const guess = config.profile === 'auto' ? new SourceGuess(log, name, profile) : undefined;
     const rules = {
       defaultNamespace: config.defaultNamespace ?? 'default',
       namespaceIsExplicit: config.defaultNamespace !== undefined,
+      slashes: config.slashes,
+      repairs: config.repairs,
+      empty: config.empty,
+      guess,
     };
     const remember = (refused: Refusals) => memory.remember(name, refused);
     const target = legacyTarget(name, collections, rules, store, log, remember, judge);
     const dropped = new DroppedCount(name, log);
     let isOver = false;
     // What another server refused says nothing of this one.
-    const isSameServer = before === undefined || JSON.stringify(before.address) === JSON.stringify(address);
+    const isSameServer =
+      before === undefined || JSON.stringify([before.address, before.match]) === JSON.stringify([address, match]);
     if (!isSameServer) memory.remember(name, new Map());
-    const client = new SinkClient(
+    const identity = identityOf(config, clock, log);
+    const client = this.#clientOf(
+      config,
+      identity,
       {
         name,
-        address,
         collections,
         alsoAsked: config.countDropped ? droppedNames : [],
-        profile: { sinkNodeId: config.sinkNodeId, incremental: config.incremental },
+        profile,
         maxMessageBytes: config.maxMessage,
         silentCollectionMs: config.silentCollection,
-        backoff: defaultBackoff,
-        keepalive,
-        lookAtPort: probeProtocol,
         clock,
-        random,
         log,
         reporter,
       },
@@ -218,26 +241,44 @@ export class Sources {
           if (!isOver) target.remember(refused);
         },
       },
-      memory.of(name),
     );
     const running: Running = {
       config,
       client,
       dropped,
+      identity,
+      guess,
       startedAt: undefined,
       timer: undefined,
       stop() {
         isOver = true;
         running.timer?.cancel();
         client.stop();
+        identity?.stop();
       },
     };
     this.#running.set(name, running);
   }
 
+  #clientOf(
+    { name, address, tls: settings, keepalive: timeMs }: SourceConfig,
+    identity: Identity | undefined,
+    options: FeedOptions,
+    target: SinkTarget,
+  ): SourceClient {
+    const { memory, random, clock } = this.#options;
+    if (address === undefined) return new AwaitedSource(options, target, memory.of(name));
+    const tls = identity && new ClientTls({ identity, ...settings, date: () => clock.date() });
+    const keepalive = { ...this.#options.keepalive, ...(timeMs === undefined ? {} : { timeMs }) };
+    const dialling = { address, tls, backoff: defaultBackoff, keepalive, lookAtPort: probeProtocol, random };
+    return new SinkClient({ ...options, ...dialling }, target, memory.of(name));
+  }
+
   #start(running: Running): void {
     if (this.#isStopped || running.startedAt !== undefined) return;
     running.startedAt = this.#options.clock.now();
+    void running.identity?.start();
+    if (running.config.tls?.insecureSkipVerify === true) logUnverified(running.config, this.#options.log);
     running.client.start();
     this.#watchSync(running);
   }
@@ -269,6 +310,18 @@ export class Sources {
 }
 
 const droppedNames = droppedCollections.map(({ collection }) => collection);
+
+function identityOf({ name, tls }: SourceConfig, clock: Clock, log: Logger): Identity | undefined {
+  if (tls === undefined) return undefined;
+  const { ca, cert, key } = tls;
+  return new Identity({ use: `source/${name}`, files: { ca, cert, key }, clock, log });
+}
+
+function logUnverified({ name }: SourceConfig, log: Logger): void {
+  const hint =
+    'whoever answers at its address may change all services: give its CA (tls.ca) in place of insecureSkipVerify';
+  log.warn({ source: name, hint }, 'INSECURE: the certificate of a source is not verified (tls.insecureSkipVerify)');
+}
 
 /** Tells the operator that something stays, and what to do. @param confirmations what `confirmRemoval` would have to say. */
 function logRetired(log: Logger, name: string, resources: Counts, confirmations: readonly string[]): void {

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/model/clock.ts';
 import { defaultSourceProfile } from '../../src/legacy/source-profile.ts';
 import { legacyTarget } from '../../src/legacy/origin.ts';
 import { SinkExchange } from '../../src/legacy/sink.ts';
-import type { SinkTarget } from '../../src/legacy/sink-client.ts';
+import type { SinkTarget } from '../../src/legacy/source-feed.ts';
 import { kindOfCollection } from '../../src/model/kinds.ts';
 import { silentLogger } from '../../src/model/logger.ts';
 import { silentReporter } from '../../src/model/reporter.ts';

@@ -1,13 +1,17 @@
 import type { ReloadView } from '../config/reload.ts';
-import type { Config, SourceConfig } from '../config/schema.ts';
+import { profileOf } from '../config/habits.ts';
+import { type Config, type SourceConfig, sourceUrl } from '../config/schema.ts';
 import type { DroppedCount } from '../legacy/dropped-count.ts';
-import type { SinkClient } from '../legacy/sink-client.ts';
+import type { SourceClient } from '../legacy/source-feed.ts';
+import { differences, type SourceGuess } from '../legacy/source-guess.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { droppedCollections } from '../model/dropped.ts';
 import { type Kind, kindOf, kindOfCollection, kindOfId, kinds, serviceEntryId } from '../model/kinds.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { formatHostPort } from '../net/address.ts';
+import type { Certificate } from '../net/tls-certificate.ts';
+import { lastToEnd } from '../net/tls-files.ts';
+import type { IdentityView } from '../net/tls-identity.ts';
 import type { Metrics, MetricsView } from '../observe/metrics.ts';
 import { resourceToObject } from '../schema/object.ts';
 import type { LastKnownGood } from '../state/last-known-good.ts';
@@ -24,6 +28,7 @@ import {
   type HoldingView,
   type HoldView,
   type OriginView,
+  type ProfileView,
   type QuarantineView,
   type ReleasedView,
   type ReleaseHolds,
@@ -31,10 +36,16 @@ import {
   type ReloadReport,
   type SnapshotView,
   type StateReport,
+  type TlsView,
 } from './views.ts';
 
-/** A source that is dialled. */
-type SourceView = { readonly config: SourceConfig; readonly client: SinkClient; readonly dropped: DroppedCount };
+/** A source of the config. */
+type SourceView = {
+  readonly config: SourceConfig;
+  readonly client: SourceClient;
+  readonly dropped: DroppedCount;
+  readonly guess: SourceGuess | undefined;
+};
 
 /** The parts of a running bridge that its pages and metrics read. */
 export type BridgeParts = {
@@ -45,6 +56,8 @@ export type BridgeParts = {
   readonly sources: ReadonlyMap<string, SourceView>;
   readonly streams: () => StreamView[];
   readonly census: CensusView;
+  /** What TLS is spoken with. */
+  readonly identities: () => IdentityView[];
   readonly isReady: () => boolean;
   readonly metrics: Metrics;
   /** Undefined where there is no state folder. */
@@ -102,7 +115,7 @@ export function createBridgeView(parts: BridgeParts): {
     },
     state: () => (parts.state === undefined ? null : stateView(parts.state)),
     holds: () => [...holds(store)],
-    config: () => ({ ...parts.config(), reload: reloadView(parts.reload()) }),
+    config: () => ({ ...parts.config(), reload: reloadView(parts.reload()), tls: parts.identities().map(tlsView) }),
     metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
   };
 
@@ -160,6 +173,16 @@ export function createBridgeView(parts: BridgeParts): {
       const { readAt, failed, pending } = parts.reload();
       return { hasFailed: failed !== undefined, readAtMs: readAt.getTime(), pending: pending.length };
     },
+    *certificates() {
+      for (const { use, certificate, authorities } of parts.identities()) {
+        const ca = lastToEnd(authorities);
+        if (certificate !== undefined) yield { use, role: 'certificate', endsAtMs: certificate.validTo.getTime() };
+        if (ca !== undefined) yield { use, role: 'ca', endsAtMs: ca.validTo.getTime() };
+      }
+    },
+    *tlsFiles() {
+      for (const { use, refused } of parts.identities()) yield { use, isRefused: refused !== undefined };
+    },
     state() {
       if (parts.state === undefined) return undefined;
       const { failing, problems, files } = parts.state.view;
@@ -207,9 +230,10 @@ function kindByName(name: string): Kind | undefined {
 function originView(name: string, source: SourceView | undefined, holdings: ReadonlyMap<string, Holding>): OriginView {
   return {
     name,
-    address: source === undefined ? null : `mcp://${formatHostPort(source.config.address)}`,
+    address: source === undefined ? null : addressOf(source),
     maxMessage: source?.config.maxMessage ?? null,
     connection: source === undefined ? noConnection(holdings) : connectionView(source.client),
+    profile: source === undefined ? null : profileView(source),
     kinds: Array.from(holdings, ([kindId, holding]) => ({
       kind: shortName(kindId),
       collection: kindOfId(kindId)?.collection ?? null,
@@ -224,10 +248,35 @@ function originView(name: string, source: SourceView | undefined, holdings: Read
       hold: holdView(holding),
       messages: holding.messages,
       lastMessageAt: holding.lastMessageAt?.toISOString() ?? null,
+      repairs: repairsView(holding),
       messageBytes: source?.client.messageBytes(kindOfId(kindId)?.collection ?? '') ?? null,
     })),
     dropped: source?.config.countDropped === true ? droppedView(source) : [],
   };
+}
+
+function addressOf({ config: { address, tls }, client: { connection } }: SourceView): string {
+  if (address !== undefined) return sourceUrl({ address, tls });
+  return connection.state === 'connected' ? `dials in, from ${connection.peer}` : 'dials in';
+}
+
+function profileView({ config, guess }: SourceView): ProfileView {
+  const { profile, because = [] } = guess?.guess ?? {};
+  const notInForce = profile === undefined ? [] : differences(profileOf(config), profile);
+  return { configured: config.profile, looksLike: profile ?? null, because, notInForce };
+}
+
+function repairsView({ repairs }: Holding): Record<string, number> {
+  if (repairs === undefined) return {};
+  const { bareNames, createTimes, duplicates, escapedNames = 0, bodies = {} } = repairs;
+  const counts: Record<string, number> = {
+    bare_name: bareNames,
+    create_time: createTimes,
+    duplicate: duplicates,
+    escaped_name: escapedNames,
+    ...bodies,
+  };
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
 function droppedView({ client, dropped }: SourceView): OriginView['dropped'] {
@@ -238,18 +287,34 @@ function droppedView({ client, dropped }: SourceView): OriginView['dropped'] {
   });
 }
 
-function connectionView({ connection }: SinkClient): OriginView['connection'] {
-  const { state, since, streams, lastError = null, retryInMs = null, refused } = connection;
+function connectionView({ connection }: SourceClient): OriginView['connection'] {
+  const {
+    state,
+    since,
+    streams,
+    lastError = null,
+    retryInMs = null,
+    refused,
+    peer = null,
+    version = null,
+  } = connection;
   // What nobody needs is no problem where it is not there.
   const needed = Array.from(refused).filter(([collection]) => kindOfCollection(collection) !== undefined);
   const unsupportedCollections = refusalsView(new Map(needed));
-  return { state, since: since.toISOString(), streams, lastError, retryInMs, unsupportedCollections };
+  return { state, since: since.toISOString(), streams, lastError, retryInMs, peer, version, unsupportedCollections };
 }
 
 /** Of a source that the config does not name any more. */
 function noConnection(holdings: ReadonlyMap<string, Holding>): OriginView['connection'] {
   const [since = new Date(0)] = Array.from(holdings.values()).flatMap(({ retiredSince }) => retiredSince ?? []);
-  const nothing = { streams: 0, lastError: null, retryInMs: null, unsupportedCollections: {} };
+  const nothing = {
+    streams: 0,
+    lastError: null,
+    retryInMs: null,
+    peer: null,
+    version: null,
+    unsupportedCollections: {},
+  };
   return { state: 'retired', since: since.toISOString(), ...nothing };
 }
 
@@ -260,6 +325,21 @@ function reloadView({ file, readAt, failed, pending }: ReloadView): ReloadReport
     failed: failed === undefined ? null : { ...failed, at: failed.at.toISOString() },
     needsRestart: pending,
   };
+}
+
+function tlsView({ use, files, certificate, authorities, refused, isUnusable }: IdentityView): TlsView {
+  return {
+    use,
+    files: { cert: files.cert ?? null, key: files.key ?? null, ca: files.ca ?? null },
+    certificate: certificate === undefined ? null : certificateView(certificate),
+    authorities: authorities.map(certificateView),
+    refused: refused === undefined ? null : { ...refused, since: refused.since.toISOString() },
+    isUnusable,
+  };
+}
+
+function certificateView({ validFrom, validTo, ...certificate }: Certificate): TlsView['authorities'][number] {
+  return { ...certificate, validFrom: validFrom.toISOString(), validTo: validTo.toISOString() };
 }
 
 /** Sizes of snapshots that were asked for; adding up a large one on every request would be waste. */

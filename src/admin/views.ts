@@ -42,29 +42,55 @@ export type HoldingView = {
   readonly hold: Omit<HoldView, 'origin' | 'kind' | 'collection'> | null;
   readonly messages: number;
   readonly lastMessageAt: string | null;
+  /** What was put right in the last message, as counts, by the names of `isthmus_repairs_total`. */
+  readonly repairs: Readonly<Record<string, number>>;
   /** Bytes of the last whole state, or of a larger change since; null before the first message. */
   readonly messageBytes: number | null;
 };
 
 export type OriginView = {
   readonly name: string;
-  /** Null for a source that the config does not name any more. */
+  /**
+   * `mcp://HOST:PORT`, or `dials in`, with where from while it is connected. Null for a source that the config does not name
+   * any more.
+   */
   readonly address: string | null;
-  /** The largest message that is taken, in bytes; null where nobody dials it. */
+  /** The largest message that is taken, in bytes; null for a source that the config does not name any more. */
   readonly maxMessage: number | null;
   readonly connection: {
-    /** `retired` where the config does not name it any more: nobody dials it. */
+    /**
+     * `awaited` where it is to dial the bridge, and has not, or has left. `retired` where the config does not name it any
+     * more: nobody dials it.
+     */
     readonly state: string;
     readonly since: string;
     readonly streams: number;
     readonly lastError: string | null;
     readonly retryInMs: number | null;
+    /** Where its present or last stream came from, where it dials the bridge; null before, and for others. */
+    readonly peer: string | null;
+    /** The Istio that it says it is part of; null where it says nothing. */
+    readonly version: string | null;
     /** Collections that the source does not know, with the time at which it said so. */
     readonly unsupportedCollections: Readonly<Record<string, string>>;
   };
+  /** Its habits; null for a source that the config does not name any more. */
+  readonly profile: ProfileView | null;
   readonly kinds: readonly HoldingView[];
   /** Collections that istiod 1.9 and newer has no place for, as far as the source was asked for them (`countDropped`). */
   readonly dropped: readonly DroppedView[];
+};
+
+/** Which server a source is taken for. What its habits are then, `/debug/config` says. */
+export type ProfileView = {
+  /** What the config says: a built-in profile, or `auto`. */
+  readonly configured: string;
+  /** Where that is `auto`, the built-in profile that it looks like; null while nobody can tell. */
+  readonly looksLike: string | null;
+  /** What says so. */
+  readonly because: readonly string[];
+  /** Habits of that profile that are not in force, since they would change what messages mean. */
+  readonly notInForce: readonly string[];
 };
 
 /** What a source has in a collection of which nothing is sent. */
@@ -144,6 +170,29 @@ export type SnapshotView = {
   readonly labels: Readonly<Record<string, number>> | null;
   /** Hosts of ServiceEntries that ask istiod for a virtual address; null before they were counted. */
   readonly unaddressedHosts: number | null;
+};
+
+type CertificateView = {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly names: readonly string[];
+  readonly validFrom: string;
+  readonly validTo: string;
+};
+
+/** What TLS is spoken with. No key is in it. */
+export type TlsView = {
+  /** `xds`, `sink`, `source/NAME`. */
+  readonly use: string;
+  readonly files: { readonly cert: string | null; readonly key: string | null; readonly ca: string | null };
+  /** In use; null where there is none. */
+  readonly certificate: CertificateView | null;
+  /** CAs that peers are verified by; empty where those of Node count, or peers show no certificate. */
+  readonly authorities: readonly CertificateView[];
+  /** Why the files can't be used as they are now; what was in use before stays so. */
+  readonly refused: { readonly what: string; readonly next: string; readonly since: string } | null;
+  /** True where no connection is possible. */
+  readonly isUnusable: boolean;
 };
 
 /** The last-known-good files. */

@@ -1,4 +1,5 @@
-import { type HostPort, formatHostPort } from '../net/address.ts';
+import type { SourceProtocol } from '../legacy/source-profile.ts';
+import type { HostPort } from '../net/address.ts';
 import { messageOf } from '../model/errors.ts';
 import {
   askService,
@@ -9,6 +10,7 @@ import {
   type ServiceAnswer,
 } from '../net/probe.ts';
 import { probeProtocol, protocolHint, type Spoken } from '../net/protocol-hint.ts';
+import type { ClientTls } from '../net/tls-client.ts';
 import { about, type Finding, type FindingCode } from './check-findings.ts';
 
 /** A certificate that ends sooner is worth a word. */
@@ -21,15 +23,16 @@ const aggregatedDiscovery = 'envoy.service.discovery.v3.AggregatedDiscoveryServi
 /** Who dials an address, for the texts. */
 export type Dialler = 'Isthmus' | 'istiod';
 
-/** `speaksHttp2`: a plaintext gRPC server may be there; it is of use to ask it more. */
+/** `speaksHttp2`: a gRPC server may be there; it is of use to ask it more. With TLS, that shows only within. */
 export type AddressReport = { readonly findings: readonly Finding[]; readonly speaksHttp2: boolean };
 
-/** Resolves, connects, and finds out what is spoken. Opens no stream. */
+/** Resolves, connects, and finds out what is spoken. Opens no stream. @param isSecure true where TLS is expected. */
 export async function checkAddress(
   address: HostPort,
   subject: string,
   dialler: Dialler,
   timeoutMs: number,
+  isSecure = false,
 ): Promise<AddressReport> {
   const { ok, error } = about(subject);
   const findings: Finding[] = [];
@@ -44,11 +47,13 @@ export async function checkAddress(
     return { findings: [error('UNRESOLVED', what, next)], speaksHttp2: false };
   }
   const spoken = await probeProtocol(address, { timeoutMs: timeoutMs / 2 });
-  findings.push(spokenFinding(spoken, subject, dialler));
+  if (!isSecure || spoken.speaks !== 'tls') findings.push(spokenFinding(spoken, subject, dialler, isSecure));
   if (spoken.speaks === 'tls') {
-    findings.push(...handshakeFindings(await lookAtTls(address, timeoutMs), subject, Date.now()));
+    const seen = handshakeFindings(await lookAtTls(address, timeoutMs), subject, Date.now());
+    // Who may be believed there, and whether it believes us, shows when it is asked.
+    findings.push(...seen.filter(({ code }) => !isSecure || !['CERTIFICATE_NAME', 'TLS_REFUSED'].includes(code)));
   }
-  return { findings, speaksHttp2: spoken.speaks === 'http2' };
+  return { findings, speaksHttp2: spoken.speaks === (isSecure ? 'tls' : 'http2') };
 }
 
 /** Where istiod, and where Isthmus, would come to. */
@@ -67,17 +72,21 @@ const codes: Readonly<Record<Spoken['speaks'], FindingCode>> = {
   unreachable: 'UNREACHABLE',
 };
 
-/** What it means that a port speaks this, where `dialler` comes in plaintext HTTP/2. */
-export function spokenFinding(spoken: Spoken, subject: string, dialler: Dialler): Finding {
+/** What it means that a port speaks this, where `dialler` comes in plaintext HTTP/2, or over TLS. */
+export function spokenFinding(spoken: Spoken, subject: string, dialler: Dialler, isSecure = false): Finding {
   const { ok, error } = about(subject);
   const code = codes[spoken.speaks];
+  if (spoken.speaks === 'http2' && isSecure) {
+    const { problem, hint } = protocolHint(spoken, wanted[dialler], true);
+    return error('WRONG_PROTOCOL', problem, hint ?? 'give the port on which it speaks TLS');
+  }
   if (spoken.speaks === 'http2') return ok(code, 'it speaks HTTP/2 without TLS, as gRPC servers do');
   if (spoken.speaks === 'tls' && dialler === 'istiod') {
     const next =
       'istiod up to 1.25 has no TLS here; for 1.26 and newer set tlsSettings.mode SIMPLE in its configSources';
     return error(code, 'it speaks TLS, and istiod dials in plaintext', next);
   }
-  const { problem, hint } = protocolHint(spoken, wanted[dialler]);
+  const { problem, hint } = protocolHint(spoken, wanted[dialler], isSecure);
   return error(code, problem, hint ?? `give the address of ${wanted[dialler]}`);
 }
 
@@ -124,15 +133,42 @@ function certificateFindings(certificate: OfferedCertificate, subject: string, n
   return findings;
 }
 
-/** Asks a plaintext gRPC server, without opening a stream of MCP, whether it is a legacy source. */
-export async function checkSourceService(address: HostPort, subject: string, timeoutMs: number): Promise<Finding[]> {
-  const answer = await askService(address, resourceSource, timeoutMs);
-  if (answer.has !== 'no') return sourceServiceFindings(answer, subject);
-  const others: string[] = [];
-  for (const service of [aggregatedMcp, aggregatedDiscovery]) {
-    if ((await askService(address, service, timeoutMs)).has === 'yes') others.push(service);
+/**
+ * Asks a gRPC server, without opening a stream of MCP, whether it is a legacy source.
+ *
+ * @param tls plaintext without it.
+ * @param protocol what the config says that it speaks.
+ */
+export async function checkSourceService(
+  address: HostPort,
+  subject: string,
+  timeoutMs: number,
+  tls?: ClientTls,
+  protocol: SourceProtocol = 'resourceSource',
+): Promise<Finding[]> {
+  const { ok, error } = about(subject);
+  const isOlder = protocol !== 'resourceSource';
+  let answer = await askService(address, isOlder ? aggregatedMcp : resourceSource, timeoutMs, tls);
+  if (tls?.failure !== undefined) {
+    const { problem, hint } = tls.failure;
+    return [error('TLS_FAILED', problem, hint ?? 'see docs/tls.md')];
   }
-  return sourceServiceFindings(answer, subject, others);
+  const spoken = tls === undefined ? [] : [ok('TLS_SPOKEN', 'TLS is spoken, and its certificate is the right one')];
+  if (isOlder && answer.has === 'yes') {
+    return [...spoken, ok('SERVICE_FOUND', 'it serves the MCP of Istio 1.0 and 1.1')];
+  }
+  if (isOlder && answer.has === 'no') {
+    answer = await askService(address, resourceSource, timeoutMs, tls);
+    if (answer.has === 'yes') {
+      const what = `it serves ResourceSource, and not what protocol: ${protocol} names`;
+      return [...spoken, error('SERVICE_MISSING', what, 'take protocol out of the config of this source')];
+    }
+  }
+  const others: string[] = [];
+  for (const service of answer.has === 'no' ? [aggregatedMcp, aggregatedDiscovery] : []) {
+    if ((await askService(address, service, timeoutMs, tls)).has === 'yes') others.push(service);
+  }
+  return [...spoken, ...sourceServiceFindings(answer, subject, others)];
 }
 
 /** @param others services that it has in place of ResourceSource. */
@@ -145,7 +181,10 @@ export function sourceServiceFindings(
   if (has === 'yes') return [ok('SERVICE_FOUND', 'it serves legacy MCP (ResourceSource)')];
   if (has === 'no') {
     const [what, next] = others.includes(aggregatedMcp)
-      ? ['it serves the MCP of Istio 1.0 only, which Isthmus does not speak yet', 'upgrade that server']
+      ? [
+          'it serves the MCP of Istio 1.0 and 1.1 only (AggregatedMeshConfigService)',
+          'set protocol: aggregated-1.1 for this source, or profile: galley-1.0 for a Galley 1.0',
+        ]
       : others.includes(aggregatedDiscovery)
         ? ['it serves xDS and no legacy MCP: an istiod, or another bridge', 'give the legacy server’s address']
         : ['it is a gRPC server without legacy MCP (ResourceSource)', 'give the port on which it serves MCP'];
@@ -153,7 +192,7 @@ export function sourceServiceFindings(
   }
   if (code === 7 || code === 16) {
     const what = `it refuses strangers (code ${code}): ${details.slice(0, 200)}`;
-    return [error('SERVICE_MISSING', what, 'Isthmus sends no credentials yet; let this host in without')];
+    return [error('SERVICE_MISSING', what, 'it wants an identity: set tls.cert and tls.key, with a name it lets in')];
   }
   const isWeb = /HTTP status/.test(details);
   if (code === 12 && !isWeb)
@@ -163,6 +202,6 @@ export function sourceServiceFindings(
 }
 
 /** What an address is called. */
-export function sourceSubject(name: string, address: HostPort): string {
-  return `source ${name} (mcp://${formatHostPort(address)})`;
+export function sourceSubject(name: string, url: string): string {
+  return `source ${name} (${url})`;
 }

@@ -6,6 +6,7 @@ import type {
   ReloadReport,
   SnapshotView,
   StateReport,
+  TlsView,
 } from '../admin/views.ts';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../model/clock.ts';
@@ -24,6 +25,7 @@ import { nextOfHold } from './guard.ts';
 import { originProblem } from './origin-problem.ts';
 import { revisionProblems } from './revision-problems.ts';
 import { staleProblem } from './state-problem.ts';
+import { tlsProblems } from './tls-problem.ts';
 
 /** What a bridge says of itself. */
 export type BridgeState = {
@@ -37,6 +39,8 @@ export type BridgeState = {
   readonly state: StateReport | null;
   /** What came of reading the config again; undefined in bridges that do not say. */
   readonly reload: ReloadReport | undefined;
+  /** What TLS is spoken with; undefined in bridges that do not say. */
+  readonly tls: readonly TlsView[] | undefined;
   /** Origin → largest message taken from it, in bytes. */
   readonly maxMessage: ReadonlyMap<string, number>;
 };
@@ -60,9 +64,11 @@ export async function findBridge(base: URL, timeoutMs?: number): Promise<Running
   const options = { timeoutMs };
   const index = (await readAdminPage(base, '/debug/', options)) as { version?: unknown; routes?: object } | undefined;
   if (typeof index?.version !== 'string' || index.routes === undefined) return undefined;
-  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'>;
+  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'> & {
+    readonly sink?: Config['sink'];
+  };
   const answered = { host: base.hostname.replaceAll(/[[\]]/g, ''), port: Number(base.port) };
-  const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen];
+  const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen, config.sink?.listen];
   return { base, version: index.version, listeners: listeners.flatMap((one) => one ?? []) };
 }
 
@@ -79,10 +85,12 @@ export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeS
       (page) => (page as ConflictPage | undefined)?.counts ?? [],
     ),
     readAdminPage(base, '/debug/state', options).then((page) => (page ?? null) as StateReport | null),
-    readAdminPage(base, '/debug/config', options) as Promise<Pick<Config, 'sources'> & { reload?: ReloadReport }>,
+    readAdminPage(base, '/debug/config', options) as Promise<
+      Pick<Config, 'sources'> & { reload?: ReloadReport; tls?: TlsView[] }
+    >,
   ]);
   const maxMessage = new Map(config.sources.map((source) => [source.name, source.maxMessage]));
-  return { origins, snapshot, streams, quarantine, conflicts, state, reload: config.reload, maxMessage };
+  return { origins, snapshot, streams, quarantine, conflicts, state, reload: config.reload, tls: config.tls, maxMessage };
 }
 
 /**
@@ -116,9 +124,10 @@ async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginVi
         ...source,
         silentCollection: Math.min(source.silentCollection, silentMs),
       })),
-      xds: { ...config.xds, listen: anyPort },
+      xds: { ...config.xds, listen: anyPort, tls: undefined },
       admin: { listen: anyPort },
       metrics: { listen: undefined },
+      sink: { listen: undefined, allowedPeers: [] },
       // What a source has said is in the snapshot by the next look.
       debounce: { after: 1, max: 1 },
       // It learns nothing that the bridge itself should remember.
@@ -162,7 +171,7 @@ export function originFindings(state: BridgeState, subjectOf: (origin: OriginVie
 
 /** Sizes of the kinds, how the istiods take them, and whether what is known is saved. */
 export function servedFindings(bridge: BridgeState, subject: string, readers: Readers): Finding[] {
-  const { snapshot, streams, conflicts, state, reload } = bridge;
+  const { snapshot, streams, conflicts, state, reload, tls } = bridge;
   const next = 'mend the config and send SIGHUP, or restart the bridge';
   return [
     ...sizeFindings(subject, servedSizes(snapshot, streams, readers), readers),
@@ -170,6 +179,7 @@ export function servedFindings(bridge: BridgeState, subject: string, readers: Re
     ...revisionFindings(streams, subject),
     ...conflictFindings(conflicts, subject),
     ...savedFindings(state, subject),
+    ...tlsProblems(tls ?? [], Date.now()).map((one) => about(subject).warning('TLS_PROBLEM', one.what, one.next)),
     ...reloadProblems(reload).map((what) => about(subject).warning('CONFIG_NOT_IN_FORCE', what, next)),
   ];
 }
@@ -226,7 +236,11 @@ function connectionFindings(origin: OriginView, subject: string): Finding[] {
   if (origin.address === null) return findings;
   if (connection.state === 'connected') findings.push(ok('SOURCE_CONNECTED', 'its stream of legacy MCP is open'));
   else {
-    const next = 'what it said before stays in force; mend the source, or its address in the config';
+    const isAwaited = connection.state === 'awaited';
+    const mend = isAwaited
+      ? 'look at its log, and where it is told to dial'
+      : 'mend the source, or its address in the config';
+    const next = `what it said before stays in force; ${mend}`;
     findings.push(error('SOURCE_NOT_CONNECTED', `there is no stream of legacy MCP: ${originProblem(origin)}`, next));
   }
   const refused = Object.keys(connection.unsupportedCollections);

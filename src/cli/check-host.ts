@@ -16,19 +16,20 @@ const thisHost = 'this host';
 /** The listeners of a config, each with the flag that sets it. */
 type Listener = { readonly flag: string; readonly what: string; readonly address: HostPort };
 
-function listenersOf({ xds, admin, metrics }: Config): Listener[] {
+function listenersOf({ xds, admin, metrics, sink }: Config): Listener[] {
   const all = [
     { flag: '--xds-listen', what: 'xDS', address: xds.listen },
     { flag: '--admin-listen', what: 'admin pages', address: admin.listen },
   ];
   if (metrics.listen !== undefined) all.push({ flag: '--metrics-listen', what: 'metrics', address: metrics.listen });
+  if (sink.listen !== undefined) all.push({ flag: '--sink-listen', what: 'sources', address: sink.listen });
   return all;
 }
 
 /** What a config says that is allowed, and still not what one would want. */
 export function configFindings(config: Config, subject: string): Finding[] {
   const { ok, info, warning, error } = about(subject);
-  const { sources, stateDir, xds, admin } = config;
+  const { sources, stateDir, xds, admin, sink } = config;
   const findings = [ok('CONFIG_VALID', `it is valid, with ${countOf(sources.length, 'source')}`)];
   if (sources.length === 0) {
     const what = 'it has no sources: istiod would be given empty answers for everything';
@@ -36,6 +37,7 @@ export function configFindings(config: Config, subject: string): Finding[] {
   }
   const names = new Map<string, string>();
   for (const { name, address } of sources) {
+    if (address === undefined) continue;
     const target = formatHostPort(address);
     const other = names.get(target);
     names.set(target, name);
@@ -53,9 +55,23 @@ export function configFindings(config: Config, subject: string): Finding[] {
     const what = `the admin pages can be read from other hosts (${formatHostPort(admin.listen)})`;
     findings.push(warning('ADMIN_EXPOSED', what, 'listen on 127.0.0.1, and give scrapes --metrics-listen'));
   }
-  if (!isLoopback(xds.listen.host)) {
-    const what = `xDS is served without TLS to other hosts (${formatHostPort(xds.listen)}); a NetworkPolicy can keep others out`;
+  if (!isLoopback(xds.listen.host) && xds.tls === undefined) {
+    const what = `xDS is served without TLS to other hosts (${formatHostPort(xds.listen)}); a NetworkPolicy or xds.allowedPeers can keep others out`;
     findings.push(info('XDS_WITHOUT_TLS', what));
+  }
+  if (sink.listen !== undefined && !isLoopback(sink.listen.host) && sink.tls?.clientCa === undefined) {
+    const what = `sources of other hosts may dial in without a certificate (${formatHostPort(sink.listen)}): headers and addresses are no proof of who they are`;
+    findings.push(
+      warning(
+        'SINK_EXPOSED',
+        what,
+        'keep others out with a NetworkPolicy or sink.allowedPeers, ask for certificates (sink.tls), or listen on 127.0.0.1',
+      ),
+    );
+  }
+  if (sink.listen !== undefined && sources.every(({ match }) => match === undefined)) {
+    const what = 'sources may dial in, and none has a match: whoever comes is refused';
+    findings.push(warning('SINK_UNMATCHED', what, 'add one: sources: [{ name: NAME, match: { address: IP } }]'));
   }
   if (stateDir === undefined) {
     const what = 'no stateDir: a restart while a source is down leaves istiod without what that source has';

@@ -8,7 +8,7 @@ import { type ConfigFlags, configOf } from './serve.ts';
 /** What the command line asks for. */
 export type Question = {
   readonly xds: readonly HostPort[];
-  readonly mcp: readonly HostPort[];
+  readonly mcp: readonly (HostPort & { readonly isSecure: boolean })[];
   /** A bridge that was named, and must answer. */
   readonly admin: URL | undefined;
   /** Undefined where only addresses are looked at. */
@@ -24,16 +24,17 @@ type Flags = ConfigFlags & { readonly addresses?: readonly string[] | undefined;
  * @throws IsthmusError USAGE; ConfigError CONFIG_INVALID where the file is wrong.
  */
 export function questionOf(flags: Flags): Question {
-  const addresses = { xds: [] as HostPort[], mcp: [] as HostPort[], admin: [] as URL[] };
+  const addresses = { xds: [] as HostPort[], mcp: [] as Question['mcp'][number][], admin: [] as URL[] };
   for (const text of flags.addresses ?? []) {
-    const [, scheme = '', rest = ''] = /^(xds|mcp|https?):\/\/(.*?)\/?$/i.exec(text) ?? [];
+    const [, scheme = '', rest = ''] = /^(xds|mcps?|https?):\/\/(.*?)\/?$/i.exec(text) ?? [];
     if (scheme === '') {
       throw new IsthmusError('USAGE', 'ADDR', `"${text}" has no scheme that is known`, {
-        hint: 'write xds://HOST:PORT, mcp://HOST:PORT or http://HOST:PORT',
+        hint: 'write xds://HOST:PORT, mcp://HOST:PORT, mcps://HOST:PORT or http://HOST:PORT',
       });
     }
     if (/^http/i.test(scheme)) addresses.admin.push(adminUrlOf(text, 'ADDR'));
-    else addresses[scheme.toLowerCase() as 'xds' | 'mcp'].push(parseHostPort(rest, 'ADDR'));
+    else if (/^xds$/i.test(scheme)) addresses.xds.push(parseHostPort(rest, 'ADDR'));
+    else addresses.mcp.push({ ...parseHostPort(rest, 'ADDR'), isSecure: /s$/i.test(scheme) });
   }
   if (flags.admin !== undefined) addresses.admin.push(adminUrlOf(flags.admin, '--admin'));
   const [admin, ...more] = addresses.admin;

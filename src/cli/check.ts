@@ -1,8 +1,10 @@
 import type { Argv } from 'yargs';
 import { ConfigError } from '../config/load.ts';
-import { type Config, type ConfigInput, configSchema } from '../config/schema.ts';
+import { type Config, type ConfigInput, configSchema, sourceUrl } from '../config/schema.ts';
+import type { SourceProtocol } from '../legacy/source-profile.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
+import type { ClientTls } from '../net/tls-client.ts';
 import { millisecondsOf, outputOption } from './arguments.ts';
 import { checkAddress, checkSourceService, sourceSubject } from './check-address.ts';
 import {
@@ -19,6 +21,7 @@ import { configFindings, listenFindings, stateFindings } from './check-host.ts';
 import { type Readers, readersOf } from './check-limits.ts';
 import { istiodVersionOf, type Question, questionOf } from './check-question.ts';
 import { exportFindings, renderFindings } from './check-report.ts';
+import { clientTlsOf, tlsFindings } from './check-tls.ts';
 import { askAsIstiod, xdsFindings } from './check-xds.ts';
 import { examples } from './examples.ts';
 import { configOptions } from './serve.ts';
@@ -37,7 +40,7 @@ export function builder(yargs: Argv) {
         'Looks at a config before serve does, at the bridge that runs, or at single addresses:\n' +
         '  xds://HOST:PORT    as istiod sees it\n' +
         '  http://HOST:PORT   the admin pages of a bridge\n' +
-        '  mcp://HOST:PORT    a legacy server\n\n' +
+        '  mcp://HOST:PORT    a legacy server; mcps:// over TLS\n\n' +
         'Changes nothing. Exits with 1 where something is not as it should be, 2 where the config is wrong,\n' +
         '3 where the bridge that is to be asked (http://, --admin) does not answer.',
     )
@@ -67,6 +70,10 @@ type Source = {
   readonly subject: string;
   readonly settings: NonNullable<ConfigInput['sources']>[number];
   readonly address: HostPort;
+  readonly isSecure: boolean;
+  /** How it is spoken to over TLS; undefined in plaintext, and where only the running bridge knows. */
+  readonly tls: ClientTls | undefined;
+  readonly protocol?: SourceProtocol;
 };
 
 /** @returns the exit code. */
@@ -160,34 +167,54 @@ async function hostFindings(config: Config, { configIsGiven }: Question, bridge:
   const subject = configIsGiven ? 'config' : 'config (defaults: neither --config nor flags are given)';
   const findings = configFindings(config, subject);
   findings.push(...(await listenFindings(config, bridge?.listeners ?? [])));
+  findings.push(...(await tlsFindings(config, new Date())));
   if (config.stateDir !== undefined) findings.push(...(await stateFindings(config.stateDir)));
+  if (bridge === undefined) findings.push(...config.sources.flatMap(awaitedFindings));
   return findings;
+}
+
+/** Who dials in can't be looked at before the bridge runs. */
+function awaitedFindings({ name, match }: Config['sources'][number]): Finding[] {
+  if (match === undefined) return [];
+  const what = 'it is to dial the bridge; whether it does, the running bridge alone can tell';
+  return [about(`source ${name} (dials in)`).info('SOURCE_AWAITED', what)];
 }
 
 function connectedSources(state: BridgeState | undefined): (address: HostPort) => boolean {
   const connected = new Set(
-    state?.origins.flatMap(({ address, connection }) => (connection.state === 'connected' ? [address] : [])),
+    state?.origins.flatMap(({ address, connection }) =>
+      connection.state === 'connected' ? [withoutScheme(address)] : [],
+    ),
   );
-  return (address) => connected.has(`mcp://${formatHostPort(address)}`);
+  return (address) => connected.has(formatHostPort(address));
 }
 
-/** Legacy servers of the command line and the config; without one, those of the bridge. */
+/** `HOST:PORT` of a source's address. */
+function withoutScheme(url: string | null): string {
+  return (url ?? '').replace(/^mcps?:\/\//, '');
+}
+
+/** Legacy servers of the command line and the config; without one, those of the bridge. Who dials in can't be looked at. */
 function sourcesOf({ mcp }: Question, config: Config | undefined, state: BridgeState | undefined): Source[] {
-  const named = mcp.map((address, index) => {
-    const url = `mcp://${formatHostPort(address)}`;
-    return { subject: url, settings: { name: `address-${index + 1}`, address: url }, address };
+  const named = mcp.map(({ isSecure, ...address }, index) => {
+    const tls = isSecure ? { insecureSkipVerify: false } : undefined;
+    const url = sourceUrl({ address, tls });
+    const settings = { name: `address-${index + 1}`, address: url };
+    return { subject: url, settings, address, isSecure, tls: clientTlsOf({ ...settings, tls }) };
   });
-  const configured =
-    config?.sources.map(({ name, address }) => ({
-      subject: sourceSubject(name, address),
-      settings: { name, address: `mcp://${formatHostPort(address)}` },
-      address,
-    })) ?? [];
+  const configured = (config?.sources ?? []).flatMap(({ name, address, tls, protocol }) => {
+    if (address === undefined) return [];
+    const url = sourceUrl({ address, tls });
+    const settings = { name, address: url };
+    const subject = sourceSubject(name, url);
+    return [{ subject, settings, address, isSecure: tls !== undefined, tls: clientTlsOf({ name, tls }), protocol }];
+  });
   const served = config !== undefined ? [] : (state?.origins ?? []);
   const ofBridge = served.flatMap(({ name, address: url }) => {
-    if (url === null) return [];
-    const address = parseHostPort(url.replace(/^mcp:\/\//, ''), 'source');
-    return [{ subject: sourceSubject(name, address), settings: { name, address: url }, address }];
+    if (url === null || !/^mcps?:/.test(url)) return [];
+    const address = parseHostPort(withoutScheme(url), 'source');
+    const isSecure = url.startsWith('mcps:');
+    return [{ subject: sourceSubject(name, url), settings: { name, address: url }, address, isSecure, tls: undefined }];
   });
   return [...named, ...configured, ...ofBridge];
 }
@@ -202,9 +229,10 @@ async function lookAtSources(
   const looked = sources.filter(({ address }) => !isConnected(address));
   const groups = await Promise.all(
     looked.map(async (source) => {
-      const { findings, speaksHttp2 } = await checkAddress(source.address, source.subject, 'Isthmus', timeoutMs);
-      if (!speaksHttp2) return findings;
-      const service = await checkSourceService(source.address, source.subject, timeoutMs);
+      const { address, subject, isSecure, tls, protocol } = source;
+      const { findings, speaksHttp2 } = await checkAddress(address, subject, 'Isthmus', timeoutMs, isSecure);
+      if (!speaksHttp2 || (isSecure && tls === undefined)) return findings;
+      const service = await checkSourceService(address, subject, timeoutMs, tls, protocol);
       if (service.every(({ severity }) => severity !== 'error')) reachable.push(source);
       return [...findings, ...service];
     }),
@@ -230,11 +258,21 @@ async function directFindings(
   const base = config ?? made;
   const state = await askDirectly({ ...base, sources: [...known, ...made.sources] }, timeoutMs);
   const served = servedFindings(state, 'what istiod would be served', readers);
-  // Nobody was to connect to what ran for a moment.
+  const harmed = known.filter(({ oneConnection }) => oneConnection);
+  // Nobody was to connect to what ran for a moment; its TLS files are those of the config, which were looked at.
   return [
+    ...harmed.map(({ name, profile }) => secondConnection(subjects.get(name) ?? name, profile)),
     ...originFindings(state, ({ name }) => subjects.get(name) ?? name),
-    ...served.filter(({ code }) => code !== 'ISTIODS'),
+    ...served.filter(({ code }) => code !== 'ISTIODS' && code !== 'TLS_PROBLEM'),
   ];
+}
+
+/** Said of a source that was asked although its profile says what that may do. */
+function secondConnection(subject: string, profile: string): Finding {
+  const what = `a connection beside its own, or one that ends, harms a server of profile ${profile}, and --direct has made both`;
+  const next =
+    'see in /debug/origins, or by a change at the source, that the bridge still hears of it; else restart the source';
+  return about(subject).warning('SECOND_CONNECTION', what, next);
 }
 
 async function checkXds(address: HostPort, version: string | undefined, readers: Readers, timeoutMs: number) {

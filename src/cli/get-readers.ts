@@ -195,6 +195,12 @@ function streamError(subject: string, code: number, details: string): IsthmusErr
       hint: 'give the address of Isthmus itself (xds.listen), or use http:// for its admin port',
     });
   }
+  // GOAWAY with INADEQUATE_SECURITY, as grpc-js says it.
+  if (code === 7 && details.includes('not secure enough')) {
+    return new IsthmusError('WRONG_PROTOCOL', subject, 'it speaks TLS, and is asked in plaintext here', {
+      hint: `ask the admin port of the bridge instead (http://); isthmus check ${subject} shows the certificate`,
+    });
+  }
   if (code === 14)
     return new IsthmusError('UNREACHABLE', subject, details.replace(/\.? Resolution note: $/, ''), {
       hint: `is the bridge running, and is this its --xds-listen? isthmus check ${subject} looks for the reason`,

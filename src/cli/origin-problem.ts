@@ -1,7 +1,8 @@
 import type { OriginView } from '../admin/views.ts';
 
 /** Why a source is not connected, without its name and address, which its log needs in front of it. */
-export function originProblem({ name, address, connection }: OriginView): string {
-  const prefix = `source ${name} (${address?.replace('mcp://', '')}): `;
-  return (connection.lastError ?? connection.state).replace(prefix, '');
+export function originProblem({ name, connection: { state, lastError } }: OriginView): string {
+  if (lastError === null) return state === 'awaited' ? 'it has not dialled in yet' : state;
+  const prefix = `source ${name} (`;
+  return lastError.startsWith(prefix) ? lastError.replace(/^.*?\): /s, '') : lastError;
 }

@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { App } from '../app.ts';
 import { loadConfig, loadConfigAgain } from '../config/load.ts';
 import { type ConfigInput, invalidPolicies } from '../config/schema.ts';
+import { type ProfileName, profileNames, sourceProfiles } from '../legacy/source-profile.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
@@ -24,7 +25,8 @@ export function configOptions(yargs: Argv) {
       type: 'string',
       array: true,
       nargs: 1,
-      describe: 'Legacy server to dial: NAME=mcp://HOST:PORT[?collections=a,b] (repeatable)',
+      describe:
+        'Legacy server to dial: NAME=mcp://HOST:PORT[?profile=P&collections=a,b], mcps:// over TLS (repeatable)',
     })
     .option('confirm-removal', {
       type: 'string',
@@ -33,6 +35,7 @@ export function configOptions(yargs: Argv) {
       describe: 'Source, or NAME/COLLECTION, that was taken out and whose resources are to go (repeatable)',
     })
     .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
+    .option('sink-listen', { type: 'string', describe: 'Where legacy sources dial in that do so [default: off]' })
     .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
     .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
     .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
@@ -93,6 +96,7 @@ export function configOf(flags: ConfigFlags): ConfigInput {
     ...(flags.source === undefined ? {} : { sources: flags.source.map(parseSource) }),
     ...given('confirmRemoval', flags.confirmRemoval),
     ...(flags.xdsListen === undefined ? {} : { xds: { listen: flags.xdsListen } }),
+    ...(flags.sinkListen === undefined ? {} : { sink: { listen: flags.sinkListen } }),
     ...(flags.adminListen === undefined ? {} : { admin: { listen: flags.adminListen } }),
     ...(flags.metricsListen === undefined ? {} : { metrics: { listen: flags.metricsListen } }),
     ...given('stateDir', flags.stateDir),
@@ -116,7 +120,7 @@ function guardOf(flags: ConfigFlags): Pick<ConfigInput, 'guard'> {
 }
 
 /**
- * `NAME=mcp://HOST:PORT[?collections=a,b]`.
+ * `NAME=mcp://HOST:PORT[?profile=P&collections=a,b]`.
  * @throws IsthmusError USAGE
  */
 export function parseSource(text: string): NonNullable<ConfigInput['sources']>[number] {
@@ -128,8 +132,21 @@ export function parseSource(text: string): NonNullable<ConfigInput['sources']>[n
   if (match === null) throw usage('is no NAME=mcp://HOST:PORT');
   const [, name = '', address = '', query = ''] = match;
   const parameters = new URLSearchParams(query);
-  const unknown = [...parameters.keys()].find((key) => key !== 'collections');
-  if (unknown !== undefined) throw usage(`has an unknown parameter "${unknown}"; known: collections`);
+  const unknown = [...parameters.keys()].find((key) => !['profile', 'collections'].includes(key));
+  if (unknown !== undefined) throw usage(`has an unknown parameter "${unknown}"; known: profile, collections`);
+  const profile = parameters.get('profile');
+  if (profile !== null && !isProfile(profile)) {
+    throw usage(`has an unknown profile "${profile}"; known: auto, ${profileNames.join(', ')}`);
+  }
   const collections = parameters.getAll('collections').flatMap((list) => list.split(',').map((part) => part.trim()));
-  return { name, address, ...(collections.length === 0 ? {} : { collections }) };
+  return {
+    name,
+    address,
+    ...(profile === null ? {} : { profile }),
+    ...(collections.length === 0 ? {} : { collections }),
+  };
+}
+
+function isProfile(text: string): text is ProfileName | 'auto' {
+  return text === 'auto' || Object.hasOwn(sourceProfiles, text);
 }

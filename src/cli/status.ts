@@ -8,6 +8,7 @@ import type {
   ReloadReport,
   SnapshotView,
   StateReport,
+  TlsView,
 } from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
 import type { StreamView } from '../xds/ads-server.ts';
@@ -16,6 +17,7 @@ import { readAdminList, readAdminPage } from './admin-client.ts';
 import { addressProblem, sizeText } from './check-limits.ts';
 import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { originProblem } from './origin-problem.ts';
+import { profileProblems, profileTables } from './profile-tables.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
@@ -23,6 +25,7 @@ import { revisionProblems, valuesText } from './revision-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
 import { conflictTables } from './conflict-tables.ts';
 import { holdsTable, nextOfHold } from './guard.ts';
+import { type DialledSource, tlsProblems, unverifiedProblems } from './tls-problem.ts';
 import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -52,15 +55,20 @@ type Status = {
   readonly state: StateReport | null;
   /** What came of reading the config again. */
   readonly reload: ReloadReport | null;
+  /** What TLS is spoken with; empty where none is. */
+  readonly tls: TlsView[];
   /** What is not as it should be, one sentence each. */
   readonly findings: string[];
 };
+
+/** What is read of the page of the config; older bridges say less. */
+type ConfigPage = { readonly reload?: ReloadReport; readonly tls?: TlsView[]; readonly sources?: DialledSource[] };
 
 /** @returns 1 where there are findings. */
 export async function handler({ url, output }: Flags): Promise<number> {
   const base = adminUrlOf(url, 'URL');
   const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
-  const [origins, snapshot, streams, quarantine, conflicts, state, reload] = await Promise.all([
+  const [origins, snapshot, streams, quarantine, conflicts, state, config] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
@@ -69,17 +77,19 @@ export async function handler({ url, output }: Flags): Promise<number> {
       (page) => (page ?? noConflicts) as ConflictPage,
     ),
     readAdminPage(base, '/debug/state').then((page) => (page ?? null) as StateReport | null),
-    readAdminPage(base, '/debug/config').then((page) => (page as { reload?: ReloadReport }).reload ?? null),
+    readAdminPage(base, '/debug/config') as Promise<ConfigPage>,
   ]);
-  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, reload, findings: [] };
+  const { reload = null, tls = [], sources = [] } = config;
+  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, reload, tls, findings: [] };
   status.findings.push(...findingsOf(status));
+  status.findings.push(...unverifiedProblems(sources).map(({ what, next }) => `${what}; ${next}`));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print(stringify(status).trimEnd());
   else print(render(status));
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, reload }: Status): string[] {
+function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, reload, tls }: Status): string[] {
   const findings = reloadProblems(reload);
   for (const origin of origins) {
     const { name, address, maxMessage, connection } = origin;
@@ -100,7 +110,8 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, 
     const end = hold.until === null ? '' : `; the source ${nextOfHold(hold)}`;
     findings.push(`${removals} of ${of} ${kind} of ${origin} stay although it removed them${end}; see isthmus guard`);
   }
-  findings.push(...stateProblems(state));
+  findings.push(...profileProblems(origins), ...stateProblems(state));
+  findings.push(...tlsProblems(tls, Date.now()).map(({ what, next }) => `${what}; ${next}`));
   const waiting = snapshot.filter(({ complete }) => !complete);
   if (waiting.length > 0) {
     const sources = [...new Set(waiting.flatMap(({ waitingFor }) => waitingFor))];
@@ -145,16 +156,17 @@ function holdsOf(origins: readonly OriginView[]): HoldView[] {
   );
 }
 
-function render({ origins, snapshot, streams, quarantine, conflicts, findings }: Status): string {
+function render({ origins, snapshot, streams, quarantine, conflicts, tls, findings }: Status): string {
   const parts = [
     table(
-      ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'UNSUPPORTED COLLECTIONS'],
+      ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'VERSION', 'UNSUPPORTED COLLECTIONS'],
       origins.map(({ name, address, connection }) => [
         name,
         address ?? '-',
         connection.state,
         connection.since,
         String(connection.streams),
+        connection.version ?? '-',
         Object.keys(connection.unsupportedCollections).join(', ') || '-',
       ]),
     ),
@@ -220,6 +232,20 @@ function render({ origins, snapshot, streams, quarantine, conflicts, findings }:
       ),
     );
   }
+  if (tls.length > 0) {
+    parts.push(
+      table(
+        ['TLS', 'CERTIFICATE', 'ENDS', 'CAS'],
+        tls.map(({ use, certificate, authorities, isUnusable }) => [
+          use,
+          isUnusable ? 'unusable' : certificate?.names.join(', ') || certificate?.subject || '-',
+          certificate?.validTo ?? '-',
+          authorities.map(({ subject, validTo }) => `${subject} (until ${validTo})`).join(', ') || '-',
+        ]),
+      ),
+    );
+  }
+  parts.push(...profileTables(origins));
   const holds = holdsOf(origins);
   if (holds.length > 0) parts.push(holdsTable(holds));
   if (quarantine.length > 0) {

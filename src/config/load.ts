@@ -32,6 +32,7 @@ const flagOf: Readonly<Record<string, string>> = {
   sources: '--source',
   confirmRemoval: '--confirm-removal',
   'xds.listen': '--xds-listen',
+  'sink.listen': '--sink-listen',
   'admin.listen': '--admin-listen',
   'metrics.listen': '--metrics-listen',
   stateDir: '--state-dir',

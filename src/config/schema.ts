@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { emptyForms, profileNames, slashForms, sourceProtocols, stateForms } from '../legacy/source-profile.ts';
 import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
 import { droppedCollection } from '../model/dropped.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
-import { parseHostPort } from '../net/address.ts';
+import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
+import { isNetwork } from '../net/network.ts';
 import { parseDuration, parseSize } from './duration.ts';
+import { withHabits } from './habits.ts';
+import { allowedPeers, clientTls, listenerTls, usualTls } from './tls.ts';
 
 /** setTimeout's limit, about 24 days. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -52,11 +56,11 @@ const sourceAdvice = 'write for example mcp://galley.istio-system:9901';
 
 const sourceAddress = z
   .string({ error: `an address is expected; ${sourceAdvice}` })
-  .meta({ pattern: '^mcp://.+:[0-9]+/?$' })
+  .meta({ pattern: '^mcps?://.+:[0-9]+/?$' })
   .transform((text, context) => {
-    const match = /^mcp:\/\/([^/?#]+)\/?$/i.exec(text);
+    const match = /^mcp(s?):\/\/([^/?#]+)\/?$/i.exec(text);
     try {
-      if (match !== null) return parseHostPort(match[1] as string, 'address');
+      if (match !== null) return { ...parseHostPort(match[2] as string, 'address'), isSecure: match[1] !== '' };
     } catch {
       // The same advice as for any other text.
     }
@@ -81,21 +85,145 @@ const label = z.string({ error: 'a name is expected' }).regex(/^[a-z0-9]([-a-z0-
   error: ({ input }) => `"${String(input)}" is no name; lower-case letters, digits and "-" make one, at most 63`,
 });
 
-const source = z.strictObject({
+/** Pings that come more often than this are a mistake in any case. */
+const minKeepaliveMs = 1000;
+
+const keepalive = optionalDuration.refine((ms) => ms === undefined || ms >= minKeepaliveMs, {
+  error: 'is shorter than 1s; most servers take pings every 5m at most',
+});
+
+const suffixAdvice = 'a suffix without a dot before it is expected; write for example nacos';
+
+const repairs = z
+  .strictObject({
+    invalidLabels: z
+      .boolean()
+      .default(false)
+      .describe('Leave out labels of endpoints that Istio would refuse, and the whole ServiceEntry with them.'),
+    hostColons: z.boolean().default(false).describe('Write a hyphen where a host has a colon, as of Dubbo services.'),
+    missingDot: z
+      .string({ error: suffixAdvice })
+      .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/i, { error: suffixAdvice })
+      .optional()
+      .describe('Write a dot before this suffix of a host where it has none there, for example nacos. Unset: off.'),
+    zeroPorts: z
+      .boolean()
+      .default(false)
+      .describe('Give a port with the number 0 the lowest number that its endpoints have for it.'),
+    servicePorts: z
+      .boolean()
+      .default(false)
+      .describe('Give a port the number that its endpoints have for it, where all of them have the same.'),
+  })
+  .prefault({})
+  .describe('What is put right in ServiceEntries, and changes what they mean. Each is off, and each is counted.');
+
+/** What a profile has too: unset, a setting is that of the profile. */
+const habits = {
+  protocol: z
+    .enum(sourceProtocols)
+    .optional()
+    .describe('resourceSource = Istio 1.1 and newer; aggregated-1.1, aggregated-1.0 = the older service.'),
+  askAs: z
+    .record(collection, z.string().min(1).max(256))
+    .optional()
+    .describe('The name under which this source has a collection, where it is another one.'),
+  state: z
+    .enum(stateForms)
+    .optional()
+    .describe(
+      'What a message means that is not marked as a change: full = the whole state; merge = what it names, and nothing else changes.',
+    ),
+  empty: z
+    .enum(emptyForms)
+    .optional()
+    .describe(
+      'When a message with nothing is believed at once: believed = as any other; heldAtFirst = not the first one of a stream; held = never.',
+    ),
+  slashes: z
+    .enum(slashForms)
+    .optional()
+    .describe(
+      'Names with more than one slash, or nothing behind it: refuse = they are quarantined; escape = they become one name, with %2F.',
+    ),
+  keepalive: keepalive.describe('Time between two HTTP/2 pings. Unset: 6m, which every server takes.'),
+  oneConnection: z
+    .boolean()
+    .optional()
+    .describe('A second connection harms the first one, or the server: tools warn of it.'),
+  repairs,
+};
+
+const matchAdvice = 'say at least one of identity, meta and address';
+
+/** Headers of gRPC itself, which say nothing of a source, and those whose values are no text. */
+const reservedHeaders = /^grpc-|-bin$/;
+
+const headers = z
+  .record(z.string(), z.string().max(1024))
+  .superRefine((meta, context) => {
+    for (const name of Object.keys(meta)) {
+      const message = /^[-_.0-9a-z]+$/i.test(name)
+        ? reservedHeaders.test(name.toLowerCase()) && `"${name}" can't be matched: it is gRPC's own, or no text`
+        : `"${name}" is no name of a header; letters, digits, "-", "_" and "." make one`;
+      if (message !== false) context.addIssue({ code: 'custom', path: [name], message });
+    }
+  })
+  .transform((meta) => Object.fromEntries(Object.entries(meta).map(([name, value]) => [name.toLowerCase(), value])));
+
+const sourceMatch = z
+  .strictObject({
+    identity: z
+      .string()
+      .min(1)
+      .max(2048)
+      .optional()
+      .describe('Name in its client certificate (SAN), for example spiffe://cluster.local/ns/istio-system/sa/galley.'),
+    meta: headers.optional().describe('Headers of its stream, as Galley sends them with --sinkMeta name=value.'),
+    address: z
+      .string()
+      .refine(isNetwork, {
+        error: ({ input }) =>
+          `"${String(input)}" is no IP address and no network; write for example 10.0.0.7 or 10.0.0.0/8`,
+      })
+      .optional()
+      .describe('Its IP address, or a network such as 10.0.0.0/8.'),
+  })
+  .refine(
+    ({ identity, meta = {}, address }) =>
+      identity !== undefined || Object.keys(meta).length > 0 || address !== undefined,
+    {
+      error: `it would be every source that dials in; ${matchAdvice}`,
+    },
+  );
+
+const plainSource = z.strictObject({
   name: label.describe('Name of this origin in metrics, logs and on the admin pages.'),
-  address: sourceAddress.describe('mcp://HOST:PORT of a legacy ResourceSource server.'),
+  address: sourceAddress
+    .optional()
+    .describe(
+      'mcp://HOST:PORT of a legacy ResourceSource server, which Isthmus dials; mcps:// over TLS. Either this, or match.',
+    ),
+  tls: clientTls.optional().describe('How it is dialled over TLS. mcps:// without it: as with an empty one.'),
+  match: sourceMatch
+    .optional()
+    .describe(
+      'Instead of an address: how a source that dials Isthmus (sink.listen) is known. All that is given has to be so.',
+    ),
   collections: z
     .array(collection)
     .min(1)
-    .default([...knownCollections])
-    .describe('Legacy collections to ask for. Default: all that istiod 1.9 and newer has a place for.'),
+    .optional()
+    .describe(
+      'Legacy collections to ask for. Unset: those of the profile, or all that istiod 1.9 and newer has a place for.',
+    ),
   defaultNamespace: label
     .optional()
     .describe('Namespace of bare names. Unset: "default", and bare names of mesh-wide kinds are quarantined.'),
-  incremental: z.boolean().default(false).describe('Ask for changes instead of whole states.'),
-  sinkNodeId: z.string().max(256).default('').describe('SinkNode.id of our requests.'),
-  silentCollection: duration('30s').describe(
-    'A collection other than serviceentries that stays silent for so long while others answer counts as empty.',
+  incremental: z.boolean().optional().describe('Ask for changes instead of whole states.'),
+  sinkNodeId: z.string().max(256).optional().describe('SinkNode.id of our requests.'),
+  silentCollection: optionalDuration.describe(
+    'A collection other than serviceentries that stays silent for so long while others answer counts as empty. 30s in every profile.',
   ),
   maxMessage: size('256MiB').describe('Largest message taken from this source.'),
   countDropped: z
@@ -107,7 +235,19 @@ const source = z.strictObject({
   syncTimeout: optionalDuration.describe(
     'A collection that has not spoken for so long counts as empty until it does. Unset: it is waited for.',
   ),
+  profile: z
+    .enum(['auto', ...profileNames])
+    .default('auto')
+    .describe('Which server it is, and so the default of each habit. auto = as default, and say which it looks like.'),
+  ...habits,
 });
+
+/** `mcps://` is TLS with all that is usual. */
+const source = plainSource.transform(({ address, tls, ...rest }) => ({
+  ...rest,
+  address: address && { host: address.host, port: address.port },
+  tls: tls ?? (address?.isSecure === true ? usualTls : undefined),
+}));
 
 const removalAdvice = 'write the NAME of a source that is gone, or NAME/COLLECTION';
 
@@ -131,7 +271,10 @@ export const invalidPolicies = ['keepLastGood', 'report', 'ignore'] as const;
 /** The config file. Unknown keys are errors. */
 export const configSchema = z
   .strictObject({
-    sources: z.array(source).default([]).describe('Legacy MCP servers that Isthmus dials, in order of precedence.'),
+    sources: z
+      .array(source.transform(withHabits))
+      .default([])
+      .describe('Legacy MCP servers that Isthmus dials, or that dial Isthmus, in order of precedence.'),
     confirmRemoval: z
       .array(removal)
       .default([])
@@ -145,9 +288,19 @@ export const configSchema = z
           .describe('Where istiod connects (configSources: xds://HOST:PORT).'),
         minGap: duration('250ms').describe('Least time between two bursts of pushes on one stream.'),
         recycle: duration('10m').describe('Age at which a stream is ended and begun anew, ± 20 %; 0s = never.'),
+        tls: listenerTls.optional().describe('TLS for istiod 1.26 and newer; older ones have none. Unset: plaintext.'),
+        allowedPeers,
       })
       .prefault({})
       .describe('MCP-over-xDS, for istiod.'),
+    sink: z
+      .strictObject({
+        listen: hostPort.optional().describe('Where they dial in. Unset: off.'),
+        tls: listenerTls.optional().describe('TLS for them. Unset: plaintext.'),
+        allowedPeers,
+      })
+      .prefault({})
+      .describe('Legacy ResourceSink, for sources that dial Isthmus themselves.'),
     admin: z
       .strictObject({ listen: hostPort.prefault('127.0.0.1:15480').describe('Where the pages are.') })
       .prefault({})
@@ -238,6 +391,9 @@ export const configSchema = z
       }
       seen.add(name);
     }
+    for (const { at, message } of matchMistakes(config)) {
+      context.addIssue({ code: 'custom', path: ['sources', ...at], message });
+    }
     for (const [index, text] of config.confirmRemoval.entries()) {
       const mistake = removalMistake(removalOf(text), config.sources);
       if (mistake === undefined) continue;
@@ -261,15 +417,80 @@ export function removalOf(text: string): Removal {
 
 export type Config = z.output<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];
+
+/** Where a source is that is dialled, as it is written in the config. */
+export function sourceUrl({ address, tls }: { readonly address: HostPort; readonly tls?: object | undefined }): string {
+  return `${tls === undefined ? 'mcp' : 'mcps'}://${formatHostPort(address)}`;
+}
+
 /** What is written in a file or made of flags. */
 export type ConfigInput = z.input<typeof configSchema>;
+
+/** What is wrong with who dials whom. */
+function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Generator<{
+  readonly at: readonly [number, 'address' | 'match' | 'tls'];
+  readonly message: string;
+}> {
+  const names = new Map<string, string>();
+  for (const [index, { name, address, match, tls, protocol }] of sources.entries()) {
+    if (match === undefined) {
+      if (address === undefined) {
+        const message = `"${name}" has none; ${sourceAdvice}, or say by match how it is known where it dials in`;
+        yield { at: [index, 'address'], message };
+      }
+      continue;
+    }
+    if (tls !== undefined) {
+      const message = `"${name}" dials in: tls is for those that are dialled; set sink.tls`;
+      yield { at: [index, 'tls'], message };
+    }
+    // A source in which something else is wrong has none yet.
+    if (sourceProtocols.indexOf(protocol) > 0) {
+      const message = `"${name}" is to dial in, and nobody does so in the protocol ${protocol}`;
+      yield { at: [index, 'match'], message };
+    }
+    if (address !== undefined) {
+      const message = `"${name}" has an address too: either Isthmus dials it, or it dials Isthmus`;
+      yield { at: [index, 'match'], message };
+    } else if (sink.listen === undefined) {
+      const message = `"${name}" is to dial in, and nobody listens; set sink.listen, for example to 127.0.0.1:15411`;
+      yield { at: [index, 'match'], message };
+    }
+    if (match.identity !== undefined && sink.listen !== undefined && sink.tls?.clientCa === undefined) {
+      const message = `"${name}" is to show a certificate, and nobody is asked for one; set sink.tls, with clientCa`;
+      yield { at: [index, 'match'], message };
+    }
+    const text = matchText(match);
+    const other = names.get(text);
+    if (other === undefined) names.set(text, name);
+    else
+      yield {
+        at: [index, 'match'],
+        message: `it is that of "${other}", which comes first: it would never be its turn`,
+      };
+  }
+}
+
+/** The same for matches that say the same. */
+function matchText({ identity, meta = {}, address }: NonNullable<SourceConfig['match']>): string {
+  return JSON.stringify([
+    identity ?? null,
+    address ?? null,
+    Object.entries(meta).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
+}
 
 function removalMistake({ name, collection: one }: Removal, sources: readonly SourceConfig[]): string | undefined {
   if (one !== undefined && kindOfCollection(one) === undefined) {
     return `"${one}" is no collection; known collections: ${knownCollections.join(', ')}`;
   }
   const kept = sources.find((other) => other.name === name);
-  if (kept === undefined || (one !== undefined && !kept.collections.includes(one))) return undefined;
+  if (kept === undefined || (one !== undefined && !askedOf(kept).includes(one))) return undefined;
   const what = one === undefined ? `source "${name}" is in sources` : `source "${name}" is asked for ${one}`;
   return `${what}: what is to go has to be taken out there first`;
+}
+
+/** A source in which something is wrong is here without the defaults of its profile. */
+function askedOf({ collections }: { readonly collections?: readonly string[] | undefined }): readonly string[] {
+  return collections ?? knownCollections;
 }

@@ -5,6 +5,7 @@ import { noRow } from '../model/resource.ts';
 import { listTurn, readStep, readTurn } from '../model/sizes.ts';
 import type { Listed } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
+import type { RepairOptions } from '../wire/body-repairs.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
 import { hash128, hashed, type HashSeed, resetHash, secretBits } from '../wire/hash.ts';
@@ -23,7 +24,8 @@ import { hashKey, type ResourceTable } from '../wire/resource-table.ts';
 import { MalformedError } from '../wire/scan.ts';
 import { shapes } from '../wire/shapes.ts';
 import { acceptedBodies } from './body-type.ts';
-import { isPlainName, type NameRules, parseName } from './name.ts';
+import { holdsEscape, isPlainName, type NameRules, parseName } from './name.ts';
+import { Mending } from './mending.ts';
 import { sortInTurns } from './sort.ts';
 import { Upserts } from './upserts.ts';
 
@@ -60,8 +62,16 @@ const maxTypeBytes = 200;
 
 type ViewedBuffer = Buffer & Viewed;
 
+/** How what a source says is read. */
+export type IntakeRules = NameRules & {
+  /** What is repaired in bodies. @default nothing */
+  readonly repairs?: RepairOptions;
+};
+
 /** The resource that is being looked at; one object serves for all. */
 type Reading = {
+  /** In which its parts are. */
+  bytes: ViewedBuffer;
   /** Undefined where it has no usable name, or that of `old`: most are never asked for. */
   key: string | undefined;
   /** The row that is held of this key. */
@@ -71,8 +81,11 @@ type Reading = {
   /** The name to send, where it is not the one that came. */
   name: ViewedBuffer | undefined;
   isBare: boolean;
+  isEscaped: boolean;
   timeIsInvalid: boolean;
 };
+
+const noBytes: ViewedBuffer = viewed(Buffer.alloc(0));
 
 /**
  * Turns the messages of one origin and kind into {@link Change}s. One resource at a time: a bad one is named
@@ -86,13 +99,19 @@ export class Intake {
   readonly #seed: HashSeed;
   readonly #shape: Shape;
   readonly #overwrites: boolean;
+  /** Undefined where nothing is repaired. */
+  readonly #mending: Mending | undefined;
+  /** Whether names are written anew, so that the one that comes says nothing where it looks like one of those. */
+  readonly #escapes: boolean;
   readonly #parts: ResourceParts = newResourceParts();
   readonly #reading: Reading = {
+    bytes: noBytes,
     key: undefined,
     old: noRow,
     isSame: false,
     name: undefined,
     isBare: false,
+    isEscaped: false,
     timeIsInvalid: false,
   };
   #message = 0;
@@ -105,9 +124,11 @@ export class Intake {
    * @param overwrites whether another form may take the place of the one that is held while the message is read: not
    * where somebody has yet to look at it.
    */
-  constructor(kind: Kind, rules: NameRules, overwrites = true) {
+  constructor(kind: Kind, rules: IntakeRules, overwrites = true) {
     this.#kind = kind;
     this.#overwrites = overwrites;
+    this.#mending = Mending.of(kind, rules.repairs);
+    this.#escapes = rules.slashes === 'escape';
     this.#rules = rules;
     this.#bodies = acceptedBodies(kind);
     this.#bodyType = viewed(Buffer.from(`type.googleapis.com/${kind.body}`));
@@ -138,6 +159,9 @@ export class Intake {
     const confirmed = new Set<string>();
     const repeated: string[] = [];
     const repairs = { bareNames: 0, createTimes: 0, duplicates: 0 };
+    let escapedNames = 0;
+    const mending = this.#mending;
+    mending?.begin();
     const { spans } = message;
     const bytes = viewed(message.bytes);
     const reading = this.#reading;
@@ -168,11 +192,14 @@ export class Intake {
       if (comparesRaw) hashRaw(bytes, start, end, raw);
       const isRaw = comparesRaw && guess !== noRow && pool.hasRaw(guess, raw);
       const fault = isRaw ? this.#recognise(guess) : this.#read(bytes, start, end, held, guess);
+      if (mending !== undefined && fault === undefined) mending.count(comparesRaw ? raw : undefined, isRaw);
       const { old } = reading;
       if (old !== noRow) guessed = pool.rank(old) + 1;
       if (reading.isBare) repairs.bareNames++;
+      if (reading.isEscaped) escapedNames++;
       if (reading.timeIsInvalid) repairs.createTimes++;
-      const isPlain = comparesRaw && !isRaw && !reading.isBare && !reading.timeIsInvalid;
+      const isOwnName = !reading.isBare && !reading.isEscaped;
+      const isPlain = comparesRaw && !isRaw && isOwnName && !reading.timeIsInvalid;
       // What nearly every resource of nearly every message is: as it was before, and named for the first time.
       if (old !== noRow && reading.isSame && pool.seen(old) !== seen && quarantined.size === 0) {
         pool.setSeen(old, seen);
@@ -204,7 +231,7 @@ export class Intake {
         const dropped = upserts.drop(this.#keyAt(i, held), held.arena);
         if (dropped !== noRow && message.full) order[pool.rank(dropped)] = noRow;
       }
-      if (reading.isSame || this.#overwrite(bytes, held)) {
+      if (reading.isSame || this.#overwrite(held)) {
         if (reading.isSame) same++;
         else overwritten++;
         if (isPlain) pool.setRaw(old, raw);
@@ -216,7 +243,7 @@ export class Intake {
         }
         continue;
       }
-      const row = encodeResource(bytes, this.#parts, reading.name, this.#bodyType, held.arena, pool);
+      const row = encodeResource(reading.bytes, this.#parts, reading.name, this.#bodyType, held.arena, pool);
       pool.setSeen(row, seen);
       pool.setRank(row, named);
       if (isPlain) pool.setRaw(row, raw);
@@ -227,6 +254,8 @@ export class Intake {
     this.#guesses = order;
     if (message.full) this.#comparesRaw = 2 * same >= spans.length / 2;
     reading.name = this.#parts.gathered = undefined;
+    reading.bytes = noBytes;
+    const bodies = mending?.finish(comparesRaw);
 
     return {
       ...(await upserts.all()),
@@ -242,7 +271,11 @@ export class Intake {
       quarantined: [...quarantined.values()],
       full: message.full,
       received: spans.length / 2,
-      repairs,
+      repairs: {
+        ...repairs,
+        ...(escapedNames === 0 ? {} : { escapedNames }),
+        ...(bodies === undefined ? {} : { bodies }),
+      },
       ...(repeated.length === 0 ? {} : { repeated }),
     };
   }
@@ -257,7 +290,7 @@ export class Intake {
   #recognise(guess: number): undefined {
     const reading = this.#reading;
     reading.key = reading.name = undefined;
-    reading.isBare = reading.timeIsInvalid = false;
+    reading.isBare = reading.isEscaped = reading.timeIsInvalid = false;
     reading.old = guess;
     reading.isSame = true;
   }
@@ -267,27 +300,31 @@ export class Intake {
    *
    * @param guess the row that it probably is another form of, which is held; or none.
    */
-  #read(bytes: ViewedBuffer, start: number, end: number, held: Held, guess: number): Fault | undefined {
+  #read(message: ViewedBuffer, start: number, end: number, held: Held, guess: number): Fault | undefined {
     const parts = this.#parts;
     const reading = this.#reading;
     const { pool } = held.resources;
+    reading.bytes = message;
     reading.key = reading.name = undefined;
     reading.old = noRow;
-    reading.isSame = reading.isBare = reading.timeIsInvalid = false;
+    reading.isSame = reading.isBare = reading.isEscaped = reading.timeIsInvalid = false;
     try {
-      scanResource(bytes, start, end, parts);
+      scanResource(message, start, end, parts);
     } catch (error) {
       // The name that was read before the fault, where there is one: then the good form of it can stay.
-      if (parts.nameStart >= 0) this.#readName(bytes, held);
-      reading.isBare = false;
+      if (parts.nameStart >= 0) this.#readName(message, held);
+      reading.isBare = reading.isEscaped = false;
       return malformed(error);
     }
+    if (this.#mending !== undefined) reading.bytes = this.#mending.mend(message, start, end, parts);
+    const { bytes } = reading;
     if (!parts.hasMetadata) {
       return { reason: 'no_metadata', message: 'it has no metadata, so nobody can tell which resource it is' };
     }
     const fault = this.#readContent(bytes);
     const { nameStart, nameEnd } = parts;
-    if (fault === undefined && nameStart >= 0) {
+    const isName = nameStart >= 0 && !(this.#escapes && holdsEscape(bytes, nameStart, nameEnd));
+    if (fault === undefined && isName) {
       hashResource(bytes, parts, undefined, this.#seed);
       // The name says who it is: whoever can choose 16 bytes of one resource can give it the hash of another.
       if (guess !== noRow && isNamed(pool, guess, bytes, nameStart, nameEnd)) {
@@ -311,8 +348,8 @@ export class Intake {
   }
 
   /** Puts what was read in the place of what is held, where that may be and has the same length. */
-  #overwrite(bytes: ViewedBuffer, { listed, resources: { pool } }: Held): boolean {
-    const { old, name } = this.#reading;
+  #overwrite({ listed, resources: { pool } }: Held): boolean {
+    const { bytes, old, name } = this.#reading;
     if (!this.#overwrites || listed === undefined || old === noRow || !pool.isListed(old)) return false;
     const isDone = overwriteResource(bytes, this.#parts, name, this.#bodyType, pool, old, listed.remove);
     if (isDone) listed.add(old);
@@ -347,11 +384,13 @@ export class Intake {
     const reading = this.#reading;
     const start = Math.max(this.#parts.nameStart, 0);
     const end = Math.max(this.#parts.nameEnd, 0);
-    reading.old = held.resources.find(bytes, start, end, hashKey(bytes.view, start, end));
-    if (reading.old !== noRow) return undefined;
-    if (isPlainName(bytes, start, end)) {
-      reading.key = bytes.toString('latin1', start, end);
-      return undefined;
+    if (!this.#escapes || !holdsEscape(bytes, start, end)) {
+      reading.old = held.resources.find(bytes, start, end, hashKey(bytes.view, start, end));
+      if (reading.old !== noRow) return undefined;
+      if (isPlainName(bytes, start, end)) {
+        reading.key = bytes.toString('latin1', start, end);
+        return undefined;
+      }
     }
     const parsed = parseName(bytes.subarray(start, end), this.#kind, this.#rules);
     if ('reason' in parsed) return parsed;
@@ -359,6 +398,7 @@ export class Intake {
     reading.old = held.resources.get(parsed.key);
     reading.name = viewed(parsed.bytes);
     reading.isBare = parsed.bare;
+    reading.isEscaped = parsed.escaped === true;
     return undefined;
   }
 

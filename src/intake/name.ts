@@ -5,6 +5,7 @@ import type { Kind } from '../model/kinds.ts';
 export const maxNameBytes = 1024;
 
 const slash = 0x2f;
+const percent = 0x25;
 
 /** How the names of one source become `namespace/name`. */
 export type NameRules = {
@@ -12,12 +13,24 @@ export type NameRules = {
   readonly defaultNamespace: string;
   /** True where the operator chose it. A guessed namespace is too dangerous for a kind that may speak for the mesh. */
   readonly namespaceIsExplicit: boolean;
+  /**
+   * What is done with more slashes than one, and with none behind the last: `refuse`, as istiod does, or `escape`: what is
+   * behind the first slash is the name, in which `/` becomes `%2F` and `%` becomes `%25`; no name at all becomes `%`. So no
+   * two names become one. @default refuse
+   */
+  readonly slashes?: 'refuse' | 'escape';
 };
 
 /** A usable name (as text and as the bytes to send), or why there is none. */
 export type ParsedName =
-  | { readonly key: string; readonly bytes: Buffer; readonly bare: boolean }
+  | { readonly key: string; readonly bytes: Buffer; readonly bare: boolean; readonly escaped?: true }
   | { readonly reason: 'bad_name' | 'bare_mesh_wide_name'; readonly message: string };
+
+/** True where a name looks as though it had been escaped: a source that has `a/b%2Fc` and `a/b/c` has two resources. */
+export function holdsEscape(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] === percent) return true;
+  return false;
+}
 
 /** True for the common case, `namespace/name` in ASCII: it is the key as it stands. {@link parseName} reads the others. */
 export function isPlainName(bytes: Uint8Array, start: number, end: number): boolean {
@@ -55,16 +68,32 @@ export function parseName(bytes: Buffer, kind: Kind, rules: NameRules): ParsedNa
           'set defaultNamespace for this source to say where it belongs',
       };
     }
-    const key = `${rules.defaultNamespace}/${text}`;
-    const named = Buffer.from(key);
-    if (named.length > maxNameBytes)
-      return bad('', `is, with its namespace, ${named.length} bytes long; at most ${maxNameBytes} are taken`);
-    return { key, bytes: named, bare: true };
+    const name = rules.slashes === 'escape' ? escaped(text) : text;
+    return written(rules.defaultNamespace, name, { bare: true, ...(name === text ? {} : { escaped: true }) });
   }
   if (first === from) return bad(text, 'has an empty namespace');
+  if (rules.slashes === 'escape') {
+    const rest = text.slice(first + 1);
+    const name = escaped(rest);
+    if (name !== rest) return written(text.slice(from, first), name, { bare: false, escaped: true });
+  }
   if (first === text.length - 1) return bad(text, 'ends with a slash');
   if (text.includes('/', first + 1)) return bad(text, 'has more than one slash');
   return { key: from === 0 ? text : text.slice(1), bytes: bytes.subarray(from), bare: false };
+}
+
+/** A name without slashes that no other name becomes. */
+function escaped(name: string): string {
+  return name === '' ? '%' : name.replaceAll('%', '%25').replaceAll('/', '%2F');
+}
+
+function written(namespace: string, name: string, how: { bare: boolean; escaped?: true }): ParsedName {
+  const key = `${namespace}/${name}`;
+  const bytes = Buffer.from(key);
+  if (bytes.length > maxNameBytes) {
+    return bad('', `is, as it has to be written, ${bytes.length} bytes long; at most ${maxNameBytes} are taken`);
+  }
+  return { key, bytes, ...how };
 }
 
 function bad(text: string, what: string): ParsedName {

@@ -1,4 +1,4 @@
-import type { Collection } from '../model/kinds.ts';
+import { type Collection, kinds } from '../model/kinds.ts';
 
 /** A day: how long a refusal is believed. */
 export const refusalTtlMs = 24 * 60 * 60 * 1000;
@@ -24,6 +24,8 @@ export class CollectionProbe {
   /** Not known yet; the first group is being asked for. */
   #groups: Collection[][];
   #served = false;
+  /** The one collection over which a source may have left its last stream. */
+  #suspect: Collection | undefined;
 
   /**
    * @param wanted all that we would like to have.
@@ -66,6 +68,7 @@ export class CollectionProbe {
 
   /** The stream lives on with all that was asked for. Returns true where another stream should ask for more. */
   survived(): boolean {
+    this.#suspect = undefined;
     for (const collection of this.#groups.shift() ?? []) this.#accepted.add(collection);
     this.#served = true;
     return this.#groups.length > 0;
@@ -81,7 +84,7 @@ export class CollectionProbe {
    */
   ended(code: number, details: string, nowMs: number): boolean {
     const asked = this.asked;
-    const named = /unsupported collection:? *["']?([^\s"',;]+)/i.exec(details)?.[1];
+    const named = collectionIn(details);
     if (named !== undefined && asked.includes(named)) return this.#refuse(named, nowMs);
     if (code !== invalidArgument || asked.length === 0) return false;
     // It served the accepted ones before and does not say which one it no longer knows: begin again.
@@ -93,6 +96,37 @@ export class CollectionProbe {
       return true;
     }
     return this.#refuse(group[0] as Collection, nowMs);
+  }
+
+  /**
+   * The source has left the stream, soon after it was asked, and has not said why. Istio's own does so over a collection
+   * that it does not know where it is the one that dials: who dials has no way to say more. What has `answered` is known;
+   * of the rest, each half is asked for on a stream of its own, until one stands alone. That one is refused where the source
+   * has left twice over it: a source may leave for another reason, too. Returns true as {@link ended} does.
+   *
+   * @param nowMs milliseconds since 1970.
+   */
+  left(answered: ReadonlySet<Collection>, nowMs: number): boolean {
+    const group = this.#groups.shift() ?? [...this.#accepted];
+    const suspects: Collection[] = [];
+    for (const collection of group) {
+      if (answered.has(collection)) this.#accepted.add(collection);
+      else {
+        this.#accepted.delete(collection);
+        suspects.push(collection);
+      }
+    }
+    const [only] = suspects;
+    if (only === undefined) return false;
+    if (suspects.length > 1) {
+      const middle = Math.ceil(suspects.length / 2);
+      this.#groups.unshift(suspects.slice(0, middle), suspects.slice(middle));
+      return true;
+    }
+    if (this.#suspect === only) return this.#refuse(only, nowMs);
+    this.#suspect = only;
+    this.#groups.unshift(suspects);
+    return true;
   }
 
   /** Asks again for what was refused a day ago or longer. Returns true where there is something to ask. */
@@ -107,6 +141,7 @@ export class CollectionProbe {
 
   /** Returns false, and forgets everything, where nothing is left to ask for. */
   #refuse(collection: Collection, nowMs: number): boolean {
+    this.#suspect = undefined;
     this.#accepted.delete(collection);
     this.#groups = notEmpty(this.#groups.map((group) => group.filter((other) => other !== collection)));
     this.#refused.set(collection, nowMs);
@@ -118,6 +153,12 @@ export class CollectionProbe {
     this.#groups = notEmpty([[...this.#wanted], [...this.#later]]);
     return false;
   }
+}
+
+/** The collection that a status names; the server of Istio 1.0 names its type (galley/pkg/mcp/server/server.go, 1.0.9). */
+function collectionIn(details: string): Collection | undefined {
+  const named = /unsupported (?:collection|type_?url):? *["']?([^\s"',;]+)/i.exec(details)?.[1];
+  return kinds.find(({ body }) => named?.endsWith(`/${body}`))?.collection ?? named;
 }
 
 function notEmpty(groups: Collection[][]): Collection[][] {

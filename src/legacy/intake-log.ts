@@ -15,6 +15,8 @@ export class IntakeLog {
   /** Key → reason of what is known to be bad. */
   #bad = new Map<string, string>();
   #repairs = '';
+  /** Names of the repairs that the last message needed. */
+  #made = '';
 
   constructor(log: Logger, source: string, collection: string) {
     this.#log = log;
@@ -24,8 +26,9 @@ export class IntakeLog {
   /** @param quarantine of this collection, after the change. */
   tell({ repairs, repeated }: Change, quarantine: ReadonlyMap<string, QuarantineEntry>): void {
     if (quarantine.size > 0 || this.#bad.size > 0) this.#tellBad(quarantine);
-    const { bareNames, createTimes, duplicates } = repairs;
-    const text = [bareNames, createTimes, duplicates, ...(repeated ?? [])].join();
+    const { bareNames, createTimes, duplicates, escapedNames = 0, bodies = {} } = repairs;
+    this.#tellRepaired(bodies);
+    const text = [bareNames, createTimes, duplicates, escapedNames, ...(repeated ?? [])].join();
     if (text === this.#repairs) return;
     this.#repairs = text;
     if (bareNames > 0 || createTimes > 0) {
@@ -33,11 +36,27 @@ export class IntakeLog {
         'resources were put right: a bare name gets the default namespace, an invalid create_time a fixed one';
       this.#log.info({ ...this.#who, bareNames, createTimes }, what);
     }
+    if (escapedNames > 0) {
+      const what =
+        'names with several slashes, or nothing behind one, were written so that istiod takes them (slashes: escape)';
+      this.#log.info({ ...this.#who, escapedNames }, what);
+    }
     if (duplicates > 0) {
       const hint = 'give each resource a name of its own at the source; of those that share one, only one is sent';
       const fields = { ...this.#who, duplicates, resources: repeated, hint };
       this.#log.warn(fields, 'a message names resources more than once; the last one of each name counts');
     }
+  }
+
+  /** Once for each set of repairs: how many there are changes with every service, and is in the metrics. */
+  #tellRepaired(bodies: NonNullable<Change['repairs']['bodies']>): void {
+    const made = Object.keys(bodies).join();
+    if (made === this.#made) return;
+    this.#made = made;
+    if (made === '') return;
+    const hint = 'mend it at the source, and turn the repair off then';
+    const fields = { ...this.#who, repaired: bodies, hint };
+    this.#log.warn(fields, 'resources are not sent as they came: repairs were made');
   }
 
   #tellBad(quarantine: ReadonlyMap<string, QuarantineEntry>): void {

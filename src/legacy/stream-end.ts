@@ -1,5 +1,5 @@
 import { IsthmusError } from '../model/errors.ts';
-import { systemErrorOf, type Spoken, protocolHint } from '../net/protocol-hint.ts';
+import { type ProtocolHint, protocolHint, type Spoken, systemErrorOf } from '../net/protocol-hint.ts';
 
 /** How a stream of a source ended, and what was seen of the peer by then. */
 export type StreamEnd = {
@@ -10,6 +10,8 @@ export type StreamEnd = {
   readonly malformed?: boolean;
   /** The peer never answered in HTTP/2. */
   readonly neverConnected?: boolean;
+  /** What went wrong with TLS, where it was to be spoken. */
+  readonly tls?: ProtocolHint;
   /** Content type of the answer, where that is none of gRPC. */
   readonly contentType?: string;
 };
@@ -23,8 +25,9 @@ const kept = 'what came before stays in force';
 const maxText = 500;
 
 /** True where only a look at the port can tell what is wrong there. */
-export function isRiddle({ neverConnected, details }: StreamEnd): boolean {
-  return neverConnected === true && systemErrorOf(details) === undefined && !isUnresolved(details);
+export function isRiddle({ neverConnected, details, tls }: StreamEnd): boolean {
+  if (neverConnected !== true || tls !== undefined) return false;
+  return systemErrorOf(details) === undefined && !isUnresolved(details);
 }
 
 /**
@@ -32,12 +35,14 @@ export function isRiddle({ neverConnected, details }: StreamEnd): boolean {
  *
  * @param subject `source NAME (HOST:PORT)`.
  * @param spoken what was found on the port; undefined where nobody looked.
+ * @param isSecure true where TLS was to be spoken.
  */
 export function explainEnd(
   subject: string,
   end: StreamEnd,
   maxMessageBytes: number,
   spoken: Spoken | undefined,
+  isSecure = false,
 ): IsthmusError {
   const { code, details } = end;
   const text = details.slice(0, maxText);
@@ -52,7 +57,11 @@ export function explainEnd(
       hint: `this may be a web server or a proxy; give the port of ${wanted}`,
     });
   }
-  if (end.neverConnected === true) return unreachable(subject, text, spoken);
+  if (end.tls !== undefined) {
+    const { problem, hint } = end.tls;
+    return new IsthmusError('TLS_FAILED', subject, problem, hint === undefined ? {} : { hint });
+  }
+  if (end.neverConnected === true) return unreachable(subject, text, spoken, isSecure);
   switch (code) {
     case 0:
       return new IsthmusError('STREAM_ENDED', subject, 'the source ended it', {
@@ -61,7 +70,9 @@ export function explainEnd(
     case 7:
     case 16:
       return new IsthmusError('STREAM_ENDED', subject, `it refuses us (code ${code}): ${text}`, {
-        hint: 'it wants an identity, which only TLS can give; let a proxy beside Isthmus speak mutual TLS to it',
+        hint: isSecure
+          ? 'see that its list of those who may come in has a name of our certificate (tls.cert), and that we show one'
+          : 'it wants an identity, which only TLS can give: set tls.cert and tls.key of this source (docs/tls.md)',
       });
     case 8:
       if (!/larger than max|message larger/i.test(details)) break;
@@ -72,7 +83,7 @@ export function explainEnd(
         { hint: `raise maxMessage of this source; ${kept} meanwhile` },
       );
     case 12:
-      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not serve ResourceSource: ${text}`, {
+      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not serve ${serviceIn(details)}: ${text}`, {
         hint:
           `is this the port of ${wanted}? An xDS server needs no bridge: ` +
           'where it serves MCP-over-xDS, give its address to istiod (configSources: xds://HOST:PORT)',
@@ -85,6 +96,11 @@ export function explainEnd(
   return new IsthmusError('STREAM_ENDED', subject, `code ${code}: ${text}`, { hint: `${kept}, and it is asked again` });
 }
 
+/** Which of the two services a peer says that it has not. */
+function serviceIn(details: string): string {
+  return details.includes('AggregatedMeshConfigService') ? 'AggregatedMeshConfigService' : 'ResourceSource';
+}
+
 /** What is said of a source that takes our stream, and nothing else. */
 export function explainSilence(subject: string, seconds: number, isOpen: boolean): IsthmusError {
   const problem = isOpen
@@ -95,18 +111,18 @@ export function explainSilence(subject: string, seconds: number, isOpen: boolean
   });
 }
 
-function unreachable(subject: string, text: string, spoken: Spoken | undefined): IsthmusError {
+function unreachable(subject: string, text: string, spoken: Spoken | undefined, isSecure: boolean): IsthmusError {
   const why = systemErrorOf(text) ?? (isUnresolved(text) ? 'ENOTFOUND' : undefined);
   const found: Spoken | undefined = why === undefined ? spoken : { speaks: 'unreachable', why };
   if (found === undefined) {
-    if (text.includes('Protocol error')) {
+    if (text.includes('Protocol error') && !isSecure) {
       return new IsthmusError('WRONG_PROTOCOL', subject, `it does not speak gRPC, or only with TLS: ${text}`, {
         hint: `is this the plaintext port of ${wanted}?`,
       });
     }
     return new IsthmusError('UNREACHABLE', subject, text, { hint: `see that ${wanted} listens there` });
   }
-  const { problem, hint } = protocolHint(found, wanted);
+  const { problem, hint } = protocolHint(found, wanted, isSecure);
   const code = ['http1', 'tls', 'other'].includes(found.speaks) ? 'WRONG_PROTOCOL' : 'UNREACHABLE';
   // Where we ran out of patience, how long that was.
   const patience = found.speaks === 'nothing' && text.includes('within') ? `${text}: ` : '';

@@ -60,6 +60,14 @@ export type Quarantined = {
   readonly message: string;
 };
 
+/**
+ * Repairs of a body, which change what it means, so that each is off unless the operator turns it on. A closed set: part
+ * of a metric label. docs/profiles.md has a row for each.
+ */
+export const bodyRepairs = ['invalid_labels', 'host_colons', 'missing_dot', 'zero_ports', 'service_ports'] as const;
+
+export type BodyRepair = (typeof bodyRepairs)[number];
+
 /** What was put right on the way in, as counts: shown to the operator, never silent. */
 export type Repairs = {
   /** Names without a namespace that got the default one. */
@@ -68,6 +76,10 @@ export type Repairs = {
   readonly createTimes: number;
   /** Names that the message held more than once; the last one won. */
   readonly duplicates: number;
+  /** Names that were written so that they are a namespace and a name; undefined where there was none. */
+  readonly escapedNames?: number;
+  /** Resources of the message whose body was repaired, by repair; undefined where there was none. */
+  readonly bodies?: Readonly<Partial<Record<BodyRepair, number>>>;
 };
 
 /** What one message of one origin says about one kind, compared with what is held of that origin. */
@@ -90,6 +102,11 @@ export type Change = {
   readonly quarantined: readonly Quarantined[];
   /** True where the message is the whole state. */
   readonly full: boolean;
+  /**
+   * True where the message would take the collection to nothing, and this source is known to say so when it only cannot
+   * tell: that is held, however little it is. @default false
+   */
+  readonly isDoubtful?: boolean;
   /** Resources in the message, good and bad. */
   readonly received: number;
   readonly repairs: Repairs;

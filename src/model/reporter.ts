@@ -1,4 +1,4 @@
-import type { QuarantineReason } from './change.ts';
+import type { BodyRepair, QuarantineReason } from './change.ts';
 
 /**
  * What the core tells the outside while it works. The core knows no metrics library; observe/metrics.ts
@@ -16,7 +16,7 @@ export type Reporter = {
   sourceNacked(origin: string, collection: string, code: number): void;
   quarantined(origin: string, kind: string, reason: QuarantineReason): void;
   changed(origin: string, kind: string, upserts: number, removals: number): void;
-  repaired(origin: string, kind: string, what: 'bare_name' | 'create_time' | 'duplicate', count: number): void;
+  repaired(origin: string, kind: string, what: Repair, count: number): void;
   /** Removals of one message that were not believed: they are held, or may be what could not be read in it. */
   removalsWithheld(origin: string, kind: string, count: number): void;
   /** Removals that were held are believed now, or undone. */
@@ -30,7 +30,13 @@ export type Reporter = {
   pushTooLarge(kind: string): void;
   ackOverdue(kind: string): void;
   pushStreamEnded(reason: PushStreamEnd): void;
+
+  /** A connection was turned away before it came to gRPC. @param reason one of net/door's turnedAwayReasons. */
+  connectionRefused(listener: 'xds' | 'sink', reason: string): void;
 };
+
+/** What is put right on the way in. */
+export type Repair = 'bare_name' | 'create_time' | 'duplicate' | 'escaped_name' | BodyRepair;
 
 /** How held removals end. */
 export type HoldOutcome = 'released_by_operator' | 'confirmed_by_source' | 'recovered';
@@ -57,4 +63,5 @@ export const silentReporter: Reporter = {
   pushTooLarge() {},
   ackOverdue() {},
   pushStreamEnded() {},
+  connectionRefused() {},
 };

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream';
 import {
   type ChannelOptions,
@@ -17,8 +17,12 @@ import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { RawMethod } from '../wire/services.ts';
 import { formatHostPort, type HostPort } from './address.ts';
 import { silenceGrpc } from './grpc-log.ts';
+import type { AllowedPeers } from './allowed-peers.ts';
 import { defaultDoorLimits, Door, type DoorLimits, type TurnedAway } from './door.ts';
 import { keepaliveOptions, plaintextCredentials, tcpKeepaliveMs, towardsIstiods } from './keepalive.ts';
+import { identitiesOf } from './tls-certificate.ts';
+import type { ClientTls } from './tls-client.ts';
+import type { ServerTls } from './tls-server.ts';
 
 silenceGrpc();
 
@@ -61,6 +65,14 @@ export function resetCall(call: RawServerStream): void {
   stream?.close(constants.NGHTTP2_CANCEL);
 }
 
+/**
+ * Who called: the URIs (SPIFFE ids) and DNS names of the client certificate. Empty where there was none, or it was not
+ * verified: the listener asks for none.
+ */
+export function peerIdentities(call: RawServerStream): string[] {
+  return identitiesOf(call.getAuthContext().sslPeerCertificate?.subjectaltname ?? '');
+}
+
 /** A server for peers that hold one long stream each. */
 export function newServer(options: ChannelOptions = {}): Server {
   return new Server({
@@ -77,6 +89,10 @@ export type ListenOptions = {
   /** @default {@link defaultDoorLimits} */
   readonly limits?: DoorLimits;
   readonly clock?: Clock;
+  /** @default plaintext */
+  readonly tls?: ServerTls | undefined;
+  /** @default every address */
+  readonly allowedPeers?: AllowedPeers | undefined;
   /** Told of each connection that was turned away. */
   readonly onTurnedAway?: (turnedAway: TurnedAway) => void;
 };
@@ -85,7 +101,7 @@ export type ListenOptions = {
 const listeners = new WeakMap<Server, { readonly door: Door; readonly sockets: readonly NetServer[] }>();
 
 /**
- * Starts listening, without TLS, on every address that the host has.
+ * Starts listening on every address that the host has.
  * @returns the port: the given one, or the one that was free where 0 was given.
  * @throws IsthmusError LISTEN_FAILED
  */
@@ -93,11 +109,13 @@ export async function listen(
   server: Server,
   address: HostPort,
   subject: string,
-  { what = 'gRPC', limits = defaultDoorLimits, clock = systemClock, onTurnedAway = () => {} }: ListenOptions = {},
+  options: ListenOptions = {},
 ): Promise<number> {
+  const { what = 'gRPC', limits = defaultDoorLimits, clock = systemClock, onTurnedAway = () => {}, ...more } = options;
   const target = formatHostPort(address);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const door = new Door(what, limits, clock, (socket) => injector.injectConnection(socket), onTurnedAway);
+  const admit = (socket: Socket) => injector.injectConnection(socket);
+  const door = new Door({ ...more, what, limits, clock, admit, report: onTurnedAway });
   const sockets: NetServer[] = [];
   let { port } = address;
   try {
@@ -116,8 +134,8 @@ export async function listen(
     const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
     const problem = inUse ? 'the port is in use' : messageOf(error);
     const hint = inUse ? `end the other process, or choose another port with ${subject}` : undefined;
-    const options = hint === undefined ? { cause: error } : { hint, cause: error };
-    throw new IsthmusError('LISTEN_FAILED', target, `cannot listen: ${problem}`, options);
+    const details = hint === undefined ? { cause: error } : { hint, cause: error };
+    throw new IsthmusError('LISTEN_FAILED', target, `cannot listen: ${problem}`, details);
   }
   listeners.set(server, { door, sockets });
   return port;
@@ -143,9 +161,10 @@ export function stopServer(server: Server, graceMs: number): Promise<void> {
 /**
  * A client for one connection: its own subchannel and no reconnects of its own, so that our backoff is the only
  * one. Close it after its stream.
+ * @param tls plaintext without it. What went wrong with TLS, it knows.
  */
-export function newClient(address: HostPort, options: ChannelOptions = {}): Client {
-  return new Client(formatHostPort(address), plaintextCredentials(), {
+export function newClient(address: HostPort, options: ChannelOptions = {}, tls?: ClientTls): Client {
+  return new Client(formatHostPort(address), tls?.credentials(address.host) ?? plaintextCredentials(), {
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     // Only the side that dials can choose its window; 64 KiB costs a third of the throughput.

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls';
 import type { HostPort } from './address.ts';
 import { newClient } from './grpc.ts';
+import type { ClientTls } from './tls-client.ts';
 
 /** The certificate that a server offers. It is not verified. */
 export type OfferedCertificate = {
@@ -89,14 +90,20 @@ function describe(host: string, certificate: PeerCertificate): OfferedCertificat
 export type ServiceAnswer = { readonly has: 'yes' | 'no' | 'unknown'; readonly code: number; readonly details: string };
 
 /**
- * Asks a plaintext gRPC server whether it has a service, by calling a method that no service has. The call ends in the
+ * Asks a gRPC server whether it has a service, by calling a method that no service has. The call ends in the
  * gRPC library and never reaches the service. Go's library tells an unknown method from an unknown service (grpc-go
  * server.go handleStream, 1.26 to 1.67); Java's and Node's do not.
  *
  * @param service full name, such as `istio.mcp.v1alpha1.ResourceSource`.
+ * @param tls plaintext without it.
  */
-export function askService(address: HostPort, service: string, timeoutMs: number): Promise<ServiceAnswer> {
-  const client = newClient(address);
+export function askService(
+  address: HostPort,
+  service: string,
+  timeoutMs: number,
+  tls?: ClientTls,
+): Promise<ServiceAnswer> {
+  const client = newClient(address, {}, tls);
   const same = (bytes: Buffer) => bytes;
   return new Promise((resolve) => {
     const options = { deadline: Date.now() + timeoutMs };

@@ -81,10 +81,19 @@ export function systemErrorOf(error: unknown): string | undefined {
   return error === undefined ? undefined : systemErrors.exec(messageOf(error))?.[1];
 }
 
-/** @param wanted what should be there, as `a legacy MCP server (istio.mcp.v1alpha1)`. */
-export function protocolHint(spoken: Spoken, wanted: string): ProtocolHint {
+/**
+ * @param wanted what should be there, as `a legacy MCP server (istio.mcp.v1alpha1)`.
+ * @param isSecure true where Isthmus dials over TLS.
+ */
+export function protocolHint(spoken: Spoken, wanted: string, isSecure = false): ProtocolHint {
   switch (spoken.speaks) {
     case 'http2':
+      if (isSecure) {
+        return {
+          problem: 'it speaks HTTP/2 without TLS, and Isthmus dials over TLS',
+          hint: 'take tls out of this source, and write mcp:// in place of mcps://; or give the port on which it speaks TLS',
+        };
+      }
       return { problem: 'it answers in HTTP/2 and then ends the connection', hint: `is this the port of ${wanted}?` };
     case 'http1':
       return {
@@ -92,9 +101,15 @@ export function protocolHint(spoken: Spoken, wanted: string): ProtocolHint {
         hint: `this may be an admin, metrics or web port; give the port of ${wanted}`,
       };
     case 'tls':
+      if (isSecure) {
+        return {
+          problem: 'it speaks TLS, and nothing more comes',
+          hint: `its process may hang, or be none of gRPC; see that ${wanted} listens there`,
+        };
+      }
       return {
         problem: 'it speaks TLS, and Isthmus dials in plaintext',
-        hint: `give the plaintext port of ${wanted}, or let a proxy beside Isthmus speak TLS to it`,
+        hint: `write mcps:// in place of mcp://, or set tls of this source (docs/tls.md); or give the plaintext port of ${wanted}`,
       };
     case 'other':
       return {

@@ -48,6 +48,10 @@ export type MetricsView = {
   conflicts(): Iterable<{ readonly kind: string; readonly reason: string; readonly count: number }>;
   /** How the last reading of the config went, when what is in force was read, and settings that need a restart. */
   config(): { readonly hasFailed: boolean; readonly readAtMs: number; readonly pending: number };
+  /** Certificates and CAs that are in use. */
+  certificates(): Iterable<{ readonly use: string; readonly role: 'certificate' | 'ca'; readonly endsAtMs: number }>;
+  /** TLS files, by what they are for. */
+  tlsFiles(): Iterable<{ readonly use: string; readonly isRefused: boolean }>;
   /** The last-known-good files; undefined where there is no state folder. */
   state(): { readonly isFailing: boolean; readonly unreadable: number; readonly unsaved: number } | undefined;
 };
@@ -293,6 +297,27 @@ export function createMetrics(version: string): Metrics {
     const state = now.state();
     if (state !== undefined) self.set(state.unreadable);
   });
+  gauge(
+    'isthmus_certificate_expiry_timestamp_seconds',
+    'When the certificate that is in use ends, and of several CAs the last one, in seconds since 1970.',
+    ['use', 'role'],
+    (self, now) => {
+      for (const { use, role, endsAtMs } of now.certificates()) self.labels(use, role).set(endsAtMs / 1000);
+    },
+  );
+  gauge(
+    'isthmus_tls_files_refused',
+    "1 while TLS files can't be used as they are now; those before them stay in use.",
+    ['use'],
+    (self, now) => {
+      for (const { use, isRefused } of now.tlsFiles()) self.labels(use).set(isRefused ? 1 : 0);
+    },
+  );
+  const connectionsRefused = counter(
+    'isthmus_connections_refused_total',
+    'Connections that were turned away before they came to gRPC.',
+    ['listener', 'reason'],
+  );
   gauge('isthmus_xds_streams', 'Streams of istiods that are open.', [], (self, now) => self.set(now.streams()));
   const pushes = counter('isthmus_pushes_total', 'Responses sent to istiods.', ['kind']);
   const pushBytes = counter('isthmus_push_bytes_total', 'Bytes of responses sent to istiods.', ['kind']);
@@ -410,6 +435,9 @@ export function createMetrics(version: string): Metrics {
       },
       pushStreamEnded(reason) {
         xdsEnds.labels(reason).inc();
+      },
+      connectionRefused(listener, reason) {
+        connectionsRefused.labels(listener, reason).inc();
       },
     },
   };

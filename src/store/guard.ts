@@ -164,7 +164,7 @@ export class Guard {
       if (this.#hold !== undefined) this.#hold = { ...this.#hold, said: undefined };
       return { removals: [], withheld: missing };
     }
-    const reason = this.#tooMuch(missing.length, missing.length, situation);
+    const reason = this.#tooMuch(missing.length, missing.length, situation, change.isDoubtful);
     if (reason !== undefined) {
       this.#holdBack(reason, still, fresh, situation);
       this.#say(situation);
@@ -192,12 +192,13 @@ export class Guard {
   /**
    * @param removed keys that the message takes away.
    * @param gone the same with what is held already.
+   * @param isDoubtful whether the source may say so although it has something: then the last one does not pass either.
    */
-  #tooMuch(removed: number, gone: number, { after, now }: Situation): HoldReason | undefined {
+  #tooMuch(removed: number, gone: number, { after, now }: Situation, isDoubtful = false): HoldReason | undefined {
     const { maxRemovalPercent, minRemoved, holdMs } = this.options;
-    // One by one, down to the last, they pass.
-    if (removed < 2 || holdMs === 0) return undefined;
     const left = after - gone;
+    // One by one, down to the last, they pass.
+    if (holdMs === 0 || removed < (isDoubtful && left === 0 ? 1 : 2)) return undefined;
     if (left === 0) return 'emptied';
     const highest = this.#peak.highest(now);
     const fallen = Math.max(gone, highest - left);

@@ -1,4 +1,4 @@
-import type { Change, Quarantined } from '../model/change.ts';
+import type { Change, Quarantined, Repairs } from '../model/change.ts';
 import { noRow, type ResourcePool, verdicts } from '../model/resource.ts';
 import { maxScattered, placeTurn } from '../model/sizes.ts';
 import type { Listed } from '../model/snapshot.ts';
@@ -62,6 +62,8 @@ export class Holding {
   /** Messages taken so far, and when the last one came. */
   messages = 0;
   lastMessageAt: Date | undefined;
+  /** What was put right in the last message. */
+  repairs: Repairs | undefined;
   /** Another number whenever something is another one that should outlive the process. */
   revision = 0;
   /** Told of every row that is put in, while somebody walks through them. */
@@ -130,6 +132,7 @@ export class Holding {
     if (isNews || this.sync !== 'synced') this.revision++;
     this.sync = 'synced';
     this.messages++;
+    this.repairs = change.repairs;
     this.lastMessageAt = heard.date;
     return { upserts: upserts.length, removals: gone, withheld: withheld.length };
   }
@@ -230,6 +233,7 @@ export class Holding {
     for (const key of withheld) if (this.resources.has(key)) this.withheld.add(key);
     this.sync = 'stale';
     this.messages = 0;
+    this.repairs = undefined;
     this.lastMessageAt = lastMessageAt;
   }
 

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Change } from '../model/change.ts';
+import { bodyRepairs, type Change } from '../model/change.ts';
 import type { Clock } from '../model/clock.ts';
 import type { ConflictPolicy } from '../model/conflict.ts';
 import { kinds } from '../model/kinds.ts';
@@ -520,10 +520,15 @@ export class Store {
     const { reporter } = this.#options;
     if (upserts + removals > 0) reporter.changed(origin, kindId, upserts, removals);
     for (const { reason } of change.quarantined) reporter.quarantined(origin, kindId, reason);
-    const { bareNames, createTimes, duplicates } = change.repairs;
+    const { bareNames, createTimes, duplicates, escapedNames = 0, bodies = {} } = change.repairs;
     if (bareNames > 0) reporter.repaired(origin, kindId, 'bare_name', bareNames);
     if (createTimes > 0) reporter.repaired(origin, kindId, 'create_time', createTimes);
     if (duplicates > 0) reporter.repaired(origin, kindId, 'duplicate', duplicates);
+    if (escapedNames > 0) reporter.repaired(origin, kindId, 'escaped_name', escapedNames);
+    for (const repair of bodyRepairs) {
+      const count = bodies[repair];
+      if (count !== undefined) reporter.repaired(origin, kindId, repair, count);
+    }
     if (withheld > 0) reporter.removalsWithheld(origin, kindId, withheld);
   }
 }

@@ -1,8 +1,12 @@
 import { cursor, MalformedError, readLength, readVarint, skip, varintSize, writeVarint } from './scan.ts';
 import { decodeMessage, root } from './root.ts';
 
-/** A `Resources` message whose resources are still bytes. */
+/** So much of a version is kept, in bytes: some servers write all that they have into it, megabytes of it. */
+const maxVersionBytes = 256;
+
+/** A message with resources that are still bytes. */
 export type ResourcesView = {
+  /** For people: the first 256 bytes of it. */
   readonly systemVersionInfo: string;
   readonly collection: string;
   readonly nonce: string;
@@ -52,12 +56,57 @@ export function readResources(bytes: Buffer): ResourcesView {
     const start = cursor;
     at = start + length;
     if (tag === 0x1a) spans.push(start, at);
-    else if (tag === 0x0a) systemVersionInfo = bytes.toString('utf8', start, at);
+    else if (tag === 0x0a) systemVersionInfo = bytes.toString('utf8', start, Math.min(at, start + maxVersionBytes));
     else if (tag === 0x12) collection = bytes.toString('utf8', start, at);
     else if (tag === 0x22) removedResources.push(bytes.toString('utf8', start, at));
     else if (tag === 0x2a) nonce = bytes.toString('utf8', start, at);
   }
   return { systemVersionInfo, collection, nonce, incremental, removedResources, bytes, spans };
+}
+
+/** A `MeshConfigResponse`, with its type_url as collection. Envelopes of 1.0 have the bytes of Resources. */
+export type MeshConfigView = ResourcesView & {
+  /** All of it: who answers has to repeat it. */
+  readonly versionInfo: string;
+};
+
+/** Reads the envelope of a `MeshConfigResponse`. @throws MalformedError where the bytes are none. */
+export function readMeshConfigResponse(bytes: Buffer): MeshConfigView {
+  let versionInfo = '';
+  let collection = '';
+  let nonce = '';
+  const spans: number[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const tag = readVarint(bytes, at, bytes.length);
+    if (tag >>> 3 === 0) throw new MalformedError('field number 0');
+    if ((tag & 7) !== 2) {
+      at = skip(bytes, tag & 7, cursor, bytes.length);
+      continue;
+    }
+    const length = readLength(bytes, cursor, bytes.length);
+    const start = cursor;
+    at = start + length;
+    if (tag === 0x12) spans.push(start, at);
+    else if (tag === 0x0a) versionInfo = bytes.toString('utf8', start, at);
+    else if (tag === 0x1a) collection = bytes.toString('utf8', start, at);
+    else if (tag === 0x22) nonce = bytes.toString('utf8', start, at);
+  }
+  const systemVersionInfo = versionInfo.slice(0, maxVersionBytes);
+  return { versionInfo, systemVersionInfo, collection, nonce, incremental: false, removedResources: [], bytes, spans };
+}
+
+/** What a sink sends in the older protocol: a subscription (no nonce), an ACK or a NACK. */
+export type MeshConfigRequest = {
+  readonly versionInfo: string;
+  readonly sinkNode: { readonly id: string };
+  readonly typeUrl: string;
+  readonly responseNonce: string;
+  /** Present means NACK. */
+  readonly errorDetail?: { readonly code: number; readonly message: string };
+};
+
+export function encodeMeshConfigRequest(request: MeshConfigRequest): Buffer {
+  return Buffer.from(root().lookupType('istio.mcp.v1alpha1.MeshConfigRequest').encode(request).finish());
 }
 
 /** What a sink sends: a subscription, an ACK or a NACK. */

@@ -1,7 +1,8 @@
 import type { ResourcePool } from '../model/resource.ts';
+import { type Field, fieldsOf } from './fields.ts';
 import { resourceRange } from './resource-frame.ts';
 import { newResourceParts, scanResource } from './resource-parts.ts';
-import { cursor, readLength, readVarint, skip } from './scan.ts';
+import { readVarint } from './scan.ts';
 
 // Tags of istio.networking.v1alpha3.ServiceEntry (istio.io/api at 1.30.3; no field was ever renumbered).
 const hostsTag = 0x0a;
@@ -12,9 +13,6 @@ const exportToTag = 0x3a;
 /** ServiceEntry.Resolution. */
 export const staticResolution = 1;
 export const dnsResolution = 2;
-
-/** One field of a body: whole, and its value alone; where it ends in its resource. */
-type Field = { readonly tag: number; readonly whole: Buffer; readonly value: Buffer; readonly end: number };
 
 /** An encoded ServiceEntry by its parts, which are views of its chunk: good until something else gets its turn. */
 export type ServiceEntryView = {
@@ -43,7 +41,7 @@ export function viewServiceEntry(pool: ResourcePool, row: number): ServiceEntryV
   const rest: Field[] = [];
   let resolution = 0;
   let endpointsEnd = parts.valueStart;
-  for (const field of fieldsOf(resource)) {
+  for (const field of bodyOf(resource)) {
     const { tag, value, end } = field;
     if (tag === endpointsTag) endpoints.push(field);
     else rest.push(field);
@@ -61,7 +59,7 @@ export function hostsOf(pool: ResourcePool, row: number): { hosts: readonly stri
   const resource = scan(pool, row);
   const hosts: string[] = [];
   const exportTo: string[] = [];
-  for (const { tag, value } of fieldsOf(resource)) {
+  for (const { tag, value } of bodyOf(resource)) {
     if (tag === hostsTag) hosts.push(value.toString());
     else if (tag === exportToTag) exportTo.push(value.toString());
   }
@@ -76,18 +74,7 @@ function scan(pool: ResourcePool, row: number): Buffer {
 }
 
 /** The fields of the body that was scanned. */
-function* fieldsOf(resource: Buffer): Generator<Field> {
+function bodyOf(resource: Buffer): Iterable<Field> {
   const { valueStart, valueEnd } = parts;
-  if (valueStart < 0) return;
-  for (let at = valueStart; at < valueEnd; ) {
-    const tag = readVarint(resource, at, valueEnd);
-    let start = cursor;
-    const end = skip(resource, tag & 7, start, valueEnd);
-    if ((tag & 7) === 2) {
-      readLength(resource, start, valueEnd);
-      start = cursor;
-    }
-    yield { tag, whole: resource.subarray(at, end), value: resource.subarray(start, end), end };
-    at = end;
-  }
+  return valueStart < 0 ? [] : fieldsOf(resource, valueStart, valueEnd);
 }

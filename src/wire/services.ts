@@ -40,6 +40,11 @@ function rawMethod(service: string, method: string): RawMethod {
 
 /** The sink dials the source. */
 export const resourceSource = () => rawMethod('istio.mcp.v1alpha1.ResourceSource', 'EstablishResourceStream');
+/** The source dials the sink. */
+export const resourceSink = () => rawMethod('istio.mcp.v1alpha1.ResourceSink', 'EstablishResourceStream');
+/** The sink dials the source, in the protocol of Istio 1.0 and 1.1. */
+export const aggregatedMeshConfig = () =>
+  rawMethod('istio.mcp.v1alpha1.AggregatedMeshConfigService', 'StreamAggregatedResources');
 /** istiod dials Isthmus. */
 export const aggregatedDiscovery = () =>
   rawMethod('envoy.service.discovery.v3.AggregatedDiscoveryService', 'StreamAggregatedResources');

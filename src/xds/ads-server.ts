@@ -3,6 +3,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { CensusView } from '../model/census.ts';
 import { type Kind, kindOfTypeUrl } from '../model/kinds.ts';
 import type { HostPort } from '../net/address.ts';
+import type { AllowedPeers } from '../net/allowed-peers.ts';
 import { defaultDoorLimits, type DoorLimits } from '../net/door.ts';
 import {
   failCall,
@@ -16,7 +17,9 @@ import {
   stopServer,
 } from '../net/grpc.ts';
 import { type Keepalive, keepaliveOptions, towardsIstiods } from '../net/keepalive.ts';
+import { logTurnedAway, type Port } from '../net/strangers.ts';
 import { Throttle } from '../net/throttle.ts';
+import type { ServerTls } from '../net/tls-server.ts';
 import type { Subscription } from '../push/subscription.ts';
 import type { Rope } from '../wire/frame.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
@@ -24,7 +27,6 @@ import { isOurClient } from './ads-client.ts';
 import { AdsExchange, type AdsOptions, type AdsTransport, type SnapshotView } from './ads.ts';
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
-import { reportTurnedAway } from './strangers.ts';
 import { Unsent } from './unsent.ts';
 
 /** Streams that are served at once. More than any mesh has istiods; bounds what strangers can cost. */
@@ -47,6 +49,17 @@ const maxUserAgentLength = 100;
 
 /** Of streams that are refused, one line so often. */
 const logEveryMs = 60_000;
+
+const xdsPort: Port = {
+  port: 'the xDS port',
+  client: 'an istiod',
+  stranger: 'only istiod has business on this port: see who this is',
+  dropTls:
+    'where it is an istiod, take tlsSettings out of this configSource; where it is a proxy, let it dial in plaintext',
+  addTls:
+    'istiod 1.26 and newer needs tlsSettings with mode SIMPLE for this port, and older ones have no TLS (docs/tls.md)',
+  section: 'xds',
+};
 
 /** What an operator sees of one stream. */
 export type StreamView = {
@@ -89,6 +102,10 @@ export type AdsServerOptions = AdsOptions & {
   readonly keepalive?: Keepalive;
   /** Connections. @default {@link defaultDoorLimits} */
   readonly door?: DoorLimits;
+  /** @default plaintext */
+  readonly tls?: ServerTls | undefined;
+  /** @default every address */
+  readonly allowedPeers?: AllowedPeers | undefined;
   /** What is known of labels. @default nothing */
   readonly census?: CensusView;
   /** Called when there is another stream. */
@@ -130,12 +147,18 @@ export class AdsServer {
    * @throws IsthmusError LISTEN_FAILED
    */
   async listen(address: HostPort): Promise<number> {
-    const { clock, log, door = defaultDoorLimits } = this.#options;
+    const { clock, log, reporter, tls, allowedPeers, door = defaultDoorLimits } = this.#options;
+    const logOf = logTurnedAway(xdsPort, clock, log);
     const port = await listen(this.#server, address, '--xds-listen', {
       what: 'gRPC (MCP-over-xDS)',
       limits: door,
       clock,
-      onTurnedAway: reportTurnedAway(clock, log),
+      tls,
+      allowedPeers,
+      onTurnedAway(turnedAway) {
+        reporter.connectionRefused('xds', turnedAway.why);
+        logOf(turnedAway);
+      },
     });
     this.#unsubscribe = this.#view.onChange(() => {
       for (const { exchange } of this.#streams.values()) exchange.onChange();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { buildGo, installEnvoy } from './support/build-peers.ts';
+import { buildGo, buildNacos, installEnvoy } from './support/build-peers.ts';
 import type { Peers } from './support/peers.ts';
 import { mustRun } from './support/run.ts';
 
@@ -37,13 +37,14 @@ async function buildSources(): Promise<Pick<Peers, 'galley' | 'mcp-source-1.5.10
 
 /** Builds the real peers and Isthmus itself, which the suites run as a process, before the first suite. */
 export default async function setup(project: TestProject): Promise<void> {
-  const [istiods, sources, envoy] = await Promise.all([
+  const [istiods, sources, envoy, nacos] = await Promise.all([
     buildIstiods(),
     buildSources(),
     installEnvoy(),
+    buildNacos(),
     mustRun('npm', ['run', '--silent', 'build'], { cwd: join(import.meta.dirname, '../..') }),
   ]);
-  const peers: Peers = { ...istiods, ...sources, envoy };
+  const peers: Peers = { ...istiods, ...sources, envoy, 'nacos-2.0.4': nacos };
   for (const peer of Object.values(peers)) {
     if ('path' in peer) continue;
     if (process.env['CI'] === 'true') throw new Error(`with CI=true every peer has to be there: ${peer.absent}`);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { constants, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import { type ClientHttp2Stream, constants, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { codec } from '../peers/support/contract.ts';
 import { eventually } from './eventually.ts';
@@ -48,7 +48,7 @@ export function entry(name: string, host = 'a', metadata: object = created, kind
   return resource(name, kind, field(1, host), metadata);
 }
 
-/** The source's end of one stream, down to the frames. */
+/** The source's end of one stream, down to the frames, whoever has opened it. */
 export class SourceStream {
   /** All that came so far. */
   readonly requests: Request[] = [];
@@ -58,11 +58,11 @@ export class SourceStream {
   flooded = 0;
   /** Called with each request. */
   onRequest: (request: Request) => void = () => {};
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: ServerHttp2Stream | ClientHttp2Stream;
   readonly #frames = new FrameReader();
   #nonce = 0;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream | ClientHttp2Stream) {
     this.#stream = stream;
     stream.on('error', () => {});
     stream.on('data', (bytes: Buffer) => this.#take(bytes));
@@ -91,10 +91,11 @@ export class SourceStream {
     return this.#nonce;
   }
 
-  /** Sends the headers of the answer. */
-  open(): void {
-    if (this.#stream.headersSent) return;
-    this.#stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  /** Sends the headers of the answer, and these, where the sink has opened it. */
+  open(more: Readonly<Record<string, string>> = {}): void {
+    if (!('respond' in this.#stream) || this.#stream.headersSent) return;
+    const headers = { ':status': 200, 'content-type': 'application/grpc', ...more };
+    this.#stream.respond(headers, { waitForTrailers: true });
   }
 
   /** Sends a message under the stream's next nonce; returns that. */
@@ -116,6 +117,14 @@ export class SourceStream {
     this.#stream.write(framed(bytes), taken);
   }
 
+  /** The same for a message that is packed by what the headers of the stream say. */
+  sendPacked(bytes: Buffer): void {
+    this.open();
+    const frame = framed(bytes);
+    frame[0] = 1;
+    this.#stream.write(frame);
+  }
+
   /** Sends the beginning of a message, of which no more comes. */
   sendPart(bytes: Buffer, length: number): void {
     this.open();
@@ -132,16 +141,21 @@ export class SourceStream {
     });
   }
 
-  /** Ends the stream with a gRPC status. */
+  /** Ends the stream with a gRPC status; who has opened it can only say that nothing more comes. */
   end(code = 0, details = ''): void {
-    const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURI(details) };
-    if (!this.#stream.headersSent) {
-      const headers = { ':status': 200, 'content-type': 'application/grpc', ...trailers };
-      this.#stream.respond(headers, { endStream: true });
+    const stream = this.#stream;
+    if (!('respond' in stream)) {
+      stream.end();
       return;
     }
-    this.#stream.on('wantTrailers', () => this.#stream.sendTrailers(trailers));
-    this.#stream.end();
+    const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURI(details) };
+    if (!stream.headersSent) {
+      const headers = { ':status': 200, 'content-type': 'application/grpc', ...trailers };
+      stream.respond(headers, { endStream: true });
+      return;
+    }
+    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+    stream.end();
   }
 
   /** Reads nothing more of what the sink sends. */
@@ -151,7 +165,9 @@ export class SourceStream {
 
   /** Ends it without any status, by RST_STREAM. */
   reset(code = constants.NGHTTP2_CANCEL): void {
-    this.#stream.close(code);
+    // Who has opened it would say first that no more comes.
+    if (!('respond' in this.#stream)) this.#stream.destroy();
+    else this.#stream.close(code);
   }
 
   /** Says in HTTP/2 that the connection ends. */
@@ -172,6 +188,8 @@ export class SourceStream {
 export class LegacySource {
   /** Every stream that was opened, in order. */
   readonly streams: SourceStream[] = [];
+  /** HTTP/2 pings that came. */
+  pings = 0;
   /** Called with each stream as it is opened. Istio's source sends headers then, from 1.3 on. */
   onStream: (stream: SourceStream) => void = (stream) => stream.open();
   readonly #server: Http2Server = createServer();
@@ -182,7 +200,12 @@ export class LegacySource {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
-    this.#server.on('session', (session) => session.on('error', () => {}));
+    this.#server.on('session', (session) => {
+      session.on('error', () => {});
+      session.on('ping', () => {
+        this.pings++;
+      });
+    });
     this.#server.on('sessionError', () => {});
     this.#server.on('stream', (http2Stream) => {
       const stream = new SourceStream(http2Stream);

@@ -1,27 +1,17 @@
+import { isLabelName, isLabelValue } from '../../model/labels.ts';
 import { valueText, type Path } from '../problem.ts';
 import { eachEntry, type Report } from './violation.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
-const dnsLabel = '[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?';
-const qualified = '(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
-const keyPattern = new RegExp(`^(?:(${dnsLabel}(?:\\.${dnsLabel})*)/)?(${qualified})$`);
-const valuePattern = new RegExp(`^(?:${qualified})?$`);
-const maxPrefix = 253;
-const maxName = 63;
-
-/**
- * Reports names and values that are no Kubernetes labels; a long value is one here.
- * Source: pkg/config/labels/instance.go Validate, 1.14 to 1.31.
- */
+/** Reports names and values that are no labels of Istio. */
 export function checkLabels(report: Report, at: Path, labels: Labels | undefined): void {
   eachEntry(labels, at, (name, value, here) => {
-    const [found, prefix = '', last = ''] = keyPattern.exec(name) ?? [];
-    if (found === undefined || prefix.length > maxPrefix || last.length > maxName) {
+    if (!isLabelName(name)) {
       const hint = 'write it as in "app" or "example.com/app", 63 characters at most after the slash';
       report('labels', here, `${valueText(name)} is no name of a label`, hint);
     }
-    if (!valuePattern.test(value)) {
+    if (!isLabelValue(value)) {
       const hint = 'use letters, digits, "-", "_" and ".", beginning and ending with a letter or digit';
       report('labels', here, `${valueText(value)} is no value of a label`, hint);
     }

@@ -36,8 +36,11 @@ test('/debug/origins: every source with its connection and kinds', async () => {
       streams: 1,
       lastError: null,
       retryInMs: null,
+      peer: null,
+      version: null,
       unsupportedCollections: {},
     },
+    profile: { configured: 'auto', looksLike: null, because: [], notInForce: [] },
     kinds: expect.arrayContaining([
       {
         kind: 'ServiceEntry',
@@ -53,6 +56,7 @@ test('/debug/origins: every source with its connection and kinds', async () => {
         hold: null,
         messages: 1,
         lastMessageAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+        repairs: {},
         messageBytes: expect.any(Number),
       },
     ]),

@@ -43,7 +43,7 @@ const cases: Case[] = [
     what: 'TLS',
     start: strangers.tls,
     says: /it speaks TLS, and Isthmus dials in plaintext/,
-    hint: /give the plaintext port .*, or let a proxy beside Isthmus speak TLS to it/,
+    hint: /write mcps:\/\/ in place of mcp:\/\/, or set tls of this source .*; or give the plaintext port/,
     code: 14,
   },
   {

@@ -85,7 +85,7 @@ describe('from outside, a source is told by its library, and never gets a stream
     const http2 = 'HTTP2_SPOKEN: it speaks HTTP/2 without TLS, as gRPC servers do';
     expect(texts).toEqual([
       [http2, 'SERVICE_FOUND: it serves legacy MCP (ResourceSource)'],
-      [http2, 'SERVICE_MISSING: it serves the MCP of Istio 1.0 only, which Isthmus does not speak yet'],
+      [http2, 'SERVICE_MISSING: it serves the MCP of Istio 1.0 and 1.1 only (AggregatedMeshConfigService)'],
       [http2, 'SERVICE_MISSING: it serves xDS and no legacy MCP: an istiod, or another bridge'],
       [http2, 'SERVICE_MISSING: it is a gRPC server without legacy MCP (ResourceSource)'],
     ]);
@@ -102,6 +102,40 @@ describe('from outside, a source is told by its library, and never gets a stream
     expect(findings.map((one) => one.code)).toEqual(['HTTP2_SPOKEN', 'SERVICE_UNKNOWN', 'SERVICE_UNKNOWN']);
     expect(findings.at(-1)?.what).toMatch(/--direct asks them.* crash over a second client/);
     expect(server.connected).toBe(0);
+  });
+});
+
+describe('by its profile in the config', () => {
+  const aggregated = 'istio.mcp.v1alpha1.AggregatedMeshConfigService';
+
+  test.each([
+    ['has the older service', aggregated, ['HTTP2_SPOKEN', 'SERVICE_FOUND'], 'it serves the MCP of Istio 1.0 and 1.1'],
+    [
+      'has the newer one instead',
+      'istio.mcp.v1alpha1.ResourceSource',
+      ['HTTP2_SPOKEN', 'SERVICE_MISSING'],
+      'it serves ResourceSource, and not what protocol: aggregated-1.0 names',
+    ],
+  ])('a server that should have the older service %s', async (_how, service, codes, what) => {
+    const { port, paths } = await goServer(service);
+    const { findings } = await check('--source', `old=mcp://127.0.0.1:${port}?profile=galley-1.0`);
+    const found = findings.filter(({ subject }) => subject.startsWith('source old '));
+    expect(found.map(({ code }) => code)).toEqual(codes);
+    expect(found.at(-1)?.what).toBe(what);
+    expect(paths[0]).toBe(`/${aggregated}/IsthmusCheck`);
+  });
+
+  test('--direct says what a second connection may have done to one that has to have one only', async () => {
+    const { address } = await startSource(viewOf({ 'shop/orders': 'a' }));
+    const { code, findings } = await check('--source', `one=${address}?profile=champly`, '--direct');
+    expect(code).toBe(1);
+    expect(findings.find((one) => one.code === 'SECOND_CONNECTION')).toMatchObject({
+      severity: 'warning',
+      subject: `source one (${address})`,
+      what: expect.stringContaining('profile champly') as string,
+    });
+    const other = await check('--source', `one=${address}?profile=galley`, '--direct');
+    expect(other.findings.map((one) => one.code)).not.toContain('SECOND_CONNECTION');
   });
 });
 

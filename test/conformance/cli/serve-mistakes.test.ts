@@ -7,7 +7,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 const anyPort = ['--xds-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
 
 describe('a port in use is one line, what to do, and exit code 3', () => {
-  test.each(['--xds-listen', '--admin-listen', '--metrics-listen'])('%s', async (flag) => {
+  test.each(['--xds-listen', '--admin-listen', '--metrics-listen', '--sink-listen'])('%s', async (flag) => {
     const port = await occupyPort();
     const others = ['--xds-listen', '--admin-listen'].filter((one) => one !== flag);
     const free = others.flatMap((one) => [one, '127.0.0.1:0']);
@@ -28,6 +28,7 @@ test('an address that is not of this host is exit code 3', async () => {
 describe('a flag that is wrong is named, with exit code 2', () => {
   test.each([
     [['--xds-listen', 'here'], '--xds-listen: "here" is no HOST:PORT; write for example 127.0.0.1:15410'],
+    [['--sink-listen', '15411'], '--sink-listen: "15411" is no HOST:PORT; write for example 127.0.0.1:15410'],
     [['--source', 'galley'], '--source: "galley" is no NAME=mcp://HOST:PORT'],
     [['--source', 'galley=galley:9901'], '--source: "galley:9901" is no source address'],
     [['--source', 'a=mcp://b:1', '--source', 'a=mcp://c:1'], '--source: "a" is used twice'],

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/cli/check-findings.ts';
 import type { ConfigInput } from '../../../src/config/schema.ts';
 import { Bridge } from '../../support/bridge.ts';
+import { IstioConsul } from '../../support/servers/istio-consul.ts';
+import { service } from '../../support/servers/server.ts';
 import { failure, run } from '../../support/cli.ts';
 import { viewOf } from '../../support/legacy-states.ts';
 import { answerWith } from '../../support/listeners.ts';
@@ -43,6 +45,21 @@ test('-o json and -o yaml say the same', async () => {
 });
 
 describe('something is not as it should be: exit code 1, and what it is', () => {
+  test('a source is one that loses services without its profile', async () => {
+    const server = await new IstioConsul().listen();
+    server.change(service('web', '10.0.0.1'));
+    const bridge = await Bridge.of({ sources: [server.at()] });
+    await bridge.complete();
+    const { code, stdout } = await run('status', bridge.adminUrl);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^registry +auto +istio-consul +its nonces are times of Go; every version is "1" +state$/m);
+    expect(stdout).toMatch(/^! source registry looks like istio-consul, .*: set its profile, or services are lost$/m);
+    await bridge.reload({ sources: [server.at({ profile: 'istio-consul' })] });
+    await bridge.complete();
+    const after = await run('status', bridge.adminUrl);
+    expect([after.code, after.stdout]).toEqual([0, expect.stringMatching(/^registry +istio-consul +- +- +-$/m)]);
+  });
+
   test('a source is gone, and what it may have is not sent', async () => {
     const bridge = await Bridge.of({ sources: [{ name: 'gone', address: 'mcp://127.0.0.1:1' }] });
     const { code, stdout } = await run('status', bridge.adminUrl);

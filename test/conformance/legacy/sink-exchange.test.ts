@@ -46,6 +46,15 @@ describe('subscribing', () => {
   });
 });
 
+test.each([
+  ['says it in its headers, as Istio 1.3 and newer do', { 'config.source.version': '1.5.10' }, '1.5.10'],
+  ['says nothing of it', {}, undefined],
+])('which Istio a source is of is known where it %s', async (_what, headers, version) => {
+  source.onStream = (stream) => stream.open(headers);
+  await (await connect()).deliver({ collection: se });
+  expect(lab.client.connection).toMatchObject({ state: 'connected', version, peer: undefined });
+});
+
 describe('answering', () => {
   test('gives one reply per message, and reads no second one before it', async () => {
     const stream = await connect();

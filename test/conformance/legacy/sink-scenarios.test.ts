@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { defaultSourceProfile } from '../../../src/legacy/source-profile.ts';
 import { eventually } from '../../support/eventually.ts';
 import { gate } from '../../support/gate.ts';
 import { entry, LegacySource, resource, type SourceStream } from '../../support/legacy-source.ts';
@@ -222,7 +223,7 @@ test('TestSinkRecvError: EOF and an unknown error each end the stream with that;
 // Annotations that Go's sink may be given travel in every request. Nothing ever asked for them, and a source of
 // 1.0, which has a Struct in their place, ends a stream over them: so there are none.
 test('TestSink_MetadataID: every request carries the id that is configured, and no annotations', async () => {
-  const named = new SinkLab(source.port, { profile: { sinkNodeId: 'test-node', incremental: false } });
+  const named = new SinkLab(source.port, { profile: { ...defaultSourceProfile, sinkNodeId: 'test-node' } });
   named.client.start();
   const stream = await source.stream(1);
   await eventually(() => stream.requests.length === 3);
@@ -244,7 +245,7 @@ test('TestCreateInitialRequests: one for each collection, serviceentries last, w
 // Go's sink says which versions it has acknowledged. No source of any version reads that, and the first message of
 // each collection holds everything; a source that did read it would leave out what it believes to be here.
 test('TestCreateInitialRequests: with changes asked for, the flag is set, and versions stay at home', async () => {
-  const eager = new SinkLab(source.port, { profile: { sinkNodeId: '', incremental: true } });
+  const eager = new SinkLab(source.port, { profile: { ...defaultSourceProfile, incremental: true } });
   eager.client.start();
   const flagged = [we, gw, se].map((collection) => request(collection, '', { incremental: true }));
   const first = await source.stream(1);

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { defaultSourceProfile } from '../../../src/legacy/source-profile.ts';
 import { type Dataset, DeltaSource, systemVersion } from '../../support/delta-source.ts';
 import { eventually } from '../../support/eventually.ts';
 import { LegacySource } from '../../support/legacy-source.ts';
@@ -76,7 +77,7 @@ async function run(load: Load): Promise<DeltaSource['sent']> {
   });
   const labs = new Map(
     Array.from({ length: sinkCount }, (_, index) => {
-      const profile = { sinkNodeId: `sink-${index}`, incremental: index < incrementalSinks };
+      const profile = { ...defaultSourceProfile, sinkNodeId: `sink-${index}`, incremental: index < incrementalSinks };
       return [profile.sinkNodeId, new SinkLab(server.port, { collections, profile })] as const;
     }),
   );

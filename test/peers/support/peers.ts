@@ -9,6 +9,7 @@ export type PeerName =
   | 'istiod-1.16.5'
   | 'validator-1.24.0'
   | 'validator-1.16.5'
+  | 'nacos-2.0.4'
   | 'envoy';
 
 /** A path to the program, or why there is none. */

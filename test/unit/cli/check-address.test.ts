@@ -84,7 +84,7 @@ describe('a gRPC server that was asked for ResourceSource', () => {
       { has: 'no', code: 12, details: '' },
       ['istio.mcp.v1alpha1.AggregatedMeshConfigService'],
       'error SERVICE_MISSING',
-      'MCP of Istio 1.0 only',
+      'MCP of Istio 1.0 and 1.1 only',
     ],
     [
       'is an xDS server',

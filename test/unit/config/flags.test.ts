@@ -19,7 +19,12 @@ function load(flags: ConfigInput) {
 
 test('a flag wins over the file, and leaves its neighbours alone', () => {
   const config = load({ xds: { listen: '127.0.0.1:9' }, debounce: { max: '3s' } });
-  expect(config.xds).toEqual({ listen: { host: '127.0.0.1', port: 9 }, minGap: 2000, recycle: 600_000 });
+  expect(config.xds).toEqual({
+    listen: { host: '127.0.0.1', port: 9 },
+    minGap: 2000,
+    recycle: 600_000,
+    allowedPeers: [],
+  });
   expect(config.debounce).toEqual({ after: 20, max: 3000 });
 });
 

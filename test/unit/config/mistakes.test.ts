@@ -13,6 +13,7 @@ function refusal(text: string): string {
 }
 
 const source = 'sources:\n- name: galley\n  address: mcp://galley:9901\n';
+const listens = 'sink: { listen: 127.0.0.1:1 }\nsources:\n';
 
 describe('one mistake is named with its line and column', () => {
   test.each([
@@ -80,6 +81,46 @@ describe('one mistake is named with its line and column', () => {
     ],
     ['a source without an address', 'sources:\n- name: galley\n', 'i.yaml:2:3: sources[0].address: '],
     [
+      'a source that is to dial in where nobody listens',
+      'sources:\n- name: galley\n  match: { address: 10.0.0.7 }\n',
+      'i.yaml:3:10: sources[0].match: "galley" is to dial in, and nobody listens; set sink.listen, for example to 127.0.0.1:15411',
+    ],
+    [
+      'a source that both dials in and is dialled',
+      `${listens}- name: galley\n  address: mcp://galley:9901\n  match: { address: 10.0.0.7 }\n`,
+      'i.yaml:5:10: sources[0].match: "galley" has an address too: either Isthmus dials it, or it dials Isthmus',
+    ],
+    [
+      'a source that dials in by a protocol in which nobody does',
+      'sink: { listen: "a:1" }\nsources:\n- name: galley\n  match: { address: 10.0.0.7 }\n  protocol: aggregated-1.1\n',
+      'i.yaml:4:10: sources[0].match: "galley" is to dial in, and nobody does so in the protocol aggregated-1.1',
+    ],
+    [
+      'a match that is everybody’s',
+      `${listens}- name: galley\n  match: { meta: {} }\n`,
+      'i.yaml:4:10: sources[0].match: it would be every source that dials in; say at least one of identity, meta and address',
+    ],
+    [
+      'a match that another source has',
+      `${listens}- name: a\n  match: { meta: { x: "1", Y: "2" } }\n- name: b\n  match: { meta: { y: "2", x: "1" } }\n`,
+      'i.yaml:6:10: sources[1].match: it is that of "a", which comes first: it would never be its turn',
+    ],
+    [
+      'a network that is none',
+      `${listens}- name: galley\n  match: { address: 10/8 }\n`,
+      'i.yaml:4:21: sources[0].match.address: "10/8" is no IP address and no network; write for example 10.0.0.7 or',
+    ],
+    [
+      'a header of gRPC’s own',
+      `${listens}- name: galley\n  match: { meta: { grpc-timeout: "1" } }\n`,
+      'i.yaml:4:34: sources[0].match.meta.grpc-timeout: "grpc-timeout" can\'t be matched: it is gRPC\'s own, or no text',
+    ],
+    [
+      'a header that is none',
+      `${listens}- name: galley\n  match: { meta: { "a b": "1" } }\n`,
+      'i.yaml:4:27: sources[0].match.meta.a b: "a b" is no name of a header',
+    ],
+    [
       'a name that is used twice',
       `${source}- name: galley\n  address: mcp://other:9901\n`,
       'i.yaml:4:9: sources[1].name: "galley" is used twice',
@@ -125,6 +166,11 @@ describe('one mistake is named with its line and column', () => {
       'a removal of a collection that a source is asked for',
       `${source}confirmRemoval: [galley/istio/networking/v1alpha3/gateways]\n`,
       'i.yaml:4:18: confirmRemoval[0]: source "galley" is asked for istio/networking/v1alpha3/gateways: what is to go has',
+    ],
+    [
+      'a removal of a collection of a source in which something else is wrong',
+      `${source}  keepalive: 1ms\nconfirmRemoval: [galley/istio/networking/v1alpha3/gateways]\n`,
+      'i.yaml: 2 mistakes\n  i.yaml:4:14: sources[0].keepalive: is shorter than 1s',
     ],
     ['a text', 'serve\n', 'i.yaml:1:1: a mapping of settings is expected'],
     ['a list', '- name: galley\n', 'i.yaml:1:1: a mapping of settings is expected'],

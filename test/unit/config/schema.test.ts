@@ -10,7 +10,8 @@ function load(text: string) {
 const defaults = {
   sources: [],
   confirmRemoval: [],
-  xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000 },
+  xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000, allowedPeers: [] },
+  sink: { allowedPeers: [] },
   admin: { listen: { host: '127.0.0.1', port: 15480 } },
   metrics: {},
   debounce: { after: 50, max: 1000 },
@@ -41,10 +42,18 @@ test('a source needs a name and an address; the rest has its default', () => {
     {
       name: 'galley',
       address: { host: 'galley.istio-system', port: 9901 },
+      profile: 'auto',
+      protocol: 'resourceSource',
       collections: knownCollections,
+      askAs: {},
+      state: 'full',
+      empty: 'believed',
+      slashes: 'refuse',
       incremental: false,
       sinkNodeId: '',
       silentCollection: 30_000,
+      oneConnection: false,
+      repairs: { invalidLabels: false, hostColons: false, zeroPorts: false, servicePorts: false },
       maxMessage: 256 * 2 ** 20,
       countDropped: false,
     },
@@ -56,16 +65,32 @@ test('every setting can be set', () => {
 sources:
 - name: consul-a
   address: mcp://[::1]:9901/
+  tls: { ca: ca.crt, cert: tls.crt, key: tls.key, serverName: consul, subjectAltNames: [spiffe://a/b] }
+  profile: default
+  protocol: aggregated-1.1
   collections: [istio/networking/v1alpha3/serviceentries]
+  askAs: { istio/networking/v1alpha3/serviceentries: ServiceEntry }
+  state: merge
+  empty: held
+  slashes: escape
   defaultNamespace: legacy
   incremental: true
   sinkNodeId: pilot-1
   silentCollection: 1h30m
+  keepalive: 30s
+  oneConnection: true
+  repairs: { invalidLabels: true, hostColons: true, missingDot: nacos, zeroPorts: true, servicePorts: true }
   maxMessage: 1048576
   countDropped: true
   syncTimeout: 2m
+- name: eureka
+  match:
+    identity: spiffe://cluster.local/ns/legacy/sa/eureka
+    meta: { Cluster: east, zone.id: "1" }
+    address: 10.0.0.0/8
 confirmRemoval: [consul, consul-a/istio/networking/v1alpha3/gateways]
-xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s }
+xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s, tls: { cert: a, key: b, clientCa: c, allowedIdentities: [d] }, allowedPeers: [::1] }
+sink: { listen: 127.0.0.1:15411, tls: { cert: a, key: b, clientCa: c }, allowedPeers: [10.0.0.0/8] }
 admin: { listen: "localhost:0" }
 metrics: { listen: "0.0.0.0:15490" }
 stateDir: /var/lib/isthmus
@@ -82,18 +107,75 @@ shutdownGrace: 1.5s
       {
         name: 'consul-a',
         address: { host: '::1', port: 9901 },
+        tls: {
+          ca: 'ca.crt',
+          cert: 'tls.crt',
+          key: 'tls.key',
+          serverName: 'consul',
+          subjectAltNames: ['spiffe://a/b'],
+          insecureSkipVerify: false,
+        },
+        profile: 'default',
+        protocol: 'aggregated-1.1',
         collections: ['istio/networking/v1alpha3/serviceentries'],
+        askAs: { 'istio/networking/v1alpha3/serviceentries': 'ServiceEntry' },
+        state: 'merge',
+        empty: 'held',
+        slashes: 'escape',
         defaultNamespace: 'legacy',
         incremental: true,
         sinkNodeId: 'pilot-1',
         silentCollection: 5_400_000,
+        keepalive: 30_000,
+        oneConnection: true,
+        repairs: {
+          invalidLabels: true,
+          hostColons: true,
+          missingDot: 'nacos',
+          zeroPorts: true,
+          servicePorts: true,
+        },
         maxMessage: 2 ** 20,
         countDropped: true,
         syncTimeout: 120_000,
       },
+      {
+        name: 'eureka',
+        match: {
+          identity: 'spiffe://cluster.local/ns/legacy/sa/eureka',
+          // As headers come.
+          meta: { cluster: 'east', 'zone.id': '1' },
+          address: '10.0.0.0/8',
+        },
+        profile: 'auto',
+        protocol: 'resourceSource',
+        collections: knownCollections,
+        askAs: {},
+        state: 'full',
+        empty: 'believed',
+        slashes: 'refuse',
+        incremental: false,
+        sinkNodeId: '',
+        silentCollection: 30_000,
+        oneConnection: false,
+        repairs: { invalidLabels: false, hostColons: false, zeroPorts: false, servicePorts: false },
+        maxMessage: 256 * 2 ** 20,
+        countDropped: false,
+      },
     ],
     confirmRemoval: ['consul', 'consul-a/istio/networking/v1alpha3/gateways'],
-    xds: { listen: { host: '::', port: 15010 }, minGap: 1000, recycle: 0 },
+    xds: {
+      listen: { host: '::', port: 15010 },
+      minGap: 1000,
+      recycle: 0,
+      tls: { cert: 'a', key: 'b', clientCa: 'c', allowedIdentities: ['d'] },
+      allowedPeers: ['::1'],
+    },
+    sink: {
+      listen: { host: '127.0.0.1', port: 15411 },
+      tls: { cert: 'a', key: 'b', clientCa: 'c' },
+      allowedPeers: ['10.0.0.0/8'],
+    },
     admin: { listen: { host: 'localhost', port: 0 } },
     metrics: { listen: { host: '0.0.0.0', port: 15490 } },
     stateDir: '/var/lib/isthmus',

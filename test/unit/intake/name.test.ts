@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isPlainName, maxNameBytes, type NameRules, parseName } from '../../../src/intake/name.ts';
+import { holdsEscape, isPlainName, maxNameBytes, type NameRules, parseName } from '../../../src/intake/name.ts';
 import { requireKind, serviceEntry } from '../../support/resources.ts';
 
 const guessed: NameRules = { defaultNamespace: 'default', namespaceIsExplicit: false };
@@ -113,4 +113,59 @@ test('whatever is taken is a key that istiod splits into a namespace and a name'
       expect(parsed.bytes.toString()).toBe(parsed.key);
     }),
   );
+});
+
+describe('with slashes: escape', () => {
+  const escaping: NameRules = { ...guessed, slashes: 'escape' };
+
+  test.each([
+    ['a/b/c', 'a/b%2Fc'],
+    ['/a/b/c', 'a/b%2Fc'],
+    ['a//b', 'a/%2Fb'],
+    ['a/', 'a/%'],
+    ['/a/', 'a/%'],
+    ['a/100%', 'a/100%25'],
+    ['a/b%2Fc', 'a/b%252Fc'],
+    ['bücher/a/b', 'bücher/a%2Fb'],
+  ])('%j becomes %j', (name, key) => {
+    expect(parse(name, escaping)).toEqual({ key, bytes: Buffer.from(key), bare: false, escaped: true });
+  });
+
+  test.each(['a/b', '/a/b', 'orders', '', '/', '//a', '/orders', 'a/\0'])('%j is taken as ever', (name) => {
+    expect(parse(name, escaping)).toEqual(parse(name));
+  });
+
+  test('a bare name gets the namespace, and is escaped too', () => {
+    expect(parse('50%', escaping)).toMatchObject({ key: 'default/50%25', bare: true, escaped: true });
+  });
+
+  test('is as long as the limit at most, once it is written', () => {
+    expect(parse(`a/${'/'.repeat(400)}`, escaping)).toMatchObject({ reason: 'bad_name' });
+  });
+
+  test('no two names become one, but for those that are one: with a slash in front, or without a namespace', () => {
+    const name = fc.string({ unit: fc.constantFrom('/', 'a', '%', '2', 'F', '5'), maxLength: 7 });
+    const plainly = (text: string) => {
+      const whole = text.startsWith('/') ? text.slice(1) : text;
+      return whole.includes('/') ? whole : `default/${whole}`;
+    };
+    fc.assert(
+      fc.property(name, name, (one, other) => {
+        const [a, b] = [parse(one, escaping), parse(other, escaping)];
+        if ('reason' in a || 'reason' in b) return;
+        expect(a.key === b.key).toBe(plainly(one) === plainly(other));
+        expect(a.key.split('/')).toHaveLength(2);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('the short cut for names that look escaped sees each of them', () => {
+    const bytes = Buffer.from('/a/b%/c');
+    expect([holdsEscape(bytes, 0, 4), holdsEscape(bytes, 0, 5), holdsEscape(bytes, 5, 7)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
 });

@@ -45,6 +45,14 @@ describe('a refusal by name', () => {
     expect(probe.refused).toEqual(new Map([['b', 5]]));
   });
 
+  test('may name the type of its bodies, as the server of Istio 1.0 does', () => {
+    const [gateways, filters] = ['gateways', 'envoyfilters'].map((plural) => `istio/networking/v1alpha3/${plural}`);
+    const probe = new CollectionProbe([gateways ?? '', filters ?? ''], new Map(), 0);
+    const type = 'type.googleapis.com/istio.networking.v1alpha3.EnvoyFilter';
+    expect(probe.ended(2, `unsupported type_url "${type}"`, 5)).toBe(true);
+    expect(probe.asked).toEqual([gateways]);
+  });
+
   test('of something that was not asked for is as good as none', () => {
     const probe = new CollectionProbe(['a', 'b'], new Map(), 0);
     expect(probe.ended(invalidArgument, named('c'), 0)).toBe(true);
@@ -231,4 +239,86 @@ test('whatever a source knows, and whether it names what it refuses or not: what
     ),
     { numRuns: 500 },
   );
+});
+
+describe('a source that leaves its stream without a word', () => {
+  const wanted = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'];
+
+  /** Opens streams until a source that knows these has stayed, having answered what `answers` says. Returns how many. */
+  function streamsOf(
+    probe: CollectionProbe,
+    known: readonly string[],
+    answers: (collection: string) => boolean,
+  ): number {
+    for (let streams = 1; streams <= 1000; streams++) {
+      const culprit = probe.asked.findIndex((collection) => !known.includes(collection));
+      if (culprit < 0) {
+        probe.answered();
+        if (!probe.survived()) return streams;
+        continue;
+      }
+      const answered = new Set(probe.asked.slice(0, culprit).filter(answers));
+      if (answered.size > 0) probe.answered();
+      if (!probe.left(answered, 0)) throw new Error('it is given up');
+    }
+    throw new Error('the probe never ends');
+  }
+
+  test('over one collection: each half of the rest is asked for, and the last one twice', () => {
+    const probe = new CollectionProbe(['a', 'b', 'c', 'd'], new Map(), 0);
+    const asked: string[][] = [];
+    const left = (...answered: string[]) => {
+      asked.push([...probe.asked]);
+      expect(probe.left(new Set(answered), 7)).toBe(true);
+    };
+    left('a');
+    left('a');
+    left('a');
+    probe.survived();
+    probe.answered();
+    left('a', 'b');
+    left('a', 'b');
+    expect(asked).toEqual([
+      ['a', 'b', 'c', 'd'],
+      ['a', 'b', 'c'],
+      ['a', 'b'],
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ]);
+    expect(probe.refused).toEqual(new Map([['c', 7]]));
+    expect(probe.asked).toEqual(['a', 'b', 'd']);
+  });
+
+  test('once over one collection, and not the second time, has left for another reason: nothing is refused', () => {
+    const probe = new CollectionProbe(['a', 'b'], new Map(), 0);
+    expect(probe.left(new Set(['a']), 0)).toBe(true);
+    probe.answered();
+    expect(probe.survived()).toBe(false);
+    expect(probe.left(new Set(['a']), 0)).toBe(true);
+    expect([probe.asked, refusedBy(probe)]).toEqual([['a', 'b'], []]);
+  });
+
+  test('having answered everything has left for another reason', () => {
+    const probe = new CollectionProbe(['a', 'b'], new Map(), 0);
+    expect(probe.left(new Set(['a', 'b']), 0)).toBe(false);
+    expect([probe.asked, refusedBy(probe)]).toEqual([['a', 'b'], []]);
+  });
+
+  test('whatever it knows, and whatever it has answered before: what it knows is asked for, no more', () => {
+    const some = fc.uniqueArray(fc.constantFrom(...wanted));
+    fc.assert(
+      fc.property(
+        some.filter(({ length }) => length > 0),
+        fc.func(fc.boolean()),
+        (known, answers) => {
+          const probe = new CollectionProbe(wanted, new Map(), 0);
+          const streams = streamsOf(probe, known, answers);
+          expect(probe.asked.toSorted()).toEqual(known.toSorted());
+          expect(refusedBy(probe)).toEqual(wanted.filter((collection) => !known.includes(collection)));
+          expect(streams).toBeLessThanOrEqual(4 * wanted.length);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
 });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Refusals } from '../../../src/legacy/collection-probe.ts';
 import { legacyTarget } from '../../../src/legacy/origin.ts';
-import type { SinkTarget } from '../../../src/legacy/sink-client.ts';
+import type { SinkTarget } from '../../../src/legacy/source-feed.ts';
 import { encodeResources, readResources } from '../../../src/wire/legacy-messages.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 import { legacyResource, serviceEntry, workloadEntry } from '../../support/resources.ts';

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { quarantineReasons } from '../../../src/model/change.ts';
 import type { Reporter } from '../../../src/model/reporter.ts';
+import { turnedAwayReasons } from '../../../src/net/door.ts';
 import { createMetrics, type Metrics, type MetricsView } from '../../../src/observe/metrics.ts';
 
 type Sample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
@@ -61,6 +62,7 @@ function sayAll(reporter: Reporter): void {
   reporter.ackOverdue('ServiceEntry');
   for (const why of ['peer', 'recycled', 'send_timeout', 'ack_timeout', 'refused', 'shutdown', 'failed'] as const)
     reporter.pushStreamEnded(why);
+  for (const reason of turnedAwayReasons) reporter.connectionRefused('xds', reason);
 }
 
 function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsView {
@@ -90,6 +92,8 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     unaddressedHosts: () => 8,
     conflicts: () => [{ kind: 'ServiceEntry', reason: 'precedence', count: 6 }],
     config: () => ({ hasFailed: false, readAtMs: 1500, pending: 0 }),
+    certificates: () => [{ use: 'xds', role: 'ca', endsAtMs: 1500 }],
+    tlsFiles: () => [{ use: 'source/galley', isRefused: true }],
     state: () => ({ isFailing: false, unreadable: 0, unsaved: 1 }),
   };
   return { ...all, ...parts } as MetricsView;
@@ -150,7 +154,10 @@ describe('the text is what Prometheus expects', () => {
     for (let i = 0; i < 3; i++) sayAll(metrics.reporter);
     const ours = [...(await samples('isthmus_')), ...(await samples('istio_mcp_'))];
     const names = new Set(ours.flatMap(({ labels }) => Object.keys(labels)));
-    const known = 'change code collection component kind le outcome profile reason repair source state'.split(' ');
+    const known =
+      'change code collection component kind le listener outcome profile reason repair role source state use'.split(
+        ' ',
+      );
     expect([...names].filter((name) => name !== 'version').toSorted()).toEqual(known);
     const twice = ours.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
     expect(new Set(twice).size).toBe(twice.length);
@@ -223,6 +230,14 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_state_unsaved_files')).toBe(3);
     metrics.watch(view({ state: () => undefined }));
     expect(await valueOf('isthmus_state_failing')).toBe(0);
+  });
+
+  test('of TLS files', async () => {
+    metrics.watch(view());
+    expect(await valueOf('isthmus_certificate_expiry_timestamp_seconds', { use: 'xds', role: 'ca' })).toBe(1.5);
+    expect(await valueOf('isthmus_tls_files_refused', { use: 'source/galley' })).toBe(1);
+    metrics.watch(view({ certificates: () => [], tlsFiles: () => [] }));
+    expect(await samples('isthmus_certificate')).toEqual([]);
   });
 
   test('of the config that is read again', async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { legacyTarget } from '../../../src/legacy/origin.ts';
-import type { SinkTarget } from '../../../src/legacy/sink-client.ts';
+import type { SinkTarget } from '../../../src/legacy/source-feed.ts';
 import { Quarantine } from '../../../src/quarantine/quarantine.ts';
 import { encodeResources, readResources } from '../../../src/wire/legacy-messages.ts';
 import { gate } from '../../support/gate.ts';

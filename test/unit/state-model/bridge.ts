@@ -1,11 +1,11 @@
 import { legacyTarget } from '../../../src/legacy/origin.ts';
 import { SinkExchange } from '../../../src/legacy/sink.ts';
-import type { SinkTarget } from '../../../src/legacy/sink-client.ts';
+import type { SinkTarget } from '../../../src/legacy/source-feed.ts';
 import { defaultSourceProfile } from '../../../src/legacy/source-profile.ts';
 import { type Collection, type Kind, kinds as allKinds } from '../../../src/model/kinds.ts';
 import { silentLogger } from '../../../src/model/logger.ts';
 import type { Holding } from '../../../src/store/holding.ts';
-import { encodeResources } from '../../../src/wire/legacy-messages.ts';
+import { decodeRequestResources, encodeResources } from '../../../src/wire/legacy-messages.ts';
 import { viewResource, viewResourceBytes } from '../../../src/wire/resource-view.ts';
 import { MalformedError } from '../../../src/wire/scan.ts';
 import { decodeDiscoveryResponse } from '../../../src/wire/xds-messages.ts';
@@ -72,7 +72,8 @@ export class Bridge extends StoreLab {
       this.endStream(origin);
       return 'the stream is ended';
     }
-    const { message, reply } = received;
+    const { message } = received;
+    const reply = decodeRequestResources(received.reply);
     if (received.accepted) await source.target.accept(message.collection, message, received.full, current);
     const answer = reply.errorDetail === undefined ? 'ACK' : `NACK ${reply.errorDetail.code}`;
     return `${answer} of ${reply.responseNonce}`;

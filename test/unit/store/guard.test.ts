@@ -344,3 +344,39 @@ describe('the end of a hold', () => {
     expect(judge(full(keys(0, 25))), '65 of 100 would be too much').toEqual([25, 0]);
   });
 });
+
+describe('an empty message of a source that says so when it only cannot tell', () => {
+  const doubtful = (missing: readonly string[]): Change => newChange({ missing, isDoubtful: true });
+
+  beforeEach(() => {
+    judge(full([]), keys(0, 1));
+  });
+
+  test('is held, even where it takes a single resource; the same from another source is not', () => {
+    expect(judge(doubtful(['a/0']))).toEqual([0, 1]);
+    expect(guard.hold).toMatchObject({ reason: 'emptied', of: 1 });
+    // What is held stays so, whatever comes on the same stream.
+    expect(judge(full(['a/0']))).toEqual([0, 1]);
+    expect(judge(full([]))).toEqual([0, 0]);
+    expect(guard.hold).toBeUndefined();
+    expect(judge(full(['a/0']))).toEqual([1, 0]);
+  });
+
+  test('is believed once the source, asked again, has said the same on a new stream, and that has stood', () => {
+    judge(doubtful(['a/0']));
+    now += holdMs;
+    expect(act()).toBe('ask');
+    reconnect();
+    expect(judge(doubtful(['a/0']))).toEqual([0, 1]);
+    now += answerMs;
+    expect(act()).toBe('believe');
+    expect(held.size).toBe(0);
+  });
+
+  test('is not held where nothing is ever held, and where something is left', () => {
+    judge(full([]), keys(1, 2));
+    expect(judge(doubtful(['a/0']))).toEqual([1, 0]);
+    guard.options = { ...defaultGuard, holdMs: 0 };
+    expect(judge(doubtful(['a/1']))).toEqual([1, 0]);
+  });
+});

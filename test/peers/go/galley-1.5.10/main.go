@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"istio.io/istio/galley/pkg/server/components"
@@ -18,8 +19,24 @@ func main() {
 	flag.StringVar(&a.ConfigPath, "config", "", "folder of Istio YAML to serve")
 	flag.StringVar(&a.MeshConfigFile, "mesh", "", "mesh config file")
 	flag.StringVar(&a.APIAddress, "listen", "tcp://127.0.0.1:0", "address of the MCP server")
+	flag.StringVar(&a.SinkAddress, "sink", "", "address of an MCP sink that is dialled as well, as galley's --sinkAddress")
+	flag.StringVar(&a.SinkAuthMode, "sink-auth", "NONE", "as galley's --sinkAuthMode")
+	meta := flag.String("sink-meta", "", "headers for that sink, key=value with commas between them, as galley's --sinkMeta")
+	cert := flag.String("cert", "", "certificate: with it, mutual TLS is served, as by a galley without --insecure")
+	key := flag.String("key", "", "its key")
+	ca := flag.String("ca", "", "CAs of the clients")
+	accessList := flag.String("access-list", "", "YAML file with the names that clients may have, as galley's --accessListFile")
 	flag.Parse()
-	a.Insecure = true
+	if *meta != "" {
+		a.SinkMeta = strings.Split(*meta, ",")
+	}
+	a.Insecure = *cert == ""
+	if !a.Insecure {
+		a.CredentialOptions.CertificateFile = *cert
+		a.CredentialOptions.KeyFile = *key
+		a.CredentialOptions.CACertificateFile = *ca
+		a.AccessListFile = *accessList
+	}
 	a.WatchConfigFiles = true
 	a.EnableConfigAnalysis = false
 

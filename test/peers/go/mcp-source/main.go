@@ -1,17 +1,23 @@
-// Command mcp-source is a legacy MCP server (ResourceSource) made of Istio's own pkg/mcp: its source, its snapshot
-// cache, its wire types. What it serves is told to it over HTTP, and what it has sent and heard can be read there.
+// Command mcp-source is a legacy MCP source made of Istio's own pkg/mcp: its source, its snapshot cache, its wire types.
+// It serves (ResourceSource), or dials a sink (ResourceSink). What it has is told to it over HTTP, and what it has sent
+// and heard can be read there.
 package main
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"math"
 	"net"
 	"net/http"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -22,6 +28,8 @@ import (
 	"github.com/gogo/protobuf/proto"
 	"github.com/gogo/protobuf/types"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	mcp "istio.io/api/mcp/v1alpha1"
@@ -162,50 +170,150 @@ func (j *journal) since(first int) []event {
 	return append([]event{}, j.events[first:]...)
 }
 
-func (j *journal) intercept(srv interface{}, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+// opened is the number of a new stream.
+func (j *journal) opened() int {
 	j.mu.Lock()
 	j.streams++
 	number := j.streams
 	j.mu.Unlock()
 	j.add(event{Stream: number, What: "open"})
-	err := next(srv, &recorded{stream, j, number})
+	return number
+}
+
+func (j *journal) ended(number int, err error) {
 	end := status.Convert(err)
 	j.add(event{Stream: number, What: "end", Code: int32(end.Code()), Message: end.Message()})
-	return err
 }
 
-// recorded is a stream whose messages go to the journal.
-type recorded struct {
-	grpc.ServerStream
-	journal *journal
-	stream  int
-}
-
-func (r *recorded) SendMsg(m interface{}) error {
-	err := r.ServerStream.SendMsg(m)
-	if sent, ok := m.(*mcp.Resources); ok && err == nil {
-		r.journal.add(event{
-			Stream: r.stream, What: "push", Collection: sent.Collection, Nonce: sent.Nonce,
+func (j *journal) sent(number int, m interface{}) {
+	if sent, ok := m.(*mcp.Resources); ok {
+		j.add(event{
+			Stream: number, What: "push", Collection: sent.Collection, Nonce: sent.Nonce,
 			Incremental: sent.Incremental, Resources: len(sent.Resources), Removed: sent.RemovedResources,
 		})
 	}
-	return err
 }
 
-func (r *recorded) RecvMsg(m interface{}) error {
-	err := r.ServerStream.RecvMsg(m)
-	if got, ok := m.(*mcp.RequestResources); ok && err == nil {
+func (j *journal) got(number int, m interface{}) {
+	if got, ok := m.(*mcp.RequestResources); ok {
 		e := event{
-			Stream: r.stream, What: "ask", Collection: got.Collection, Nonce: got.ResponseNonce, Incremental: got.Incremental,
+			Stream: number, What: "ask", Collection: got.Collection, Nonce: got.ResponseNonce, Incremental: got.Incremental,
 		}
 		if got.ErrorDetail != nil {
 			e.What, e.Code, e.Message = "nack", got.ErrorDetail.Code, got.ErrorDetail.Message
 		} else if got.ResponseNonce != "" {
 			e.What = "ack"
 		}
-		r.journal.add(e)
+		j.add(e)
+	}
+}
+
+func (j *journal) intercept(srv interface{}, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	number := j.opened()
+	err := next(srv, &answered{stream, j, number})
+	j.ended(number, err)
+	return err
+}
+
+// interceptDialled does the same for streams that this source opens. Their end is what the sink says of it.
+func (j *journal) interceptDialled(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, conn, method, options...)
+	if err != nil {
+		return nil, err
+	}
+	return &dialled{stream, j, j.opened()}, nil
+}
+
+// answered is a stream that a sink has opened, whose messages go to the journal.
+type answered struct {
+	grpc.ServerStream
+	journal *journal
+	stream  int
+}
+
+func (r *answered) SendMsg(m interface{}) error {
+	err := r.ServerStream.SendMsg(m)
+	if err == nil {
+		r.journal.sent(r.stream, m)
 	}
 	return err
+}
+
+func (r *answered) RecvMsg(m interface{}) error {
+	err := r.ServerStream.RecvMsg(m)
+	if err == nil {
+		r.journal.got(r.stream, m)
+	}
+	return err
+}
+
+// dialled is the same for a stream to a sink.
+type dialled struct {
+	grpc.ClientStream
+	journal *journal
+	stream  int
+}
+
+func (r *dialled) SendMsg(m interface{}) error {
+	err := r.ClientStream.SendMsg(m)
+	if err == nil {
+		r.journal.sent(r.stream, m)
+	}
+	return err
+}
+
+func (r *dialled) RecvMsg(m interface{}) error {
+	err := r.ClientStream.RecvMsg(m)
+	if err == nil {
+		r.journal.got(r.stream, m)
+	} else if err == io.EOF {
+		r.journal.ended(r.stream, nil)
+	} else {
+		r.journal.ended(r.stream, err)
+	}
+	return err
+}
+
+// pairs are the arguments of a flag that may be given several times: key=value.
+type pairs []string
+
+func (p *pairs) String() string { return strings.Join(*p, ",") }
+
+func (p *pairs) Set(text string) error {
+	if !strings.Contains(text, "=") {
+		return errors.New("key=value is expected")
+	}
+	*p = append(*p, text)
+	return nil
+}
+
+// headers are what goes out with every stream to a sink.
+func (p pairs) headers() metadata.MD {
+	md := metadata.MD{}
+	for _, pair := range p {
+		at := strings.Index(pair, "=")
+		md.Append(pair[:at], pair[at+1:])
+	}
+	return md
+}
+
+// securityOf is how a sink is dialled.
+func securityOf(cert, key, ca, serverName string) grpc.DialOption {
+	if cert == "" {
+		return grpc.WithInsecure()
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	authorities, err := os.ReadFile(ca)
+	if err != nil {
+		log.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authorities)
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, ServerName: serverName}
+	return grpc.WithTransportCredentials(credentials.NewTLS(config))
 }
 
 func control(s *served, j *journal, serve func()) http.Handler {
@@ -249,6 +357,13 @@ func main() {
 	controlAddress := flag.String("control", "127.0.0.1:0", "address of the HTTP server that tells it what to serve")
 	collections := flag.String("collections", "", "names of the collections that it knows, with commas between them")
 	incremental := flag.Bool("incremental", false, "push changes to sinks that ask for them")
+	dial := flag.String("dial", "", "address of a sink that is dialled, from POST /serve on, in place of being a server")
+	var meta pairs
+	flag.Var(&meta, "meta", "key=value: a header of the streams to that sink; may be given several times")
+	cert := flag.String("cert", "", "certificate to show to that sink, in mutual TLS; without it, it is dialled in plaintext")
+	key := flag.String("key", "", "its key")
+	ca := flag.String("ca", "", "CAs, one of which has to have signed the certificate of the sink")
+	serverName := flag.String("server-name", "", "what that certificate has to be for")
 	flag.Parse()
 
 	cache := snapshot.New(groups.DefaultIndexFn)
@@ -264,13 +379,14 @@ func main() {
 
 	// Galley's limiter (one request a second after the first hundred) would slow down what the tests want fast.
 	unlimited := rate.NewRateLimiter(time.Nanosecond, math.MaxInt32)
+	sourceOptions := &source.Options{
+		Watcher:            cache,
+		CollectionsOptions: options,
+		Reporter:           monitoring.NewInMemoryStatsContext(),
+		ConnRateLimiter:    unlimited,
+	}
 	mcpServer := source.NewServer(
-		&source.Options{
-			Watcher:            cache,
-			CollectionsOptions: options,
-			Reporter:           monitoring.NewInMemoryStatsContext(),
-			ConnRateLimiter:    unlimited,
-		},
+		sourceOptions,
 		&source.ServerOptions{AuthChecker: server.NewAllowAllChecker(), RateLimiter: unlimited.Create()},
 	)
 	events := &journal{}
@@ -279,6 +395,16 @@ func main() {
 
 	// Nobody is served before the first content is there, as a server that has just started does not know it yet.
 	serve := func() {
+		if *dial != "" {
+			security := securityOf(*cert, *key, *ca, *serverName)
+			conn, err := grpc.Dial(*dial, security, grpc.WithStreamInterceptor(events.interceptDialled))
+			if err != nil {
+				log.Fatal(err)
+			}
+			client := source.NewClient(mcp.NewResourceSinkClient(conn), sourceOptions)
+			go client.Run(metadata.NewOutgoingContext(context.Background(), meta.headers()))
+			return
+		}
 		listener, err := net.Listen("tcp", *listen)
 		if err != nil {
 			log.Fatal(err)
