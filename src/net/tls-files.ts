@@ -22,9 +22,15 @@ export type TlsTexts = {
   readonly keyIsOpen: boolean;
 };
 
+/** What Node wants to have. */
+export type TlsPem = { readonly cert?: string; readonly key?: string; readonly ca?: string };
+
 /** Files that fit together and can be used now. */
 export type TlsMaterial = {
-  readonly texts: TlsTexts;
+  /** {@link TlsTexts.mark} of what it was made of. */
+  readonly mark: string;
+  /** The certificates that were found, and nothing else of the files. It has the key: never show it. */
+  readonly pem: TlsPem;
   /** Ours; undefined where there is none. */
   readonly certificate: Certificate | undefined;
   /** The CAs of the file; empty where those of Node count. */
@@ -62,24 +68,28 @@ export async function readTlsFiles(files: TlsFiles): Promise<TlsTexts> {
 export function judgeTls(files: TlsFiles, texts: TlsTexts, now: number): TlsMaterial {
   const { cert, key, ca } = texts;
   const certFile = files.cert ?? 'cert';
+  const pem: { cert?: string; key?: string; ca?: string } = {};
   let certificate: Certificate | undefined;
   if (cert !== undefined && key !== undefined) {
-    const [leaf] = parsed(certFile, () => certificatesIn(cert));
-    const ours = leaf as X509Certificate;
+    const chain = parsed(certFile, () => certificatesIn(cert));
+    const ours = chain[0] as X509Certificate;
     certificate = describeCertificate(ours);
     if (!ours.checkPrivateKey(privateKeyOf(files.key ?? 'key', key))) {
       const next = `renew both together; they may just be on their way, and are looked at again (key: ${files.key})`;
       throw unusable(certFile, `the key is that of another certificate than ${nameOfCertificate(certificate)}`, next);
     }
     checkTime(certFile, certificate, now);
+    pem.cert = pemOf(chain);
+    pem.key = key;
   }
-  const authorities =
-    ca === undefined ? [] : parsed(files.ca ?? 'ca', () => certificatesIn(ca)).map(describeCertificate);
+  const bundle = ca === undefined ? [] : parsed(files.ca ?? 'ca', () => certificatesIn(ca));
+  const authorities = bundle.map(describeCertificate);
+  if (bundle.length > 0) pem.ca = pemOf(bundle);
   // An old CA beside a new one is how CAs are renewed.
   const last = lastToEnd(authorities);
   if (last !== undefined && !authorities.some((one) => isValid(one, now))) checkTime(files.ca ?? 'ca', last, now);
   try {
-    return { texts, certificate, authorities, context: createSecureContext({ ...pemOf(texts), minVersion }) };
+    return { mark: texts.mark, pem, certificate, authorities, context: createSecureContext({ ...pem, minVersion }) };
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     const next = 'make another certificate: this one is of a kind that OpenSSL refuses, for example signed with SHA-1';
@@ -87,13 +97,9 @@ export function judgeTls(files: TlsFiles, texts: TlsTexts, now: number): TlsMate
   }
 }
 
-/** What Node wants to know. */
-export function pemOf({ cert, key, ca }: TlsTexts): { cert?: string; key?: string; ca?: string } {
-  return {
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(ca === undefined ? {} : { ca }),
-  };
+/** OpenSSL leaves out, without a word, what does not begin on a line of its own. */
+function pemOf(certificates: readonly X509Certificate[]): string {
+  return certificates.map((one) => one.toString()).join('\n');
 }
 
 /** The certificate that is good for longest; undefined where there is none. */

@@ -136,7 +136,7 @@ export class Identity {
     const wasRefused = this.#refused !== undefined;
     this.#refused = undefined;
     this.#mark = texts.mark;
-    if (before?.texts.mark !== texts.mark) {
+    if (before?.mark !== texts.mark) {
       this.#material = material;
       this.#told.clear();
     }
@@ -147,7 +147,7 @@ export class Identity {
     this.#isKeyOpen = texts.keyIsOpen;
     // Without files there is nothing to say.
     if (Object.keys(summaryOf(material)).length === 0) return;
-    if (before === undefined || before.texts.mark !== texts.mark) {
+    if (before === undefined || before.mark !== texts.mark) {
       const what = before === undefined ? 'TLS files are in use' : 'renewed TLS files are in use; open streams stay';
       log.info({ use, ...summaryOf(material) }, what);
     } else if (wasRefused) log.info({ use, ...summaryOf(material) }, 'the TLS files are as before again');

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { identitiesOf } from './tls-certificate.ts';
-import { minVersion, pemOf, type TlsMaterial } from './tls-files.ts';
+import { minVersion, type TlsMaterial } from './tls-files.ts';
 import type { Identity } from './tls-identity.ts';
 
 /** How a listener speaks TLS. */
@@ -25,10 +25,10 @@ export type ClientFault = {
  * Whether the client is who it has to be, {@link faultOfClient} says.
  */
 export function shakeHands(socket: Socket, material: TlsMaterial, done: (secure: TLSSocket | Error) => void): void {
-  const { texts, authorities } = material;
+  const { pem, authorities } = material;
   // A server for each handshake: of one for all, nobody could tell which connection its errors are about.
   const server = createServer({
-    ...pemOf(texts),
+    ...pem,
     minVersion,
     ALPNProtocols: ['h2'],
     requestCert: authorities.length > 0,

@@ -91,8 +91,17 @@ describe('a renewed certificate', () => {
     await warning(lab.bridge, /renewed TLS files are in use; open streams stay/);
     const before = await lab.dial(withClient());
     expect((await XdsPeer.connect(before.port).end()).code).toBe(7);
-    const after = await lab.dial(await issue(strangers, [galleyId]));
+    const stranger = await issue(strangers, [galleyId]);
+    const after = await lab.dial(stranger);
     await WatchingIstiod.connect(after.port).hasOnly({ 'shop/kept': 'one' });
+
+    // Old and new together, however they were put into one file.
+    lab.bridge.log.lines.length = 0;
+    lab.folder.write('client-ca.crt', `${authority.cert.trim()}${strangers.cert.trim()}`);
+    await warning(lab.bridge, /renewed TLS files are in use/);
+    for (const pair of [client, stranger]) {
+      await WatchingIstiod.connect((await lab.dial(pair)).port).hasOnly({ 'shop/kept': 'one' });
+    }
     await expectServed(lab);
   });
 

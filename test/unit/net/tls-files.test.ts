@@ -35,13 +35,11 @@ async function refusal(files: TlsFiles, now = Date.now()): Promise<IsthmusError>
 describe('files that fit together', () => {
   test('are used; what is known of them has no key in it', async () => {
     const folder = new TlsFolder();
-    const { certificate, authorities, texts } = await load({
-      ...folder.put('tls', good),
-      ca: folder.write('ca.crt', authority.cert),
-    });
+    const files = { ...folder.put('tls', good), ca: folder.write('ca.crt', authority.cert) };
+    const { certificate, authorities } = await load(files);
     expect(certificate?.names).toEqual(names);
     expect(authorities.map(({ subject }) => subject)).toEqual(['shop CA']);
-    expect(texts.keyIsOpen).toBe(false);
+    expect((await readTlsFiles(files)).keyIsOpen).toBe(false);
     expect(JSON.stringify([certificate, authorities])).not.toContain('PRIVATE');
   });
 
@@ -57,6 +55,14 @@ describe('files that fit together', () => {
     const next = await newAuthority('next CA', { from: inDays(1), to: inDays(900) });
     const ca = folder.write('ca.crt', old.cert + authority.cert + next.cert);
     expect((await load({ ca })).authorities.map(({ subject }) => subject)).toEqual(['old CA', 'shop CA', 'next CA']);
+  });
+
+  test('may have one certificate right behind another, or words between them: all are used', async () => {
+    const folder = new TlsFolder();
+    const texts = [authority.cert, other.cert, good.cert].map((text) => text.trim());
+    const ca = folder.write('ca.crt', `our CAs:\n${texts.join('')} and no more`);
+    const { pem } = await load({ ca });
+    expect(pem.ca?.split(/\n(?=-----BEGIN)/).map((text) => text.trim())).toEqual(texts);
   });
 
   test('may be none at all: the CAs of Node count', async () => {
