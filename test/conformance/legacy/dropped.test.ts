@@ -124,6 +124,7 @@ describe('a source that is asked for it', () => {
     const source = await listen();
     await counted(source, { incremental: true });
     const live = await until('a stream is open', () => source.streams.find(({ closed }) => !closed));
+    await until('all is asked for', () => live.asked.length === 4);
     const asked = live.requests.filter(({ responseNonce }) => responseNonce === '');
     expect(asked.filter(({ incremental }) => incremental).map(({ collection }) => collection)).toEqual([
       serviceEntries,
