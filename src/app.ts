@@ -4,7 +4,10 @@ import { inForceAfter } from './config/changes.ts';
 import { Reload } from './config/reload.ts';
 import type { Config } from './config/schema.ts';
 import type { Judge } from './legacy/origin.ts';
+import { StoreOffers } from './legacy/output.ts';
 import { RefusalMemory } from './legacy/refusal-memory.ts';
+import { SourceListener } from './legacy/source-listener.ts';
+import { type CountedSource, mayHold } from './legacy/uncarried.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { IsthmusError, messageOf } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
@@ -25,7 +28,12 @@ import { AdsServer } from './xds/ads-server.ts';
 import { RevisionWatch } from './xds/revision-watch.ts';
 
 /** Ports that were bound; they differ from the configured ones where those were 0. */
-export type BoundPorts = { readonly xds: number; readonly admin: number; readonly metrics: number | undefined };
+export type BoundPorts = {
+  readonly xds: number;
+  readonly admin: number;
+  readonly metrics: number | undefined;
+  readonly legacy: number | undefined;
+};
 
 export type AppOptions = {
   readonly config: Config;
@@ -54,6 +62,8 @@ export class App {
   readonly #quarantine: Quarantine | undefined;
   readonly #state: LastKnownGood | undefined;
   readonly #ads: AdsServer;
+  /** Undefined where no old Pilot is served. */
+  readonly #output: SourceListener | undefined;
   readonly #census: Census;
   readonly #revisions: RevisionWatch;
   readonly #reload: Reload;
@@ -122,6 +132,23 @@ export class App {
       },
       this.#store,
     );
+    if (config.legacy.listen !== undefined) {
+      const offers = new StoreOffers(this.#store, (collection) => mayHold(this.#countedSources(), collection));
+      const output = new SourceListener(offers, {
+        clock,
+        reporter,
+        log,
+        minGapMs: config.xds.minGap,
+        flag: '--legacy-listen',
+        headers: { 'config.source.version': `isthmus-${version}` },
+        ...outputRates,
+        // What sources say of collections that are not carried is not in the store.
+        lookEveryMs: 1000,
+        onIdle: () => offers.clear(),
+      });
+      this.#store.onChange(() => output.changed());
+      this.#output = output;
+    }
     const { configFile, readConfig } = options;
     this.#reload = new Reload({
       file: configFile,
@@ -147,6 +174,7 @@ export class App {
       store: this.#store,
       sources: this.#sources.running,
       streams: () => this.#ads.streams,
+      sinks: () => this.#output?.streams ?? [],
       census: this.#census,
       isReady: () => this.#ready,
       metrics,
@@ -163,12 +191,15 @@ export class App {
         metricsPort = listener.port;
       }
       const xds = await this.#ads.listen(config.xds.listen);
+      const { listen: legacyListen } = config.legacy;
+      const legacy = legacyListen && (await this.#output?.listen(legacyListen));
       this.#ready = true;
       this.#warn();
       log.info(
         {
           xds: formatHostPort({ ...config.xds.listen, port: xds }),
           admin: formatHostPort({ ...config.admin.listen, port: admin.port }),
+          ...(legacyListen && { legacy: formatHostPort({ ...legacyListen, port: legacy ?? 0 }) }),
           sources: config.sources.map(({ name, address }) => `${name}=mcp://${formatHostPort(address)}`),
         },
         'Isthmus is listening',
@@ -181,7 +212,7 @@ export class App {
       this.#quarantine?.start();
       this.#sources.start();
       void this.#openOnceHeard();
-      return { xds, admin: admin.port, metrics: metricsPort };
+      return { xds, admin: admin.port, metrics: metricsPort, legacy };
     } catch (error) {
       await this.stop();
       throw error;
@@ -211,8 +242,15 @@ export class App {
     this.#revisions.close();
     this.#store.close();
     const { shutdownGrace } = this.#config;
-    await Promise.all([this.#ads.stop(shutdownGrace), this.#state?.stop(shutdownGrace), quarantineStopped]);
+    const outputStopped = this.#output?.stop(shutdownGrace);
+    await Promise.all([this.#ads.stop(shutdownGrace), outputStopped, this.#state?.stop(shutdownGrace), quarantineStopped]);
     await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
+  }
+
+  *#countedSources(): Generator<CountedSource> {
+    for (const { config, client, dropped } of this.#sources.running.values()) {
+      yield { isCounted: config.countDropped, refused: client.connection.refused, counts: dropped.all };
+    }
   }
 
   async #apply(wanted: Config): Promise<void> {
@@ -239,6 +277,11 @@ export class App {
       const hint = 'keep it in the pod of istiod, or behind a NetworkPolicy';
       log.warn({ listen: formatHostPort(config.xds.listen), hint }, 'xDS is served without TLS to other hosts');
     }
+    const { listen: legacyListen } = config.legacy;
+    if (legacyListen !== undefined && !isLoopback(legacyListen.host)) {
+      const hint = 'keep it behind a NetworkPolicy that lets in nobody but the old Pilots';
+      log.warn({ listen: formatHostPort(legacyListen), hint }, 'legacy MCP is served without TLS to other hosts');
+    }
     if (!isLoopback(config.admin.listen.host)) {
       log.warn(
         { listen: formatHostPort(config.admin.listen) },
@@ -253,6 +296,12 @@ export class App {
  * take from running istiods what has come since. istiods that start meanwhile wait too.
  */
 const hearWithinMs = 5000;
+
+/**
+ * Of the legacy output. Galley allowed as many at once (1.2 to 1.6), and then one a second of both; a sink answers every
+ * message, and would so hold back what changes. A Pilot of 1.6 to 1.8 whose stream fails is back at once, for ever.
+ */
+const outputRates = { requests: { burst: 100, perSecond: 20 }, streams: { burst: 20, perSecond: 1 } };
 
 const noSources = 'no sources: istiod is given empty answers for everything; add --source NAME=mcp://HOST:PORT';
 

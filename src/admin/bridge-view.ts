@@ -2,6 +2,7 @@ import type { ReloadView } from '../config/reload.ts';
 import type { Config, SourceConfig } from '../config/schema.ts';
 import type { DroppedCount } from '../legacy/dropped-count.ts';
 import type { SinkClient } from '../legacy/sink-client.ts';
+import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { droppedCollections } from '../model/dropped.ts';
@@ -44,6 +45,7 @@ export type BridgeParts = {
   readonly store: Store;
   readonly sources: ReadonlyMap<string, SourceView>;
   readonly streams: () => StreamView[];
+  readonly sinks: () => SinkStreamView[];
   readonly census: CensusView;
   readonly isReady: () => boolean;
   readonly metrics: Metrics;
@@ -88,6 +90,7 @@ export function createBridgeView(parts: BridgeParts): {
     },
     refresh: () => census.refresh(),
     streams: parts.streams,
+    sinks: parts.sinks,
     quarantine: () => [...quarantine(store)],
     conflicts(after, limit) {
       const { conflicts } = store;
@@ -150,6 +153,14 @@ export function createBridgeView(parts: BridgeParts): {
       }
     },
     streams: () => parts.streams().length,
+    sinks: () => parts.sinks().length,
+    *uncarried() {
+      const asked = parts.sinks().flatMap(({ collections }) => collections.filter(({ carried }) => !carried));
+      for (const { collection } of droppedCollections) {
+        const streams = asked.filter((one) => one.collection === collection).length;
+        if (streams > 0) yield { collection, streams };
+      }
+    },
     pushSizes: () => pushSizes(parts.streams()),
     droppedByRevision: () => droppedByRevision(parts.streams()),
     unaddressedHosts: () => census.of(serviceEntryId)?.unaddressedHosts,

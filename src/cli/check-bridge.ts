@@ -50,9 +50,10 @@ export async function findBridge(base: URL, timeoutMs?: number): Promise<Running
   const options = { timeoutMs };
   const index = (await readAdminPage(base, '/debug/', options)) as { version?: unknown; routes?: object } | undefined;
   if (typeof index?.version !== 'string' || index.routes === undefined) return undefined;
-  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'>;
+  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'> &
+    Partial<Pick<Config, 'legacy'>>;
   const answered = { host: base.hostname.replaceAll(/[[\]]/g, ''), port: Number(base.port) };
-  const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen];
+  const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen, config.legacy?.listen];
   return { base, version: index.version, listeners: listeners.flatMap((one) => one ?? []) };
 }
 
@@ -106,6 +107,7 @@ async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginVi
       xds: { ...config.xds, listen: anyPort },
       admin: { listen: anyPort },
       metrics: { listen: undefined },
+      legacy: { listen: undefined },
       // What a source has said is in the snapshot by the next look.
       debounce: { after: 1, max: 1 },
       // It learns nothing that the bridge itself should remember.

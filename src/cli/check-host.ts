@@ -16,19 +16,20 @@ const thisHost = 'this host';
 /** The listeners of a config, each with the flag that sets it. */
 type Listener = { readonly flag: string; readonly what: string; readonly address: HostPort };
 
-function listenersOf({ xds, admin, metrics }: Config): Listener[] {
+function listenersOf({ xds, admin, metrics, legacy }: Config): Listener[] {
   const all = [
     { flag: '--xds-listen', what: 'xDS', address: xds.listen },
     { flag: '--admin-listen', what: 'admin pages', address: admin.listen },
   ];
   if (metrics.listen !== undefined) all.push({ flag: '--metrics-listen', what: 'metrics', address: metrics.listen });
+  if (legacy.listen !== undefined) all.push({ flag: '--legacy-listen', what: 'legacy MCP', address: legacy.listen });
   return all;
 }
 
 /** What a config says that is allowed, and still not what one would want. */
 export function configFindings(config: Config, subject: string): Finding[] {
   const { ok, info, warning, error } = about(subject);
-  const { sources, stateDir, xds, admin } = config;
+  const { sources, stateDir, xds, admin, legacy } = config;
   const findings = [ok('CONFIG_VALID', `it is valid, with ${countOf(sources.length, 'source')}`)];
   if (sources.length === 0) {
     const what = 'it has no sources: istiod would be given empty answers for everything';
@@ -56,6 +57,10 @@ export function configFindings(config: Config, subject: string): Finding[] {
   if (!isLoopback(xds.listen.host)) {
     const what = `xDS is served without TLS to other hosts (${formatHostPort(xds.listen)}); a NetworkPolicy can keep others out`;
     findings.push(info('XDS_WITHOUT_TLS', what));
+  }
+  if (legacy.listen !== undefined && !isLoopback(legacy.listen.host)) {
+    const what = `legacy MCP is served without TLS to other hosts (${formatHostPort(legacy.listen)}); a NetworkPolicy can keep others out`;
+    findings.push(info('LEGACY_WITHOUT_TLS', what));
   }
   if (stateDir === undefined) {
     const what = 'no stateDir: a restart while a source is down leaves istiod without what that source has';

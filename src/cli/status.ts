@@ -10,6 +10,7 @@ import type {
   StateReport,
 } from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
+import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { nearShare } from '../model/size-level.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
@@ -20,6 +21,7 @@ import { originProblem } from './origin-problem.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
+import { sinkProblems, sinkTable } from './sink-problems.ts';
 import { revisionProblems, valuesText } from './revision-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
 import { conflictTables } from './conflict-tables.ts';
@@ -45,6 +47,8 @@ type Status = {
   readonly origins: OriginView[];
   readonly snapshot: SnapshotView[];
   readonly streams: StreamView[];
+  /** Old Pilots; none where the bridge has no page of them. */
+  readonly sinks: SinkStreamView[];
   readonly quarantine: QuarantineView[];
   /** How many things several sources have, and the first of them. */
   readonly conflicts: Pick<ConflictPage, 'counts' | 'conflicts'>;
@@ -60,10 +64,11 @@ type Status = {
 export async function handler({ url, output }: Flags): Promise<number> {
   const base = adminUrlOf(url, 'URL');
   const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
-  const [origins, snapshot, streams, quarantine, conflicts, state, reload] = await Promise.all([
+  const [origins, snapshot, streams, sinks, quarantine, conflicts, state, reload] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
+    readAdminPage(base, '/debug/sinks').then((page) => (page ?? []) as SinkStreamView[]),
     read<QuarantineView>('/debug/quarantine'),
     readAdminPage(base, `/debug/conflicts?limit=${shownConflicts}`).then(
       (page) => (page ?? noConflicts) as ConflictPage,
@@ -71,7 +76,7 @@ export async function handler({ url, output }: Flags): Promise<number> {
     readAdminPage(base, '/debug/state').then((page) => (page ?? null) as StateReport | null),
     readAdminPage(base, '/debug/config').then((page) => (page as { reload?: ReloadReport }).reload ?? null),
   ]);
-  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, reload, findings: [] };
+  const status: Status = { origins, snapshot, streams, sinks, quarantine, conflicts, state, reload, findings: [] };
   status.findings.push(...findingsOf(status));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print(stringify(status).trimEnd());
@@ -79,7 +84,7 @@ export async function handler({ url, output }: Flags): Promise<number> {
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, reload }: Status): string[] {
+function findingsOf({ origins, snapshot, streams, sinks, quarantine, conflicts, state, reload }: Status): string[] {
   const findings = reloadProblems(reload);
   for (const origin of origins) {
     const { name, address, maxMessage, connection } = origin;
@@ -119,6 +124,7 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, 
       else findings.push(`${typeUrl} is nearly too large for ${peer}: ${size}`);
     }
   }
+  findings.push(...sinkProblems(sinks, origins));
   findings.push(...snapshot.flatMap(({ unaddressedHosts }) => addressProblem(unaddressedHosts) ?? []));
   for (const { what, next } of revisionProblems(streams)) if (next !== undefined) findings.push(what);
   return findings;
@@ -144,7 +150,7 @@ function holdsOf(origins: readonly OriginView[]): HoldView[] {
   );
 }
 
-function render({ origins, snapshot, streams, quarantine, conflicts, findings }: Status): string {
+function render({ origins, snapshot, streams, sinks, quarantine, conflicts, findings }: Status): string {
   const parts = [
     table(
       ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'UNSUPPORTED COLLECTIONS'],
@@ -203,6 +209,7 @@ function render({ origins, snapshot, streams, quarantine, conflicts, findings }:
           ]),
         ),
   ];
+  if (sinks.length > 0) parts.push(sinkTable(sinks));
   const labelled = streams.flatMap(({ peer, labelled: all }) => all.map((one) => ({ peer, ...one })));
   if (labelled.length > 0) {
     parts.push(

@@ -34,6 +34,7 @@ const flagOf: Readonly<Record<string, string>> = {
   'xds.listen': '--xds-listen',
   'admin.listen': '--admin-listen',
   'metrics.listen': '--metrics-listen',
+  'legacy.listen': '--legacy-listen',
   stateDir: '--state-dir',
   'debounce.after': '--debounce-after',
   'debounce.max': '--debounce-max',

@@ -30,12 +30,19 @@ export type Reporter = {
   pushTooLarge(kind: string): void;
   ackOverdue(kind: string): void;
   pushStreamEnded(reason: PushStreamEnd): void;
+
+  /** A message to a legacy sink. */
+  outputPushed(collection: string, bytes: number): void;
+  /** The answer of a legacy sink: an ACK, or a NACK with any code that it likes. */
+  outputAcked(collection: string): void;
+  outputNacked(collection: string, code: number): void;
+  outputStreamEnded(reason: PushStreamEnd): void;
 };
 
 /** How held removals end. */
 export type HoldOutcome = 'released_by_operator' | 'confirmed_by_source' | 'recovered';
 
-/** Why a stream of istiod's ended. */
+/** Why a stream of istiod's, or of a legacy sink, ended. */
 export type PushStreamEnd = 'peer' | 'recycled' | 'send_timeout' | 'ack_timeout' | 'refused' | 'shutdown' | 'failed';
 
 /** Says nothing to nobody. */
@@ -57,4 +64,8 @@ export const silentReporter: Reporter = {
   pushTooLarge() {},
   ackOverdue() {},
   pushStreamEnded() {},
+  outputPushed() {},
+  outputAcked() {},
+  outputNacked() {},
+  outputStreamEnded() {},
 };

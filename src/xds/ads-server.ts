@@ -3,6 +3,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { CensusView } from '../model/census.ts';
 import { type Kind, kindOfTypeUrl } from '../model/kinds.ts';
 import type { HostPort } from '../net/address.ts';
+import { transportOf } from '../net/call-transport.ts';
 import { defaultDoorLimits, type DoorLimits } from '../net/door.ts';
 import {
   failCall,
@@ -11,17 +12,15 @@ import {
   nameOf,
   newServer,
   type RawServerStream,
-  resetCall,
   serviceOf,
   stopServer,
 } from '../net/grpc.ts';
 import { type Keepalive, keepaliveOptions, towardsIstiods } from '../net/keepalive.ts';
 import { Throttle } from '../net/throttle.ts';
 import type { Subscription } from '../push/subscription.ts';
-import type { Rope } from '../wire/frame.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
 import { isOurClient } from './ads-client.ts';
-import { AdsExchange, type AdsOptions, type AdsTransport, type SnapshotView } from './ads.ts';
+import { AdsExchange, type AdsOptions, type SnapshotView } from './ads.ts';
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
 import { reportTurnedAway } from './strangers.ts';
@@ -34,9 +33,6 @@ const defaultMaxStreamsPerPeer = 64;
 
 /** HTTP/2 streams of one connection, of all services; those beyond wait with a client that keeps to HTTP/2's rules. */
 const maxStreamsPerConnection = 256;
-
-/** What is looked at of the name of a peer's gRPC library. */
-const maxUserAgentLength = 100;
 
 /** Of streams that are refused, one line so often. */
 const logEveryMs = 60_000;
@@ -227,37 +223,4 @@ function viewOf({ id, peer, since, exchange }: Stream, census: CensusView | unde
 /** The kinds that were asked for, each once under however many names. */
 function kindsOf(subscriptions: readonly Readonly<Subscription>[]): Set<Kind> {
   return new Set(subscriptions.flatMap(({ typeUrl }) => kindOfTypeUrl(typeUrl) ?? []));
-}
-
-function transportOf(call: RawServerStream): AdsTransport {
-  let unsent = 0;
-  const [userAgent] = call.metadata.get('user-agent');
-  return {
-    userAgent: userAgent?.toString().slice(0, maxUserAgentLength),
-    send: async (message) => {
-      unsent++;
-      await write(call, message);
-      unsent--;
-    },
-    end: (code, details) => {
-      if (code === 0) call.end();
-      else failCall(call, code, details);
-      // A status waits behind what the peer does not read, and with it all that was to be sent.
-      if (unsent > 0) resetCall(call);
-    },
-  };
-}
-
-/** The callback of `write` fires once flow control has let the bytes out; after a cancel it fires without an error. */
-function write(call: RawServerStream, message: Rope): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (call.cancelled || call.destroyed) {
-      reject(new Error('the stream is gone'));
-      return;
-    }
-    call.write(message as unknown as Buffer, undefined, (error?: Error | null) => {
-      if (error === undefined || error === null) resolve();
-      else reject(error);
-    });
-  });
 }

@@ -1,0 +1,51 @@
+import type { Rope } from '../wire/frame.ts';
+import { failCall, type RawServerStream, resetCall } from './grpc.ts';
+
+/** What is looked at of the name of a peer's gRPC library. */
+const maxUserAgentLength = 100;
+
+/** A stream that somebody has opened, as those see it who send on it. */
+export type CallTransport = {
+  /**
+   * Copies the message before it returns. Settles when the peer has taken it off the wire, or rejects when it never
+   * will.
+   */
+  send(message: Rope): Promise<void>;
+  /** Ends the stream with a gRPC status; 0 = OK. */
+  end(code: number, details: string): void;
+  /** What the peer's gRPC library calls itself; undefined where it does not. */
+  readonly userAgent: string | undefined;
+};
+
+export function transportOf(call: RawServerStream): CallTransport {
+  let unsent = 0;
+  const [userAgent] = call.metadata.get('user-agent');
+  return {
+    userAgent: userAgent?.toString().slice(0, maxUserAgentLength),
+    send: async (message) => {
+      unsent++;
+      await write(call, message);
+      unsent--;
+    },
+    end: (code, details) => {
+      if (code === 0) call.end();
+      else failCall(call, code, details);
+      // A status waits behind what the peer does not read, and with it all that was to be sent.
+      if (unsent > 0) resetCall(call);
+    },
+  };
+}
+
+/** The callback of `write` fires once flow control has let the bytes out; after a cancel it fires without an error. */
+function write(call: RawServerStream, message: Rope): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (call.cancelled || call.destroyed) {
+      reject(new Error('the stream is gone'));
+      return;
+    }
+    call.write(message as unknown as Buffer, undefined, (error?: Error | null) => {
+      if (error === undefined || error === null) resolve();
+      else reject(error);
+    });
+  });
+}
