@@ -1,13 +1,18 @@
 import type { OriginView } from '../admin/views.ts';
 import type { SinkStreamView } from '../legacy/source-listener.ts';
+import { pilotMessageBytes } from '../legacy/source-stream.ts';
 import { sizeText } from './check-limits.ts';
 import { table } from './terminal.ts';
 
 /** What is not as it should be with old Pilots, one sentence each. */
 export function sinkProblems(sinks: readonly SinkStreamView[], origins: readonly OriginView[]): string[] {
   return sinks.flatMap(({ peer, collections }) =>
-    collections.flatMap(({ collection, carried, sentVersion, nack }) => {
+    collections.flatMap(({ collection, carried, sentVersion, nack, awaitingAck, bytes }) => {
       if (nack !== null) return [`${peer} refused ${collection}: ${nack}`];
+      if (awaitingAck && bytes !== null && bytes > pilotMessageBytes) {
+        const next = 'start it with a larger --mcpMaxMsgSize';
+        return [`${peer} has not taken ${collection} yet, which is more than a Pilot takes by default: ${sizeText(bytes)}; ${next}`];
+      }
       if (carried || sentVersion !== null) return [];
       const why = `the bridge does not carry it, and ${holdersText(collection, origins)}`;
       return [`${peer} waits for ${collection}: ${why}; see docs/legacy-output.md`];

@@ -18,7 +18,7 @@ import {
 import { Throttle } from '../net/throttle.ts';
 import { resourceSource } from '../wire/services.ts';
 import type { Offers } from './source.ts';
-import { type SinkCollectionView, SourceStream, type SourceStreamOptions } from './source-stream.ts';
+import { pilotMessageBytes, type SinkCollectionView, SourceStream, type SourceStreamOptions } from './source-stream.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /** HTTP/2 streams of one connection; those beyond wait with a client that keeps to HTTP/2's rules. */
@@ -78,6 +78,8 @@ export class SourceListener {
   readonly #waiting = new Set<RawServerStream>();
   readonly #arrivals = new Map<string, TokenBucket>();
   readonly #refusals: Throttle<'all' | 'peer'>;
+  /** By collection. */
+  readonly #large: Throttle<string>;
   #nextId = 1;
   #isStopping = false;
   #look: Timer | undefined;
@@ -92,6 +94,7 @@ export class SourceListener {
       sendTimeoutMs: 60_000,
       firstRequestMs: 30_000,
       requests: unlimited,
+      onLarge: (fields) => this.#tellLarge(fields),
       flag: '--listen',
       headers: {},
       maxStreams: 256,
@@ -104,6 +107,7 @@ export class SourceListener {
     };
     this.#server = newServer({ 'grpc.max_concurrent_streams': maxStreamsPerConnection });
     this.#refusals = new Throttle(this.#options.clock, logEveryMs);
+    this.#large = new Throttle(this.#options.clock, logEveryMs);
     const method = resourceSource();
     this.#server.addService(serviceOf(method), { [nameOf(method)]: guarded((call) => this.#take(call)) });
   }
@@ -208,6 +212,14 @@ export class SourceListener {
       this.changed();
       this.#lookLater();
     });
+  }
+
+  /** A Pilot that cannot take it ends the stream and comes again at once: one line a minute is enough. */
+  #tellLarge(fields: Parameters<SourceStreamOptions['onLarge']>[0]): void {
+    if (this.#large.pass(fields.collection) === undefined) return;
+    const hint = 'start that Pilot with a larger --mcpMaxMsgSize, where it is back again and again';
+    const what = 'a message is larger than what a Pilot takes by default';
+    this.#options.log.warn({ ...fields, limit: pilotMessageBytes, hint }, what);
   }
 
   #arrivalsOf(host: string): TokenBucket {

@@ -15,6 +15,9 @@ const maxTextLength = 1000;
 /** First requests arrive one by one within a few milliseconds; answers to all of them leave together. */
 const gatherMs = 10;
 
+/** What a Pilot takes in one message, unless it is told to take more (`--mcpMaxMsgSize`, 1.1 to 1.8). */
+export const pilotMessageBytes = 4 << 20;
+
 /** gRPC status codes used here (grpc/status.h). */
 const status = { ok: 0, invalidArgument: 3, deadlineExceeded: 4, unavailable: 14 } as const;
 
@@ -30,6 +33,8 @@ export type SourceStreamOptions = {
   readonly firstRequestMs: number;
   /** How often requests are looked at; what comes sooner waits, and the sink with it. */
   readonly requests: Rate;
+  /** Called with each message that is larger than what a Pilot takes by default. */
+  readonly onLarge: (fields: { readonly peer: string; readonly collection: Collection; readonly bytes: number }) => void;
 };
 
 /** What an operator sees of one collection on one stream. */
@@ -207,6 +212,7 @@ export class SourceStream {
     this.#options.reporter.outputPushed(collection, bytes);
     const fields = { ...this.#who, node: this.nodeId, collection, version, nonce, bytes, incremental: isIncremental };
     this.#options.log.debug(fields, 'push to a legacy MCP sink');
+    if (bytes > pilotMessageBytes) this.#options.onLarge({ ...this.#who, collection, bytes });
     await this.#transport.send(message);
   }
 

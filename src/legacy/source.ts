@@ -121,7 +121,7 @@ export class SourceExchange {
     watch.pending = false;
     // A NACK moves on too: the same state is not sent twice, only the next one is.
     watch.answered = watch.sent.identity;
-    watch.nack = error === undefined ? undefined : error.message;
+    watch.nack = error?.message;
     if (error === undefined) {
       watch.ackedVersion = watch.sent.version;
       watch.acked = watch.sent.listings ?? this.#listingsNow(collection, watch.sent);

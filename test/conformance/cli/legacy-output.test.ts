@@ -58,11 +58,6 @@ test('serve listens where --legacy-listen says', async () => {
   expect(cli.stderr).not.toMatch(/without TLS/);
 });
 
-test('serve warns of an address that other hosts can reach', async () => {
-  const { cli } = await startServe('--legacy-listen', '0.0.0.0:0');
-  await cli.says('stderr', /"level":40,.*legacy MCP is served without TLS to other hosts/);
-});
-
 test('status shows old Pilots, and what they were answered as empty', async () => {
   const { bridge } = await start();
   await dial(bridge, [se, rbac]);

@@ -187,6 +187,15 @@ describe('what a source gives at most', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('and says where it is more than a Pilot takes by default, once for all that try', async () => {
+    const { dial, log } = await limited({}, 'x'.repeat(5 << 20));
+    const both = [dial(), dial()];
+    for (const sink of both) sink.request(se);
+    await eventually(() => both.every(({ messages }) => messages.length === 1));
+    const large = log.lines.filter(({ message }) => message.includes('larger than what a Pilot takes'));
+    expect(large).toMatchObject([{ level: 'warn', fields: { collection: se, limit: 4 << 20 } }]);
+  });
+
   test('words for one that speaks something else', async () => {
     const { log, port: httpPort } = await limited();
     const response = await fetch(`http://127.0.0.1:${httpPort}/metrics`);

@@ -90,7 +90,7 @@ describe('while one resource', () => {
 });
 
 test('a large copy takes several calls, none of which forgets what the others did', () => {
-  const list = filled(4 * blockRows);
+  const list = filled(8 * blockRows);
   const output = new OutputParts();
   let calls = 0;
   let parts: Part[] | undefined;
