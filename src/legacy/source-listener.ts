@@ -198,6 +198,7 @@ export class SourceListener {
       leave();
       call.end();
     });
+    readNoneAhead(call);
     const headers = new Metadata();
     for (const [name, value] of Object.entries(this.#options.headers)) headers.set(name, value);
     call.sendMetadata(headers);
@@ -255,6 +256,12 @@ export class SourceListener {
   #waitingPeers(): string[] {
     return Array.from(this.#waiting, (call) => call.getPeer());
   }
+}
+
+/** A stream that has to wait would else have sixteen requests read ahead, of any size. grpc-js has no way to say so. */
+function readNoneAhead(call: RawServerStream): void {
+  // oxlint-disable-next-line no-underscore-dangle
+  (call as unknown as { readonly _readableState: { highWaterMark: number } })._readableState.highWaterMark = 0;
 }
 
 /** What Istio's source says when it gives up a stream. */

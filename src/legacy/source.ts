@@ -1,4 +1,5 @@
 import type { Collection } from '../model/kinds.ts';
+import { nameTurn } from '../model/sizes.ts';
 import { Rope } from '../wire/frame.ts';
 import type { RequestResources } from '../wire/legacy-messages.ts';
 import { encodeResourcesTail, type Listing, type Part } from '../wire/legacy-source.ts';
@@ -187,11 +188,16 @@ export class SourceExchange {
     return identity !== undefined && identity !== answered;
   }
 
-  /** What a sink has that took a whole state and asks for changes only now; undefined where there is another one since. */
+  /**
+   * What a sink has that took a whole state and asks for changes only now; undefined where there is another one since, or
+   * reading it would take long.
+   */
   #listingsNow(collection: Collection, { identity }: Sent): readonly Listing[] | undefined {
     if (!this.#watchOf(collection).incremental || this.#offers.identity(collection) !== identity) return undefined;
     const offer = this.#offers.take(collection);
-    return offer?.identity === identity ? listingsOf(offer.parts) : undefined;
+    if (offer?.identity !== identity) return undefined;
+    const unread = offer.parts.reduce((sum, { isListed, count }) => sum + (isListed ? 0 : count), 0);
+    return unread > nameTurn ? undefined : listingsOf(offer.parts);
   }
 
   #watchOf(collection: Collection): Watch {
