@@ -13,6 +13,7 @@ const defaults = {
   xds: { listen: { host: '127.0.0.1', port: 15410 }, minGap: 250, recycle: 600_000 },
   admin: { listen: { host: '127.0.0.1', port: 15480 } },
   metrics: {},
+  legacy: {},
   debounce: { after: 50, max: 1000 },
   guard: { maxRemovalPercent: 50, minRemoved: 20, hold: 300_000 },
   quarantine: { invalid: 'keepLastGood' },
@@ -68,6 +69,7 @@ confirmRemoval: [consul, consul-a/istio/networking/v1alpha3/gateways]
 xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s }
 admin: { listen: "localhost:0" }
 metrics: { listen: "0.0.0.0:15490" }
+legacy: { listen: "localhost:9901" }
 stateDir: /var/lib/isthmus
 debounce: { after: 10ms, max: 10ms }
 guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0s }
@@ -96,6 +98,7 @@ shutdownGrace: 1.5s
     xds: { listen: { host: '::', port: 15010 }, minGap: 1000, recycle: 0 },
     admin: { listen: { host: 'localhost', port: 0 } },
     metrics: { listen: { host: '0.0.0.0', port: 15490 } },
+    legacy: { listen: { host: 'localhost', port: 9901 } },
     stateDir: '/var/lib/isthmus',
     debounce: { after: 10, max: 10 },
     guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0 },
