@@ -243,7 +243,12 @@ export class App {
     this.#store.close();
     const { shutdownGrace } = this.#config;
     const outputStopped = this.#output?.stop(shutdownGrace);
-    await Promise.all([this.#ads.stop(shutdownGrace), outputStopped, this.#state?.stop(shutdownGrace), quarantineStopped]);
+    await Promise.all([
+      this.#ads.stop(shutdownGrace),
+      outputStopped,
+      this.#state?.stop(shutdownGrace),
+      quarantineStopped,
+    ]);
     await Promise.all(this.#http.splice(0).map((listener) => listener.close()));
   }
 

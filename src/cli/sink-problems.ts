@@ -11,7 +11,9 @@ export function sinkProblems(sinks: readonly SinkStreamView[], origins: readonly
       if (nack !== null) return [`${peer} refused ${collection}: ${nack}`];
       if (awaitingAck && bytes !== null && bytes > pilotMessageBytes) {
         const next = 'start it with a larger --mcpMaxMsgSize';
-        return [`${peer} has not taken ${collection} yet, which is more than a Pilot takes by default: ${sizeText(bytes)}; ${next}`];
+        return [
+          `${peer} has not taken ${collection} yet, which is more than a Pilot takes by default: ${sizeText(bytes)}; ${next}`,
+        ];
       }
       if (carried || sentVersion !== null) return [];
       const why = `the bridge does not carry it, and ${holdersText(collection, origins)}`;
@@ -25,7 +27,8 @@ function holdersText(collection: string, origins: readonly OriginView[]): string
     dropped.filter((one) => one.collection === collection && !one.isRefused).map((one) => ({ name, ...one })),
   );
   const holders = counts.filter(({ resources }) => resources !== null && resources > 0);
-  if (holders.length > 0) return holders.map(({ name, resources }) => `${name} has ${resources} resources in it`).join(', ');
+  if (holders.length > 0)
+    return holders.map(({ name, resources }) => `${name} has ${resources} resources in it`).join(', ');
   const silent = counts.filter(({ resources }) => resources === null).map(({ name }) => name);
   return `${silent.join(', ') || 'a source'} has not said yet whether it has something in it`;
 }
@@ -40,7 +43,10 @@ export function sinkTable(sinks: readonly SinkStreamView[]): string {
       since,
       largestText(collections),
       String(collections.length),
-      String(collections.filter(({ sentVersion, ackedVersion }) => sentVersion !== null && sentVersion === ackedVersion).length),
+      String(
+        collections.filter(({ sentVersion, ackedVersion }) => sentVersion !== null && sentVersion === ackedVersion)
+          .length,
+      ),
       collections
         .filter(({ carried, sentVersion }) => !carried && sentVersion !== null)
         .map(({ collection }) => collection)

@@ -80,7 +80,8 @@ function isSame({ rows: mine, versions }: Made, pool: ResourcePool, rows: Int32A
     const row = mine[i] as number;
     if (rows[at + i] !== row) return false;
     const v = 3 * i;
-    if (pool.v1(row) !== versions[v] || pool.v2(row) !== versions[v + 1] || pool.v3(row) !== versions[v + 2]) return false;
+    if (pool.v1(row) !== versions[v] || pool.v2(row) !== versions[v + 1] || pool.v3(row) !== versions[v + 2])
+      return false;
   }
   return true;
 }

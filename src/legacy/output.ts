@@ -58,7 +58,11 @@ export class StoreOffers implements Offers {
 
   async prepare(collection: Collection, isListed: boolean): Promise<void> {
     // Another stream may have begun with it, and want less.
-    for (let running = this.#preparing.get(collection); running !== undefined; running = this.#preparing.get(collection))
+    for (
+      let running = this.#preparing.get(collection);
+      running !== undefined;
+      running = this.#preparing.get(collection)
+    )
       await running;
     const work = this.#prepare(collection, isListed).finally(() => this.#preparing.delete(collection));
     this.#preparing.set(collection, work);

@@ -25,7 +25,8 @@ export function deltaOf(acked: readonly Listing[], parts: readonly Part[]): Delt
   const come = without(now, acked);
   if (countOf(gone) + countOf(come) > maxCompared) return undefined;
   const versions = new Map<string, string>();
-  for (const { names, versions: all } of gone) for (const [i, name] of names.entries()) versions.set(name, all[i] ?? '');
+  for (const { names, versions: all } of gone)
+    for (const [i, name] of names.entries()) versions.set(name, all[i] ?? '');
   const bytesOf = new Map(parts.map(({ listing, bytes }) => [listing, bytes]));
   const entries: Buffer[] = [];
   const still = new Set<string>();

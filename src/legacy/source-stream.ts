@@ -34,7 +34,11 @@ export type SourceStreamOptions = {
   /** How often requests are looked at; what comes sooner waits, and the sink with it. */
   readonly requests: Rate;
   /** Called with each message that is larger than what a Pilot takes by default. */
-  readonly onLarge: (fields: { readonly peer: string; readonly collection: Collection; readonly bytes: number }) => void;
+  readonly onLarge: (fields: {
+    readonly peer: string;
+    readonly collection: Collection;
+    readonly bytes: number;
+  }) => void;
 };
 
 /** What an operator sees of one collection on one stream. */
@@ -219,7 +223,8 @@ export class SourceStream {
   #tellUncarried(): void {
     if (this.#untold.length === 0) return;
     const collections = this.#untold.splice(0).toSorted();
-    const hint = 'isthmus check --direct, or countDropped, says whether a source has something in them (docs/legacy-output.md)';
+    const hint =
+      'isthmus check --direct, or countDropped, says whether a source has something in them (docs/legacy-output.md)';
     const what = 'a legacy MCP sink asks for collections that this bridge does not carry: they are answered as empty';
     this.#options.log.warn({ ...this.#who, node: this.nodeId, collections, hint }, what);
   }

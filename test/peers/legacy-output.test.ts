@@ -107,7 +107,10 @@ describeWithPeers('Galley 1.5.10 → Isthmus → istiod 1.24.0, Pilot 1.5.10 and
     const held = await checkAllHold();
     expect(held.has('ServiceEntry/later/added')).toBe(false);
     for (const pilot of all) {
-      await until(`${pilot.name} knows no such service`, async () => !(await pilot.hosts()).has('added.later.example.com'));
+      await until(
+        `${pilot.name} knows no such service`,
+        async () => !(await pilot.hosts()).has('added.later.example.com'),
+      );
     }
   });
 

@@ -1,7 +1,14 @@
 const networking = (...names: readonly string[]) => names.map((name) => `istio/networking/v1alpha3/${name}`);
 const security = (...names: readonly string[]) => names.map((name) => `istio/security/v1beta1/${name}`);
 
-const routes = networking('virtualservices', 'gateways', 'serviceentries', 'destinationrules', 'envoyfilters', 'sidecars');
+const routes = networking(
+  'virtualservices',
+  'gateways',
+  'serviceentries',
+  'destinationrules',
+  'envoyfilters',
+  'sidecars',
+);
 const mixer = [
   'istio/config/v1alpha2/httpapispecs',
   'istio/config/v1alpha2/httpapispecbindings',

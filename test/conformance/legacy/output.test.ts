@@ -57,24 +57,31 @@ async function shownOf(bridge: Bridge, collection: string) {
 }
 
 describe('a Pilot that starts', () => {
-  test.each(Object.entries(pilotCollections))('as %s is answered for all that it asks for', async (_version, collections) => {
-    const { address } = await startSource(viewOf({ 'shop/orders': 'a' }));
-    const bridge = await start({ sources: [{ name: 'galley', address }] });
-    const sink = pilot(bridge, collections);
-    await eventually(() => new Set(sink.collections).size === collections.length);
-    const full = sink.messages.filter(({ resources }) => resources.length > 0);
-    expect(full.map((message) => [message.collection, namesIn(message)])).toEqual([[se, ['shop/orders']]]);
-    expect(sink.messages.every(({ incremental }) => !incremental)).toBe(true);
-    await until('all is acknowledged', async () =>
-      (await shown(bridge)).collections.every(({ sentVersion, ackedVersion }) => sentVersion !== null && sentVersion === ackedVersion),
-    );
-    const uncarried = (await shown(bridge)).collections.filter(({ carried }) => !carried).map(({ collection }) => collection);
-    expect(new Set(uncarried)).toEqual(new Set(collections.filter((one) => kindOfCollection(one) === undefined)));
-    const told = bridge.log.lines
-      .filter(({ message }) => message.includes('does not carry'))
-      .flatMap(({ fields }) => (fields as { collections: readonly string[] }).collections);
-    expect(told.toSorted()).toEqual(uncarried.toSorted());
-  });
+  test.each(Object.entries(pilotCollections))(
+    'as %s is answered for all that it asks for',
+    async (_version, collections) => {
+      const { address } = await startSource(viewOf({ 'shop/orders': 'a' }));
+      const bridge = await start({ sources: [{ name: 'galley', address }] });
+      const sink = pilot(bridge, collections);
+      await eventually(() => new Set(sink.collections).size === collections.length);
+      const full = sink.messages.filter(({ resources }) => resources.length > 0);
+      expect(full.map((message) => [message.collection, namesIn(message)])).toEqual([[se, ['shop/orders']]]);
+      expect(sink.messages.every(({ incremental }) => !incremental)).toBe(true);
+      await until('all is acknowledged', async () =>
+        (await shown(bridge)).collections.every(
+          ({ sentVersion, ackedVersion }) => sentVersion !== null && sentVersion === ackedVersion,
+        ),
+      );
+      const uncarried = (await shown(bridge)).collections
+        .filter(({ carried }) => !carried)
+        .map(({ collection }) => collection);
+      expect(new Set(uncarried)).toEqual(new Set(collections.filter((one) => kindOfCollection(one) === undefined)));
+      const told = bridge.log.lines
+        .filter(({ message }) => message.includes('does not carry'))
+        .flatMap(({ fields }) => (fields as { collections: readonly string[] }).collections);
+      expect(told.toSorted()).toEqual(uncarried.toSorted());
+    },
+  );
 
   test('is told nothing of a kind before every source has spoken of it; what nobody can hold is empty at once', async () => {
     const source = await LegacySource.listen();
@@ -162,10 +169,16 @@ describe('a change', () => {
     const { nonce, systemVersionInfo } = await last(sink, se);
     sink.request(se, nonce, { errorDetail: { code: 3, message: 'no \u001b[2J room' } });
     await until('it is shown', async () => (await shownOf(bridge, se))?.nack !== null);
-    expect(await shownOf(bridge, se)).toMatchObject({ sentVersion: systemVersionInfo, ackedVersion: null, awaitingAck: false });
+    expect(await shownOf(bridge, se)).toMatchObject({
+      sentVersion: systemVersionInfo,
+      ackedVersion: null,
+      awaitingAck: false,
+    });
     expect(bridge.log.of('warn')).toContain('a legacy MCP sink refused a message');
     const metrics = await (await bridge.fetch('/metrics')).text();
-    expect(metrics).toContain(`istio_mcp_request_nacks_total{component="isthmus",collection="${se}",code="InvalidArgument"} 1`);
+    expect(metrics).toContain(
+      `istio_mcp_request_nacks_total{component="isthmus",collection="${se}",code="InvalidArgument"} 1`,
+    );
     server.update(viewOf({ 'shop/orders': 'b' }));
     await eventually(() => sink.messages.length === 2);
     sink.request(se, '2');
@@ -200,7 +213,8 @@ describe('a collection that the bridge does not carry', () => {
     const sink = pilot(bridge, [rbac, syntheticEntries]);
     await last(sink, syntheticEntries);
     await until('the source has said what it has', async () => {
-      const [origin] = await bridge.page<{ dropped: { collection: string; resources: number | null }[] }[]>('/debug/origins');
+      const [origin] =
+        await bridge.page<{ dropped: { collection: string; resources: number | null }[] }[]>('/debug/origins');
       return origin?.dropped.some(({ collection, resources }) => collection === rbac && resources === 1);
     });
     expect(sink.collections).toEqual([syntheticEntries]);
@@ -239,7 +253,9 @@ describe('what peers cost', () => {
     const bridge = await start({ sources: [{ name: 'galley', address, collections: [we] }] });
     const sink = pilot(bridge, [se, rbac]);
     await Promise.all([last(sink, se), last(sink, rbac)]);
-    await until('both are acknowledged', async () => (await shown(bridge)).collections.every(({ ackedVersion }) => ackedVersion !== null));
+    await until('both are acknowledged', async () =>
+      (await shown(bridge)).collections.every(({ ackedVersion }) => ackedVersion !== null),
+    );
     const metrics = await (await bridge.fetch('/metrics')).text();
     for (const line of [
       'istio_mcp_clients_total{component="isthmus"} 1',

@@ -188,7 +188,11 @@ describe('the exchange', () => {
     const sink = lab.connect();
     sink.requestAll(se, we, gw);
     await message(sink, 3);
-    const sent = messagesOf(sink).map(({ collection, nonce, systemVersionInfo }) => [collection, nonce, systemVersionInfo]);
+    const sent = messagesOf(sink).map(({ collection, nonce, systemVersionInfo }) => [
+      collection,
+      nonce,
+      systemVersionInfo,
+    ]);
     expect(sent).toEqual([
       [se, '1', '1'],
       [we, '2', '2'],
@@ -209,7 +213,13 @@ test.each<[string, Contents, Contents, Contents, readonly string[]]>([
   ['update', { 'x/0': '0', 'x/1': '0' }, { 'x/0': '1', 'x/1': '0' }, { 'x/0': '1' }, []],
   ['delete one', { 'x/0': '0', 'x/1': '0' }, { 'x/1': '0' }, {}, ['x/0']],
   ['delete all', { 'x/0': '0', 'x/1': '0', 'x/2': '0' }, {}, {}, ['x/0', 'x/1', 'x/2']],
-  ['add, update and delete', { 'x/0': '0', 'x/1': '0' }, { 'x/0': '1', 'x/2': '0' }, { 'x/0': '1', 'x/2': '0' }, ['x/1']],
+  [
+    'add, update and delete',
+    { 'x/0': '0', 'x/1': '0' },
+    { 'x/0': '1', 'x/2': '0' },
+    { 'x/0': '1', 'x/2': '0' },
+    ['x/1'],
+  ],
   ['nothing was there', {}, { 'x/0': '0' }, { 'x/0': '0' }, []],
 ])('TestCalculateDelta: %s', async (_what, acked, current, added, removed) => {
   const lab = await SourceLab.serve({ [se]: ['1', acked] });
@@ -338,7 +348,9 @@ describe('the cache behind it', () => {
   test('TestCreateWatch: an answer at once where versions differ, none where they do not, and one when that changes', async () => {
     const collections = [se, we, gw];
     const at = (...versions: readonly string[]): States =>
-      Object.fromEntries(collections.map((collection, i) => [collection, [versions[i] ?? '', { 'x/a': versions[i] ?? '' }]]));
+      Object.fromEntries(
+        collections.map((collection, i) => [collection, [versions[i] ?? '', { 'x/a': versions[i] ?? '' }]]),
+      );
     const lab = await SourceLab.serve(at('1', '1', '1'));
     const sink = lab.connect();
     const versions = ['1', '1', '1'];

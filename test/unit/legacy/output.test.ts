@@ -32,10 +32,12 @@ function contentsOf(offer: Offer | undefined): Record<string, string> | undefine
 
 test('knows every collection that a Pilot or a Mixer of 1.1 to 1.8 asks for, and no other', () => {
   const offers = new StoreOffers(new StoreLab().store);
-  for (const collection of knownCollections) expect([offers.knows(collection), offers.isCarried(collection)]).toEqual([true, true]);
+  for (const collection of knownCollections)
+    expect([offers.knows(collection), offers.isCarried(collection)]).toEqual([true, true]);
   for (const { collection } of droppedCollections)
     expect([offers.knows(collection), offers.isCarried(collection)]).toEqual([true, false]);
-  for (const other of ['', 'k8s/core/v1/pods', 'istio/mesh/v1alpha1/MeshConfig', `${se}x`]) expect(offers.knows(other)).toBe(false);
+  for (const other of ['', 'k8s/core/v1/pods', 'istio/mesh/v1alpha1/MeshConfig', `${se}x`])
+    expect(offers.knows(other)).toBe(false);
 });
 
 test('a kind is offered once it is complete, with its content and the version that istiod is given', async () => {

@@ -259,7 +259,14 @@ describe('gauges show the present', () => {
     metrics.watch(view());
     await metrics.render();
     metrics.watch(
-      view({ sources: () => [], holdings: () => [], kinds: () => [], streams: () => 0, uncarried: () => [], conflicts: () => [] }),
+      view({
+        sources: () => [],
+        holdings: () => [],
+        kinds: () => [],
+        streams: () => 0,
+        uncarried: () => [],
+        conflicts: () => [],
+      }),
     );
     expect(await samples('isthmus_quarantined_resources')).toEqual([]);
     expect(await samples('isthmus_invalid_resources')).toEqual([]);
