@@ -11,6 +11,7 @@ export type FindingCode =
   | 'SOURCE_TWICE'
   | 'ADMIN_EXPOSED'
   | 'XDS_WITHOUT_TLS'
+  | 'LEGACY_WITHOUT_TLS'
   | 'LISTEN_FREE'
   | 'LISTEN_OURS'
   | 'LISTEN_TWICE'

@@ -232,13 +232,15 @@ export class SourceStream {
   #end(reason: PushStreamEnd, code: number, details: string): void {
     if (this.#closed) return;
     this.#stop();
-    const { reporter, log } = this.#options;
+    const { reporter, log, clock, sendTimeoutMs } = this.#options;
     reporter.outputStreamEnded(reason);
     const fields = { ...this.#who, node: this.nodeId, reason, details };
     const hint = endHints[reason];
     if (hint === undefined) log.info(fields, 'ending a stream to a legacy MCP sink');
     else log.warn({ ...fields, hint }, 'ending a stream to a legacy MCP sink');
-    this.#transport.end(code, details);
+    if (reason !== 'refused' && reason !== 'shutdown') this.#transport.end(code, details);
+    // A sink has to hear why: the status goes behind the message that is on its way, if the sink takes that.
+    else if (this.#transport.finish(code, details)) clock.after(sendTimeoutMs, () => this.#transport.reset());
   }
 }
 

@@ -11,14 +11,23 @@ export type CallTransport = {
    * will.
    */
   send(message: Rope): Promise<void>;
-  /** Ends the stream with a gRPC status; 0 = OK. */
+  /** Ends the stream with a gRPC status, 0 = OK, and drops what the peer has not taken yet, be it the status. */
   end(code: number, details: string): void;
+  /** The same, behind what the peer has not taken yet. True where there is something, and {@link reset} may be needed. */
+  finish(code: number, details: string): boolean;
+  /** Drops what the peer has not taken. */
+  reset(): void;
   /** What the peer's gRPC library calls itself; undefined where it does not. */
   readonly userAgent: string | undefined;
 };
 
 export function transportOf(call: RawServerStream): CallTransport {
   let unsent = 0;
+  const finish = (code: number, details: string) => {
+    if (code === 0) call.end();
+    else failCall(call, code, details);
+    return unsent > 0;
+  };
   const [userAgent] = call.metadata.get('user-agent');
   return {
     userAgent: userAgent?.toString().slice(0, maxUserAgentLength),
@@ -28,11 +37,11 @@ export function transportOf(call: RawServerStream): CallTransport {
       unsent--;
     },
     end: (code, details) => {
-      if (code === 0) call.end();
-      else failCall(call, code, details);
       // A status waits behind what the peer does not read, and with it all that was to be sent.
-      if (unsent > 0) resetCall(call);
+      if (finish(code, details)) resetCall(call);
     },
+    finish,
+    reset: () => resetCall(call),
   };
 }
 
