@@ -37,7 +37,7 @@ module.exports = {
     only('net', ['model', 'wire']),
     only('config', ['model', 'net', 'legacy/source-profile.ts']),
     only('observe', ['model']),
-    only('legacy', ['model', 'wire', 'schema', 'net', 'intake', 'store']),
+    only('legacy', ['model', 'wire', 'schema', 'net', 'intake', 'store', 'push']),
     only('xds', ['model', 'wire', 'net', 'push']),
     only('admin', ['model', 'wire', 'schema', 'net', 'config', 'observe', 'store', 'state', 'legacy', 'xds']),
     {

@@ -4,8 +4,11 @@ import { inForceAfter } from './config/changes.ts';
 import { Reload } from './config/reload.ts';
 import { type Config, sourceUrl } from './config/schema.ts';
 import type { Judge } from './legacy/origin.ts';
+import { StoreOffers } from './legacy/output.ts';
 import { RefusalMemory } from './legacy/refusal-memory.ts';
 import { SinkServer } from './legacy/sink-server.ts';
+import { SourceListener } from './legacy/source-listener.ts';
+import { type CountedSource, mayHold } from './legacy/uncarried.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { IsthmusError, messageOf } from './model/errors.ts';
 import type { Logger } from './model/logger.ts';
@@ -34,6 +37,7 @@ export type BoundPorts = {
   readonly admin: number;
   readonly metrics: number | undefined;
   readonly sink: number | undefined;
+  readonly legacy: number | undefined;
 };
 
 export type AppOptions = {
@@ -64,6 +68,8 @@ export class App {
   readonly #quarantine: Quarantine | undefined;
   readonly #state: LastKnownGood | undefined;
   readonly #ads: AdsServer;
+  /** Undefined where no old Pilot is served. */
+  readonly #output: SourceListener | undefined;
   readonly #census: Census;
   readonly #revisions: RevisionWatch;
   readonly #reload: Reload;
@@ -152,6 +158,23 @@ export class App {
       },
       this.#store,
     );
+    if (config.legacy.listen !== undefined) {
+      const offers = new StoreOffers(this.#store, (collection) => mayHold(this.#countedSources(), collection));
+      const output = new SourceListener(offers, {
+        clock,
+        reporter,
+        log,
+        minGapMs: config.xds.minGap,
+        flag: '--legacy-listen',
+        headers: { 'config.source.version': `isthmus-${version}` },
+        ...outputRates,
+        // What sources say of collections that are not carried is not in the store.
+        lookEveryMs: 1000,
+        onIdle: () => offers.clear(),
+      });
+      this.#store.onChange(() => output.changed());
+      this.#output = output;
+    }
     const { configFile, readConfig } = options;
     this.#reload = new Reload({
       file: configFile,
@@ -177,6 +200,7 @@ export class App {
       store: this.#store,
       sources: this.#sources.running,
       streams: () => this.#ads.streams,
+      sinks: () => this.#output?.streams ?? [],
       census: this.#census,
       identities: () => this.#identities(),
       isReady: () => this.#ready,
@@ -197,6 +221,8 @@ export class App {
       await Promise.all([this.#xdsIdentity?.start(), this.#sinkIdentity?.start()]);
       if (config.sink.listen !== undefined) sink = await this.#sinkServer.listen(config.sink.listen);
       const xds = await this.#ads.listen(config.xds.listen);
+      const { listen: legacyListen } = config.legacy;
+      const legacy = legacyListen && (await this.#output?.listen(legacyListen));
       this.#ready = true;
       this.#warn();
       log.info(
@@ -204,6 +230,7 @@ export class App {
           xds: formatHostPort({ ...config.xds.listen, port: xds }),
           admin: formatHostPort({ ...config.admin.listen, port: admin.port }),
           ...(config.sink.listen && sink ? { sink: formatHostPort({ ...config.sink.listen, port: sink }) } : {}),
+          ...(legacyListen && { legacy: formatHostPort({ ...legacyListen, port: legacy ?? 0 }) }),
           sources: config.sources.map(({ name, address, tls }) =>
             address === undefined ? `${name} dials in` : `${name}=${sourceUrl({ address, tls })}`,
           ),
@@ -222,7 +249,7 @@ export class App {
         this.#sources.start();
         void this.#openOnceHeard();
       }
-      return { xds, admin: admin.port, metrics: metricsPort, sink };
+      return { xds, admin: admin.port, metrics: metricsPort, sink, legacy };
     } catch (error) {
       await this.stop();
       throw error;
@@ -254,9 +281,11 @@ export class App {
     this.#revisions.close();
     this.#store.close();
     const { shutdownGrace } = this.#config;
+    const outputStopped = this.#output?.stop(shutdownGrace);
     await Promise.all([
       this.#ads.stop(shutdownGrace),
       this.#sinkServer.stop(shutdownGrace),
+      outputStopped,
       this.#state?.stop(shutdownGrace),
       quarantineStopped,
     ]);
@@ -266,6 +295,12 @@ export class App {
   #identities(): IdentityView[] {
     const ofSources = Array.from(this.#sources.running.values(), ({ identity }) => identity);
     return [this.#xdsIdentity, this.#sinkIdentity, ...ofSources].flatMap((identity) => identity?.view ?? []);
+  }
+
+  *#countedSources(): Generator<CountedSource> {
+    for (const { config, client, dropped } of this.#sources.running.values()) {
+      yield { isCounted: config.countDropped, refused: client.connection.refused, counts: dropped.all };
+    }
   }
 
   async #apply(wanted: Config): Promise<void> {
@@ -303,6 +338,11 @@ export class App {
       const hint = 'add one to the config: sources: [{ name: NAME, match: { address: IP } }]';
       log.warn({ listen: formatHostPort(listen), hint }, 'no source has a match: whoever dials in is refused');
     }
+    const { listen: legacyListen } = config.legacy;
+    if (legacyListen !== undefined && !isLoopback(legacyListen.host)) {
+      const hint = 'keep it behind a NetworkPolicy that lets in nobody but the old Pilots';
+      log.warn({ listen: formatHostPort(legacyListen), hint }, 'legacy MCP is served without TLS to other hosts');
+    }
     if (!isLoopback(config.admin.listen.host)) {
       log.warn(
         { listen: formatHostPort(config.admin.listen) },
@@ -331,6 +371,12 @@ function allowedOf(networks: readonly string[]): AllowedPeers | undefined {
  * take from running istiods what has come since. istiods that start meanwhile wait too.
  */
 const hearWithinMs = 5000;
+
+/**
+ * Of the legacy output. Galley allowed as many at once (1.2 to 1.6), and then one a second of both; a sink answers every
+ * message, and would so hold back what changes. A Pilot of 1.6 to 1.8 whose stream fails is back at once, for ever.
+ */
+const outputRates = { requests: { burst: 100, perSecond: 20 }, streams: { burst: 20, perSecond: 1 } };
 
 const noSources = 'no sources: istiod is given empty answers for everything; add --source NAME=mcp://HOST:PORT';
 

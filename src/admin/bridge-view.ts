@@ -4,6 +4,7 @@ import { type Config, type SourceConfig, sourceUrl } from '../config/schema.ts';
 import type { DroppedCount } from '../legacy/dropped-count.ts';
 import type { SourceClient } from '../legacy/source-feed.ts';
 import { differences, type SourceGuess } from '../legacy/source-guess.ts';
+import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { droppedCollections } from '../model/dropped.ts';
@@ -55,6 +56,7 @@ export type BridgeParts = {
   readonly store: Store;
   readonly sources: ReadonlyMap<string, SourceView>;
   readonly streams: () => StreamView[];
+  readonly sinks: () => SinkStreamView[];
   readonly census: CensusView;
   /** What TLS is spoken with. */
   readonly identities: () => IdentityView[];
@@ -101,6 +103,7 @@ export function createBridgeView(parts: BridgeParts): {
     },
     refresh: () => census.refresh(),
     streams: parts.streams,
+    sinks: parts.sinks,
     quarantine: () => [...quarantine(store)],
     conflicts(after, limit) {
       const { conflicts } = store;
@@ -163,6 +166,14 @@ export function createBridgeView(parts: BridgeParts): {
       }
     },
     streams: () => parts.streams().length,
+    sinks: () => parts.sinks().length,
+    *uncarried() {
+      const asked = parts.sinks().flatMap(({ collections }) => collections.filter(({ carried }) => !carried));
+      for (const { collection } of droppedCollections) {
+        const streams = asked.filter((one) => one.collection === collection).length;
+        if (streams > 0) yield { collection, streams };
+      }
+    },
     pushSizes: () => pushSizes(parts.streams()),
     droppedByRevision: () => droppedByRevision(parts.streams()),
     unaddressedHosts: () => census.of(serviceEntryId)?.unaddressedHosts,

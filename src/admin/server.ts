@@ -53,6 +53,9 @@ const debugRoutes: Readonly<Record<string, string>> = {
   '/debug/streams':
     'every connected istiod: what it asked for, was sent and acknowledged, how near that is to what it can receive, and ' +
     'what it drops because of the label istio.io/rev',
+  '/debug/sinks':
+    'every connected legacy MCP sink (old Pilot): what it asked for, was sent and answered, and which of it the bridge does ' +
+    'not carry',
   '/debug/quarantine': 'resources that are not sent as received, with the reason and since when',
   '/debug/conflicts':
     'resources that several sources hold, and hosts that several name: what is done; ?after=N&limit=N for the next page',
@@ -103,6 +106,7 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
     await view.refresh();
     return c.json(view.streams());
   });
+  app.get('/debug/sinks', (c) => c.json(view.sinks()));
   app.get('/debug/quarantine', (c) => c.json(view.quarantine()));
   app.get('/debug/conflicts', (c) => {
     const limit = limitOf(c.req.query('limit'));

@@ -1,4 +1,5 @@
 import type { Refusals } from '../legacy/collection-probe.ts';
+import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 
 /** What the admin pages show. They read; they change nothing. */
@@ -257,6 +258,8 @@ export type BridgeView = {
   /** Has what is counted in the background be that of now; see model/census. */
   refresh(): Promise<void>;
   streams(): StreamView[];
+  /** Legacy MCP sinks: old Pilots. */
+  sinks(): SinkStreamView[];
   quarantine(): QuarantineView[];
   /** What several sources have: behind `after`, so many at most. */
   conflicts(after: number, limit: number): ConflictPage;

@@ -64,11 +64,11 @@ export async function findBridge(base: URL, timeoutMs?: number): Promise<Running
   const options = { timeoutMs };
   const index = (await readAdminPage(base, '/debug/', options)) as { version?: unknown; routes?: object } | undefined;
   if (typeof index?.version !== 'string' || index.routes === undefined) return undefined;
-  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'> & {
-    readonly sink?: Config['sink'];
-  };
+  const config = (await readAdminPage(base, '/debug/config', options)) as Pick<Config, 'xds' | 'admin' | 'metrics'> &
+    Partial<Pick<Config, 'sink' | 'legacy'>>;
   const answered = { host: base.hostname.replaceAll(/[[\]]/g, ''), port: Number(base.port) };
-  const listeners = [answered, config.xds.listen, config.admin.listen, config.metrics.listen, config.sink?.listen];
+  const { xds, admin, metrics, sink, legacy } = config;
+  const listeners = [answered, xds.listen, admin.listen, metrics.listen, sink?.listen, legacy?.listen];
   return { base, version: index.version, listeners: listeners.flatMap((one) => one ?? []) };
 }
 
@@ -128,6 +128,7 @@ async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginVi
       admin: { listen: anyPort },
       metrics: { listen: undefined },
       sink: { listen: undefined, allowedPeers: [] },
+      legacy: { listen: undefined },
       // What a source has said is in the snapshot by the next look.
       debounce: { after: 1, max: 1 },
       // It learns nothing that the bridge itself should remember.

@@ -13,6 +13,7 @@ export type FindingCode =
   | 'XDS_WITHOUT_TLS'
   | 'SINK_EXPOSED'
   | 'SINK_UNMATCHED'
+  | 'LEGACY_WITHOUT_TLS'
   | 'LISTEN_FREE'
   | 'LISTEN_OURS'
   | 'LISTEN_TWICE'

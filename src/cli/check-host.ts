@@ -16,20 +16,21 @@ const thisHost = 'this host';
 /** The listeners of a config, each with the flag that sets it. */
 type Listener = { readonly flag: string; readonly what: string; readonly address: HostPort };
 
-function listenersOf({ xds, admin, metrics, sink }: Config): Listener[] {
+function listenersOf({ xds, admin, metrics, sink, legacy }: Config): Listener[] {
   const all = [
     { flag: '--xds-listen', what: 'xDS', address: xds.listen },
     { flag: '--admin-listen', what: 'admin pages', address: admin.listen },
   ];
   if (metrics.listen !== undefined) all.push({ flag: '--metrics-listen', what: 'metrics', address: metrics.listen });
   if (sink.listen !== undefined) all.push({ flag: '--sink-listen', what: 'sources', address: sink.listen });
+  if (legacy.listen !== undefined) all.push({ flag: '--legacy-listen', what: 'legacy MCP', address: legacy.listen });
   return all;
 }
 
 /** What a config says that is allowed, and still not what one would want. */
 export function configFindings(config: Config, subject: string): Finding[] {
   const { ok, info, warning, error } = about(subject);
-  const { sources, stateDir, xds, admin, sink } = config;
+  const { sources, stateDir, xds, admin, sink, legacy } = config;
   const findings = [ok('CONFIG_VALID', `it is valid, with ${countOf(sources.length, 'source')}`)];
   if (sources.length === 0) {
     const what = 'it has no sources: istiod would be given empty answers for everything';
@@ -72,6 +73,10 @@ export function configFindings(config: Config, subject: string): Finding[] {
   if (sink.listen !== undefined && sources.every(({ match }) => match === undefined)) {
     const what = 'sources may dial in, and none has a match: whoever comes is refused';
     findings.push(warning('SINK_UNMATCHED', what, 'add one: sources: [{ name: NAME, match: { address: IP } }]'));
+  }
+  if (legacy.listen !== undefined && !isLoopback(legacy.listen.host)) {
+    const what = `legacy MCP is served without TLS to other hosts (${formatHostPort(legacy.listen)}); a NetworkPolicy can keep others out`;
+    findings.push(info('LEGACY_WITHOUT_TLS', what));
   }
   if (stateDir === undefined) {
     const what = 'no stateDir: a restart while a source is down leaves istiod without what that source has';

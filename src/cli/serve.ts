@@ -38,6 +38,7 @@ export function configOptions(yargs: Argv) {
     .option('sink-listen', { type: 'string', describe: 'Where legacy sources dial in that do so [default: off]' })
     .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
     .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
+    .option('legacy-listen', { type: 'string', describe: 'Where a Pilot up to 1.8 connects [default: off]' })
     .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
     .option('debounce-after', { type: 'string', describe: 'Quiet time that ends a burst of changes [default: 50ms]' })
     .option('debounce-max', { type: 'string', describe: 'Longest burst of changes [default: 1s]' })
@@ -99,6 +100,7 @@ export function configOf(flags: ConfigFlags): ConfigInput {
     ...(flags.sinkListen === undefined ? {} : { sink: { listen: flags.sinkListen } }),
     ...(flags.adminListen === undefined ? {} : { admin: { listen: flags.adminListen } }),
     ...(flags.metricsListen === undefined ? {} : { metrics: { listen: flags.metricsListen } }),
+    ...(flags.legacyListen === undefined ? {} : { legacy: { listen: flags.legacyListen } }),
     ...given('stateDir', flags.stateDir),
     ...(flags.debounceAfter === undefined && flags.debounceMax === undefined
       ? {}

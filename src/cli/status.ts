@@ -11,6 +11,7 @@ import type {
   TlsView,
 } from '../admin/views.ts';
 import { exitCode } from '../model/errors.ts';
+import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { nearShare } from '../model/size-level.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
@@ -21,6 +22,7 @@ import { profileProblems, profileTables } from './profile-tables.ts';
 import { quarantineProblems, quarantineTable } from './quarantine.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
+import { sinkProblems, sinkTable } from './sink-problems.ts';
 import { revisionProblems, valuesText } from './revision-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
 import { conflictTables } from './conflict-tables.ts';
@@ -48,6 +50,8 @@ type Status = {
   readonly origins: OriginView[];
   readonly snapshot: SnapshotView[];
   readonly streams: StreamView[];
+  /** Old Pilots; none where the bridge has no page of them. */
+  readonly sinks: SinkStreamView[];
   readonly quarantine: QuarantineView[];
   /** How many things several sources have, and the first of them. */
   readonly conflicts: Pick<ConflictPage, 'counts' | 'conflicts'>;
@@ -68,10 +72,11 @@ type ConfigPage = { readonly reload?: ReloadReport; readonly tls?: TlsView[]; re
 export async function handler({ url, output }: Flags): Promise<number> {
   const base = adminUrlOf(url, 'URL');
   const read = async <T>(path: string) => (await readAdminList(base, path)) as T[];
-  const [origins, snapshot, streams, quarantine, conflicts, state, config] = await Promise.all([
+  const [origins, snapshot, streams, sinks, quarantine, conflicts, state, config] = await Promise.all([
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
+    readAdminPage(base, '/debug/sinks').then((page) => (page ?? []) as SinkStreamView[]),
     read<QuarantineView>('/debug/quarantine'),
     readAdminPage(base, `/debug/conflicts?limit=${shownConflicts}`).then(
       (page) => (page ?? noConflicts) as ConflictPage,
@@ -80,7 +85,7 @@ export async function handler({ url, output }: Flags): Promise<number> {
     readAdminPage(base, '/debug/config') as Promise<ConfigPage>,
   ]);
   const { reload = null, tls = [], sources = [] } = config;
-  const status: Status = { origins, snapshot, streams, quarantine, conflicts, state, reload, tls, findings: [] };
+  const status: Status = { origins, snapshot, streams, sinks, quarantine, conflicts, state, reload, tls, findings: [] };
   status.findings.push(...findingsOf(status));
   status.findings.push(...unverifiedProblems(sources).map(({ what, next }) => `${what}; ${next}`));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
@@ -89,7 +94,7 @@ export async function handler({ url, output }: Flags): Promise<number> {
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, reload, tls }: Status): string[] {
+function findingsOf({ origins, snapshot, streams, sinks, quarantine, conflicts, state, reload, tls }: Status): string[] {
   const findings = reloadProblems(reload);
   for (const origin of origins) {
     const { name, address, maxMessage, connection } = origin;
@@ -131,6 +136,7 @@ function findingsOf({ origins, snapshot, streams, quarantine, conflicts, state, 
       else findings.push(`${typeUrl} is nearly too large for ${peer}: ${size}`);
     }
   }
+  findings.push(...sinkProblems(sinks, origins));
   findings.push(...snapshot.flatMap(({ unaddressedHosts }) => addressProblem(unaddressedHosts) ?? []));
   for (const { what, next } of revisionProblems(streams)) if (next !== undefined) findings.push(what);
   return findings;
@@ -156,7 +162,7 @@ function holdsOf(origins: readonly OriginView[]): HoldView[] {
   );
 }
 
-function render({ origins, snapshot, streams, quarantine, conflicts, tls, findings }: Status): string {
+function render({ origins, snapshot, streams, sinks, quarantine, conflicts, tls, findings }: Status): string {
   const parts = [
     table(
       ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'VERSION', 'UNSUPPORTED COLLECTIONS'],
@@ -216,6 +222,7 @@ function render({ origins, snapshot, streams, quarantine, conflicts, tls, findin
           ]),
         ),
   ];
+  if (sinks.length > 0) parts.push(sinkTable(sinks));
   const labelled = streams.flatMap(({ peer, labelled: all }) => all.map((one) => ({ peer, ...one })));
   if (labelled.length > 0) {
     parts.push(

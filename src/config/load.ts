@@ -35,6 +35,7 @@ const flagOf: Readonly<Record<string, string>> = {
   'sink.listen': '--sink-listen',
   'admin.listen': '--admin-listen',
   'metrics.listen': '--metrics-listen',
+  'legacy.listen': '--legacy-listen',
   stateDir: '--state-dir',
   'debounce.after': '--debounce-after',
   'debounce.max': '--debounce-max',

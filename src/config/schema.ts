@@ -309,6 +309,14 @@ export const configSchema = z
       .strictObject({ listen: hostPort.optional().describe('Where they are. Unset: off.') })
       .prefault({})
       .describe('A second listener with metrics and health only, for scrapes from outside.'),
+    legacy: z
+      .strictObject({
+        listen: hostPort
+          .optional()
+          .describe('Where a Pilot up to 1.8 connects (configSources: HOST:PORT, without a scheme). Unset: off.'),
+      })
+      .prefault({})
+      .describe('Legacy MCP (ResourceSource), for old Pilots beside new istiods during an upgrade.'),
     stateDir: z.string().min(1).optional().describe('Folder for what should outlive a restart. Unset: off.'),
     debounce: z
       .strictObject({

@@ -33,6 +33,12 @@ export type Reporter = {
 
   /** A connection was turned away before it came to gRPC. @param reason one of net/door's turnedAwayReasons. */
   connectionRefused(listener: 'xds' | 'sink', reason: string): void;
+  /** A message to a legacy sink. */
+  outputPushed(collection: string, bytes: number): void;
+  /** The answer of a legacy sink: an ACK, or a NACK with any code that it likes. */
+  outputAcked(collection: string): void;
+  outputNacked(collection: string, code: number): void;
+  outputStreamEnded(reason: PushStreamEnd): void;
 };
 
 /** What is put right on the way in. */
@@ -41,7 +47,7 @@ export type Repair = 'bare_name' | 'create_time' | 'duplicate' | 'escaped_name' 
 /** How held removals end. */
 export type HoldOutcome = 'released_by_operator' | 'confirmed_by_source' | 'recovered';
 
-/** Why a stream of istiod's ended. */
+/** Why a stream of istiod's, or of a legacy sink, ended. */
 export type PushStreamEnd = 'peer' | 'recycled' | 'send_timeout' | 'ack_timeout' | 'refused' | 'shutdown' | 'failed';
 
 /** Says nothing to nobody. */
@@ -64,4 +70,8 @@ export const silentReporter: Reporter = {
   ackOverdue() {},
   pushStreamEnded() {},
   connectionRefused() {},
+  outputPushed() {},
+  outputAcked() {},
+  outputNacked() {},
+  outputStreamEnded() {},
 };

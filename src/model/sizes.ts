@@ -44,3 +44,12 @@ export const jsonTurn = 500;
 
 /** Resources that are counted without a pause: a millisecond or two. */
 export const countTurn = 1024;
+
+/** Bytes from which a part of a legacy message gets no further resource: what is copied where one resource changes. */
+export const partBytes = 1 << 18;
+
+/** Bytes of resources that are copied into parts of legacy messages without a pause: a few milliseconds. */
+export const copyTurnBytes = 2 << 20;
+
+/** Resources of which names and versions are read without a pause: a few milliseconds. */
+export const nameTurn = 4000;

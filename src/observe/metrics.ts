@@ -33,6 +33,10 @@ export type MetricsView = {
     readonly limit: number;
   }>;
   streams(): number;
+  /** Streams of legacy sinks. */
+  sinks(): number;
+  /** Collections that legacy sinks were answered as empty because the bridge does not carry them. */
+  uncarried(): Iterable<{ readonly collection: string; readonly streams: number }>;
   /** The largest last response of each kind to the istiods of each profile, and what those can receive. */
   pushSizes(): Iterable<{
     readonly kind: string;
@@ -69,7 +73,28 @@ export type Metrics = {
 const component = 'isthmus';
 
 /** Names of gRPC codes; the old nack metric carries the name, the failure metrics the number (pkg/mcp/monitoring). */
-const codeNames: Readonly<Record<number, string>> = { 3: 'InvalidArgument', 12: 'Unimplemented' };
+const codeNames = [
+  'OK',
+  'Canceled',
+  'Unknown',
+  'InvalidArgument',
+  'DeadlineExceeded',
+  'NotFound',
+  'AlreadyExists',
+  'PermissionDenied',
+  'ResourceExhausted',
+  'FailedPrecondition',
+  'Aborted',
+  'OutOfRange',
+  'Unimplemented',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+  'Unauthenticated',
+] as const;
+
+/** A sink may send any number. */
+const codeName = (code: number): string => codeNames[code] ?? 'Unknown';
 
 /** All metrics of the process. The only place that knows prom-client. */
 export function createMetrics(version: string): Metrics {
@@ -107,18 +132,21 @@ export function createMetrics(version: string): Metrics {
     .set(1);
 
   // The seven old names. Dashboards of Galley and Pilot work with component="isthmus".
-  gauge('istio_mcp_clients_total', 'Streams of istiods that are open.', ['component'], (self, now) =>
-    self.labels(component).set(now.streams()),
+  gauge('istio_mcp_clients_total', 'Streams of istiods and of old Pilots that are open.', ['component'], (self, now) =>
+    self.labels(component).set(now.streams() + now.sinks()),
   );
   const messageSizes = new Histogram({
     name: 'istio_mcp_message_sizes_bytes',
-    help: 'Size of the Resources messages that sources sent.',
+    help: 'Size of the Resources messages that sources sent, and that old Pilots were sent.',
     labelNames: ['component', 'collection'] as const,
     buckets: Array.from({ length: 16 }, (_, i) => 4 ** i),
     registers,
   });
-  const requestAcks = counter('istio_mcp_request_acks_total', 'ACKs sent to sources.', ['component', 'collection']);
-  const requestNacks = counter('istio_mcp_request_nacks_total', 'NACKs sent to sources.', [
+  const requestAcks = counter('istio_mcp_request_acks_total', 'ACKs sent to sources, and sent by old Pilots.', [
+    'component',
+    'collection',
+  ]);
+  const requestNacks = counter('istio_mcp_request_nacks_total', 'NACKs sent to sources, and sent by old Pilots.', [
     'component',
     'collection',
     'code',
@@ -372,6 +400,22 @@ export function createMetrics(version: string): Metrics {
   ]);
   const xdsEnds = counter('isthmus_xds_stream_ends_total', 'Streams of istiods that ended.', ['reason']);
 
+  gauge('isthmus_legacy_streams', 'Streams of old Pilots that are open.', [], (self, now) => self.set(now.sinks()));
+  gauge(
+    'isthmus_legacy_uncarried_streams',
+    'Streams of old Pilots that were answered as empty of a collection because the bridge does not carry it.',
+    ['collection'],
+    (self, now) => {
+      for (const { collection, streams } of now.uncarried()) self.labels(collection).set(streams);
+    },
+  );
+  const legacyPushes = counter('isthmus_legacy_pushes_total', 'Messages sent to old Pilots.', ['collection']);
+  const legacyBytes = counter('isthmus_legacy_push_bytes_total', 'Bytes of messages sent to old Pilots.', [
+    'collection',
+  ]);
+  const legacyNacks = counter('isthmus_legacy_push_nacks_total', 'Messages that an old Pilot refused.', ['collection']);
+  const legacyEnds = counter('isthmus_legacy_stream_ends_total', 'Streams of old Pilots that ended.', ['reason']);
+
   const shortKind = (kindId: string) => kindId.slice(kindId.lastIndexOf('/') + 1);
   return {
     contentType: registry.contentType,
@@ -399,7 +443,7 @@ export function createMetrics(version: string): Metrics {
         requestAcks.labels(component, collection).inc();
       },
       sourceNacked(_origin, collection, code) {
-        requestNacks.labels(component, collection, codeNames[code] ?? String(code)).inc();
+        requestNacks.labels(component, collection, codeName(code)).inc();
       },
       quarantined(origin, kind, reason) {
         quarantines.labels(origin, shortKind(kind), reason).inc();
@@ -438,6 +482,21 @@ export function createMetrics(version: string): Metrics {
       },
       connectionRefused(listener, reason) {
         connectionsRefused.labels(listener, reason).inc();
+      },
+      outputPushed(collection, bytes) {
+        messageSizes.labels(component, collection).observe(bytes);
+        legacyPushes.labels(collection).inc();
+        legacyBytes.labels(collection).inc(bytes);
+      },
+      outputAcked(collection) {
+        requestAcks.labels(component, collection).inc();
+      },
+      outputNacked(collection, code) {
+        requestNacks.labels(component, collection, codeName(code)).inc();
+        legacyNacks.labels(collection).inc();
+      },
+      outputStreamEnded(reason) {
+        legacyEnds.labels(reason).inc();
       },
     },
   };

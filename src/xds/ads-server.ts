@@ -4,6 +4,7 @@ import type { CensusView } from '../model/census.ts';
 import { type Kind, kindOfTypeUrl } from '../model/kinds.ts';
 import type { HostPort } from '../net/address.ts';
 import type { AllowedPeers } from '../net/allowed-peers.ts';
+import { transportOf } from '../net/call-transport.ts';
 import { defaultDoorLimits, type DoorLimits } from '../net/door.ts';
 import {
   failCall,
@@ -12,7 +13,6 @@ import {
   nameOf,
   newServer,
   type RawServerStream,
-  resetCall,
   serviceOf,
   stopServer,
 } from '../net/grpc.ts';
@@ -21,13 +21,12 @@ import { logTurnedAway, type Port } from '../net/strangers.ts';
 import { Throttle } from '../net/throttle.ts';
 import type { ServerTls } from '../net/tls-server.ts';
 import type { Subscription } from '../push/subscription.ts';
-import type { Rope } from '../wire/frame.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
 import { isOurClient } from './ads-client.ts';
-import { AdsExchange, type AdsOptions, type AdsTransport, type SnapshotView } from './ads.ts';
+import { AdsExchange, type AdsOptions, type SnapshotView } from './ads.ts';
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
-import { Unsent } from './unsent.ts';
+import { Unsent } from '../net/unsent.ts';
 
 /** Streams that are served at once. More than any mesh has istiods; bounds what strangers can cost. */
 const defaultMaxStreams = 256;
@@ -43,9 +42,6 @@ const defaultMaxUnsent = 256 << 20;
 
 /** An istiod's request has some hundred bytes; one that refuses a push has a text with it. */
 const maxRequestBytes = 64 << 10;
-
-/** What is looked at of the name of a peer's gRPC library. */
-const maxUserAgentLength = 100;
 
 /** Of streams that are refused, one line so often. */
 const logEveryMs = 60_000;
@@ -272,47 +268,4 @@ function viewOf({ id, peer, since, exchange }: Stream, census: CensusView | unde
 /** The kinds that were asked for, each once under however many names. */
 function kindsOf(subscriptions: readonly Readonly<Subscription>[]): Set<Kind> {
   return new Set(subscriptions.flatMap(({ typeUrl }) => kindOfTypeUrl(typeUrl) ?? []));
-}
-
-function transportOf(call: RawServerStream, ofPeer: Unsent): AdsTransport {
-  const unsent = new Set<() => void>();
-  // Whatever becomes of a write of a stream that is gone, it takes no room from others.
-  call.on('close', () => {
-    for (const forget of unsent) forget();
-  });
-  const [userAgent] = call.metadata.get('user-agent');
-  return {
-    userAgent: userAgent?.toString().slice(0, maxUserAgentLength),
-    whenRoom: (hand) => ofPeer.whenRoom(hand),
-    send: async (message) => {
-      const forget = ofPeer.count(message.length);
-      unsent.add(forget);
-      try {
-        await write(call, message);
-      } finally {
-        forget();
-        unsent.delete(forget);
-      }
-    },
-    end: (code, details) => {
-      if (code === 0) call.end();
-      else failCall(call, code, details);
-      // A status waits behind what the peer does not read, and with it all that was to be sent.
-      if (unsent.size > 0) resetCall(call);
-    },
-  };
-}
-
-/** The callback of `write` fires once flow control has let the bytes out; after a cancel it fires without an error. */
-function write(call: RawServerStream, message: Rope): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (call.cancelled || call.destroyed) {
-      reject(new Error('the stream is gone'));
-      return;
-    }
-    call.write(message as unknown as Buffer, undefined, (error?: Error | null) => {
-      if (error === undefined || error === null) resolve();
-      else reject(error);
-    });
-  });
 }

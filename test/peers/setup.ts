@@ -23,8 +23,10 @@ async function buildIstiods(): Promise<Pick<Peers, FromIstiod>> {
   };
 }
 
+type OfLegacyMcp = 'galley' | 'mcp-source-1.5.10' | 'mcp-source-1.8-dev' | 'pilot-1.5.10' | 'pilot-1.8-dev';
+
 /** Their modules share most of what they need, so that each is quick after the one before. */
-async function buildSources(): Promise<Pick<Peers, 'galley' | 'mcp-source-1.5.10' | 'mcp-source-1.8-dev'>> {
+async function buildLegacy(): Promise<Pick<Peers, OfLegacyMcp>> {
   const galley = await buildGo({ name: 'galley-1.5.10', module: 'galley-1.5.10' });
   const module = 'mcp-source';
   const [older, newer] = ['mcp-source-1.5.10', 'mcp-source-1.8-dev'] as const;
@@ -32,19 +34,21 @@ async function buildSources(): Promise<Pick<Peers, 'galley' | 'mcp-source-1.5.10
     galley,
     [older]: await buildGo({ name: older, module }),
     [newer]: await buildGo({ name: newer, module, modFile: 'istio-1.8-dev.mod' }),
+    'pilot-1.5.10': await buildGo({ name: 'pilot-1.5.10', module: 'pilot-1.5.10', mainPackage: pilot }),
+    'pilot-1.8-dev': await buildGo({ name: 'pilot-1.8-dev', module: 'pilot-1.8-dev', mainPackage: pilot }),
   };
 }
 
 /** Builds the real peers and Isthmus itself, which the suites run as a process, before the first suite. */
 export default async function setup(project: TestProject): Promise<void> {
-  const [istiods, sources, envoy, nacos] = await Promise.all([
+  const [istiods, legacy, envoy, nacos] = await Promise.all([
     buildIstiods(),
-    buildSources(),
+    buildLegacy(),
     installEnvoy(),
     buildNacos(),
     mustRun('npm', ['run', '--silent', 'build'], { cwd: join(import.meta.dirname, '../..') }),
   ]);
-  const peers: Peers = { ...istiods, ...sources, envoy, 'nacos-2.0.4': nacos };
+  const peers: Peers = { ...istiods, ...legacy, envoy, 'nacos-2.0.4': nacos };
   for (const peer of Object.values(peers)) {
     if ('path' in peer) continue;
     if (process.env['CI'] === 'true') throw new Error(`with CI=true every peer has to be there: ${peer.absent}`);

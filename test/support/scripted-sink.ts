@@ -12,7 +12,10 @@ type Message = {
   readonly collection: string;
   readonly nonce: string;
   readonly incremental: boolean;
-  readonly resources: readonly { readonly metadata: { readonly name: string } }[];
+  readonly resources: readonly {
+    readonly metadata: { readonly name: string; readonly version: string };
+    readonly body: { readonly type_url: string; readonly value: Uint8Array };
+  }[];
   readonly removedResources: readonly string[];
 };
 
@@ -24,6 +27,10 @@ export class ScriptedSink {
   status: { readonly code: number; readonly details: string } | undefined;
   /** True once the source has sent its headers. */
   opened = false;
+  /** What it sent as headers. */
+  headers: Readonly<Record<string, unknown>> = {};
+  /** Called with each message. */
+  onMessage: (message: Message) => void = () => {};
   readonly #session: ClientHttp2Session;
   readonly #stream: ClientHttp2Stream;
   readonly #frames = new FrameReader();
@@ -41,6 +48,7 @@ export class ScriptedSink {
     this.#stream.on('data', (bytes: Buffer) => this.#take(bytes));
     this.#stream.on('response', (headers) => {
       this.opened = true;
+      this.headers = { ...headers };
       this.#finish(headers);
     });
     this.#stream.on('trailers', (headers) => this.#finish(headers));
@@ -64,6 +72,11 @@ export class ScriptedSink {
     this.#stream.write(framed(bytes));
   }
 
+  /** Reads nothing any more: what the source sends fills the window. */
+  stopReading(): void {
+    this.#stream.pause();
+  }
+
   /** Says that no further request comes. */
   end(): void {
     this.#stream.end();
@@ -84,6 +97,10 @@ export class ScriptedSink {
   }
 
   #take(bytes: Buffer): void {
-    for (const message of this.#frames.read(bytes)) this.messages.push(messageCodec.decode(message) as Message);
+    for (const frame of this.#frames.read(bytes)) {
+      const message = messageCodec.decode(frame) as Message;
+      this.messages.push(message);
+      this.onMessage(message);
+    }
   }
 }

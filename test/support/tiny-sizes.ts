@@ -16,4 +16,7 @@ export const tinySizes: Readonly<Record<keyof typeof sizes, number>> = {
   hashTurnBytes: 100,
   jsonTurn: 2,
   countTurn: 3,
+  partBytes: 600,
+  copyTurnBytes: 300,
+  nameTurn: 2,
 };

@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { SourceListenerOptions } from '../../../src/legacy/source-listener.ts';
 import { SourceServer } from '../../../src/legacy/source-server.ts';
 import type { SourceView } from '../../../src/legacy/source.ts';
 import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
 import { legacyResource } from '../../support/resources.ts';
 import { ScriptedSink } from '../../support/scripted-sink.ts';
 import { gw, se, SinkLab, we } from '../../support/sink-lab.ts';
@@ -126,6 +129,107 @@ describe('a stream is ended with INVALID_ARGUMENT', () => {
     await eventually(() => good.messages.length === 2);
     expect(good.status).toBeUndefined();
   });
+});
+
+describe('what a source gives at most', () => {
+  /** A source with limits, on a clock that stands still. */
+  async function limited(options: SourceListenerOptions = {}, content = 'one') {
+    const clock = new FakeClock();
+    const log = new MemoryLogger();
+    const limitedServer = new SourceServer(viewOf('1', { 'x/1': content }), { clock, log, ...options });
+    const limitedPort = await limitedServer.listen(loopback);
+    onTestFinished(() => limitedServer.stop(0));
+    const dial = () => {
+      const sink = new ScriptedSink(limitedPort);
+      sinks.push(sink);
+      return sink;
+    };
+    return { clock, log, dial, source: limitedServer, port: limitedPort };
+  }
+
+  test.each([
+    ['of all together', { maxStreams: 2 }, 'too many streams'],
+    ['of one address', { maxStreamsPerPeer: 2 }, 'too many streams of 127.0.0.1: 2 are served at once'],
+  ])('streams %s', async (_whose, options, details) => {
+    const { dial, source, log } = await limited(options);
+    const served = [dial(), dial()];
+    await eventually(() => source.connected === 2);
+    const refused = dial();
+    await eventually(() => refused.status !== undefined);
+    expect(refused.status).toEqual({ code: 8, details });
+    expect(log.of('warn')).toHaveLength(1);
+    await served[0]?.close();
+    await eventually(() => source.connected === 1);
+    const next = dial();
+    next.request(se);
+    await eventually(() => next.messages.length === 1);
+  });
+
+  test('time for one that asks for nothing', async () => {
+    const { dial, source, clock } = await limited();
+    const [idle, busy] = [dial(), dial()];
+    busy.request(se);
+    await eventually(() => busy.messages.length === 1 && source.connected === 2);
+    clock.advance(30_000);
+    await eventually(() => idle.status !== undefined);
+    expect(idle.status).toEqual({ code: 4, details: 'nothing was asked for within 30 s' });
+    expect([busy.status, source.connected]).toEqual([undefined, 1]);
+  });
+
+  test('time for one that does not read', async () => {
+    const { dial, source, clock } = await limited({}, 'x'.repeat(1 << 20));
+    const deaf = dial();
+    deaf.stopReading();
+    deaf.request(se);
+    await eventually(() => source.streams[0]?.collections[0]?.sentVersion === '1');
+    clock.advance(60_000);
+    await eventually(() => source.connected === 0);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('and says where it is more than a Pilot takes by default, once for all that try', async () => {
+    const { dial, log } = await limited({}, 'x'.repeat(5 << 20));
+    const both = [dial(), dial()];
+    for (const sink of both) sink.request(se);
+    await eventually(() => both.every(({ messages }) => messages.length === 1));
+    const large = log.lines.filter(({ message }) => message.includes('larger than what a Pilot takes'));
+    expect(large).toMatchObject([{ level: 'warn', fields: { collection: se, limit: 4 << 20 } }]);
+  });
+
+  test('words for one that speaks something else', async () => {
+    const { log, port: httpPort } = await limited();
+    const response = await fetch(`http://127.0.0.1:${httpPort}/metrics`);
+    expect([response.status, await response.text()]).toEqual([
+      505,
+      'This port speaks gRPC (legacy MCP, ResourceSource), without TLS.\n',
+    ]);
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { why: 'http1', said: 'GET /metrics HTTP/1.1' } }]);
+  });
+});
+
+test('messages of one stream keep a distance; what changes meanwhile is one of them', async () => {
+  const clock = new FakeClock();
+  const paced = new SourceServer(viewOf('1'), { clock, minGapMs: 250 });
+  const pacedPort = await paced.listen(loopback);
+  onTestFinished(() => paced.stop(0));
+  const sink = new ScriptedSink(pacedPort);
+  sinks.push(sink);
+  sink.onMessage = ({ collection, nonce }) => sink.request(collection, nonce);
+  const answered = (version: string) => () =>
+    paced.streams[0]?.collections.every(({ ackedVersion }) => ackedVersion === version || ackedVersion === 'none');
+  sink.requestAll(se, we);
+  await eventually(() => paced.streams[0]?.collections.length === 2);
+  // Requests of a Pilot come one by one: they are gathered for a moment.
+  expect(sink.messages).toEqual([]);
+  clock.advance(10);
+  await eventually(answered('1'));
+  paced.update(viewOf('2'));
+  paced.update(viewOf('3'));
+  clock.advance(249);
+  expect(paced.streams[0]?.collections.map(({ awaitingAck }) => awaitingAck)).toEqual([false, false]);
+  clock.advance(1);
+  await eventually(answered('3'));
+  expect(sink.messages.map(({ systemVersionInfo }) => systemVersionInfo)).toEqual(['1', 'none', '3']);
 });
 
 test('a request of more than 4 MiB ends its stream', async () => {

@@ -32,17 +32,20 @@ export type ChainOptions = {
    * exist nowhere, so that Envoy waits 15 s for each. @default true
    */
   readonly withFixtures?: boolean;
+  /** Where Isthmus serves old Pilots. @default nowhere */
+  readonly legacyPort?: number;
 };
 
 /** Nothing is started yet. */
 export async function bridgedChain(
   lab: Lab,
   binaries: Binaries<'galley' | 'istiod'>,
-  { remember = false, withFixtures = true }: ChainOptions = {},
+  { remember = false, withFixtures = true, legacyPort }: ChainOptions = {},
 ): Promise<BridgedChain> {
   const galley = await galleyOn(lab, binaries.galley, { withFixtures });
   const stateDir = remember ? { stateDir: lab.folder('isthmus-state') } : {};
-  const isthmus = await Isthmus.create(lab, { sourcePort: galley.port, ...stateDir });
+  const legacy = legacyPort === undefined ? {} : { legacyPort };
+  const isthmus = await Isthmus.create(lab, { sourcePort: galley.port, ...stateDir, ...legacy });
   const istiod = await Istiod.create(lab, binaries.istiod, `xds://127.0.0.1:${isthmus.xdsPort}`);
   return { folder: galley.folder, galley, isthmus, istiod };
 }

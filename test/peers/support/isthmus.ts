@@ -21,6 +21,8 @@ export type IsthmusOptions = {
   readonly others?: Readonly<Record<string, number>>;
   /** How long the guard holds removals. @default "0s": most suites empty their sources when they are done */
   readonly guardHold?: string;
+  /** Where it serves old Pilots. @default nowhere */
+  readonly legacyPort?: number;
   /** Of the process, besides the paths. */
   readonly env?: Readonly<Record<string, string>>;
   /** @default "isthmus" */
@@ -55,7 +57,7 @@ export class Isthmus {
 
   /** Resolves when it listens, whatever it has heard from its origins. */
   async start(): Promise<void> {
-    const { stateDir, name = 'isthmus', guardHold = '0s', env = {} } = this.#options;
+    const { stateDir, name = 'isthmus', guardHold = '0s', legacyPort, env = {} } = this.#options;
     const child = this.#lab.launch({
       name,
       command: process.execPath,
@@ -67,6 +69,7 @@ export class Isthmus {
         `--admin-listen=127.0.0.1:${this.adminPort}`,
         `--guard-hold=${guardHold}`,
         ...(stateDir === undefined ? [] : [`--state-dir=${stateDir}`]),
+        ...(legacyPort === undefined ? [] : [`--legacy-listen=127.0.0.1:${legacyPort}`]),
       ],
       env,
     });

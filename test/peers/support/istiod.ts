@@ -150,13 +150,18 @@ export class Istiod {
     return this.#running().end('SIGKILL');
   }
 
-  async #configzText(): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/debug/configz`, {
+  /** The text of one of its debug pages. */
+  async debug(path: string): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${this.#httpPort}${path}`, {
       // Of very many resources it takes its time.
       signal: AbortSignal.timeout(patienceMs),
     });
-    if (!response.ok) throw new Error(`configz answered ${response.status}`);
+    if (!response.ok) throw new Error(`${path} answered ${response.status}`);
     return response.text();
+  }
+
+  #configzText(): Promise<string> {
+    return this.debug('/debug/configz');
   }
 
   #running(): Child {

@@ -7,6 +7,8 @@ export type PeerName =
   | 'mcp-source-1.8-dev'
   | 'istiod'
   | 'istiod-1.16.5'
+  | 'pilot-1.5.10'
+  | 'pilot-1.8-dev'
   | 'validator-1.24.0'
   | 'validator-1.16.5'
   | 'nacos-2.0.4'

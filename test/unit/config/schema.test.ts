@@ -14,6 +14,7 @@ const defaults = {
   sink: { allowedPeers: [] },
   admin: { listen: { host: '127.0.0.1', port: 15480 } },
   metrics: {},
+  legacy: {},
   debounce: { after: 50, max: 1000 },
   guard: { maxRemovalPercent: 50, minRemoved: 20, hold: 300_000 },
   quarantine: { invalid: 'keepLastGood' },
@@ -93,6 +94,7 @@ xds: { listen: "[::]:15010", minGap: 1s, recycle: 0s, tls: { cert: a, key: b, cl
 sink: { listen: 127.0.0.1:15411, tls: { cert: a, key: b, clientCa: c }, allowedPeers: [10.0.0.0/8] }
 admin: { listen: "localhost:0" }
 metrics: { listen: "0.0.0.0:15490" }
+legacy: { listen: "localhost:9901" }
 stateDir: /var/lib/isthmus
 debounce: { after: 10ms, max: 10ms }
 guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0s }
@@ -178,6 +180,7 @@ shutdownGrace: 1.5s
     },
     admin: { listen: { host: 'localhost', port: 0 } },
     metrics: { listen: { host: '0.0.0.0', port: 15490 } },
+    legacy: { listen: { host: 'localhost', port: 9901 } },
     stateDir: '/var/lib/isthmus',
     debounce: { after: 10, max: 10 },
     guard: { maxRemovalPercent: 12.5, minRemoved: 0, hold: 0 },

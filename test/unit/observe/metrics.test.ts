@@ -60,9 +60,15 @@ function sayAll(reporter: Reporter): void {
   reporter.pushNacked('ServiceEntry');
   reporter.pushTooLarge('ServiceEntry');
   reporter.ackOverdue('ServiceEntry');
-  for (const why of ['peer', 'recycled', 'send_timeout', 'ack_timeout', 'refused', 'shutdown', 'failed'] as const)
+  for (const why of ['peer', 'recycled', 'send_timeout', 'ack_timeout', 'refused', 'shutdown', 'failed'] as const) {
     reporter.pushStreamEnded(why);
+    reporter.outputStreamEnded(why);
+  }
   for (const reason of turnedAwayReasons) reporter.connectionRefused('xds', reason);
+  reporter.outputPushed(se, 500);
+  reporter.outputAcked(se);
+  reporter.outputNacked(se, 3);
+  reporter.outputNacked(se, 4711);
 }
 
 function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsView {
@@ -87,6 +93,8 @@ function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsV
     kinds: () => [{ kind: 'ServiceEntry', complete: true, resources: 3 }],
     messages: () => [{ source: 'galley', collection: se, bytes: 900, limit: 1000 }],
     streams: () => 2,
+    sinks: () => 3,
+    uncarried: () => [{ collection: 'istio/rbac/v1alpha1/serviceroles', streams: 2 }],
     pushSizes: () => [{ kind: 'ServiceEntry', profile: 'up-to-1.11', bytes: 5000, limit: 4000 }],
     droppedByRevision: () => [{ kind: 'ServiceEntry', reason: 'no_revision', resources: 6 }],
     unaddressedHosts: () => 8,
@@ -117,20 +125,22 @@ test("the seven names that Istio's MCP code had until 1.8 are there, as componen
   expect(new Set(old.map(({ labels }) => labels['component']))).toEqual(new Set(['isthmus']));
 });
 
-test('the old names count what they counted', async () => {
+test('the old names count what they counted, of both roles', async () => {
   sayAll(metrics.reporter);
   metrics.watch(view());
-  expect(await valueOf('istio_mcp_clients_total')).toBe(2);
+  expect(await valueOf('istio_mcp_clients_total')).toBe(5);
   expect(await valueOf('istio_mcp_reconnections')).toBe(1);
-  expect(await valueOf('istio_mcp_request_acks_total', { collection: se })).toBe(1);
-  expect(await valueOf('istio_mcp_request_nacks_total', { collection: se, code: 'InvalidArgument' })).toBe(1);
+  expect(await valueOf('istio_mcp_request_acks_total', { collection: se })).toBe(2);
+  expect(await valueOf('istio_mcp_request_nacks_total', { collection: se, code: 'InvalidArgument' })).toBe(2);
+  // A sink may send any number.
+  expect(await valueOf('istio_mcp_request_nacks_total', { collection: se, code: 'Unknown' })).toBe(1);
   expect(await valueOf('istio_mcp_request_nacks_total', { collection: 'other', code: 'Unimplemented' })).toBe(1);
   expect(await valueOf('istio_mcp_send_failures_total', { code: '14' })).toBe(1);
   // A stream that ended well is no failure.
   expect((await samples('istio_mcp_recv_failures_total')).map(({ labels, value }) => [labels['code'], value])).toEqual([
     ['14', 1],
   ]);
-  expect(await valueOf('istio_mcp_message_sizes_bytes_bucket', { collection: se, le: '1024' })).toBe(1);
+  expect(await valueOf('istio_mcp_message_sizes_bytes_bucket', { collection: se, le: '1024' })).toBe(2);
   expect(await valueOf('istio_mcp_message_sizes_bytes_bucket', { collection: se, le: '256' })).toBe(0);
 });
 
@@ -203,6 +213,17 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_conflicts', { kind: 'ServiceEntry', reason: 'precedence' })).toBe(6);
   });
 
+  test('of old Pilots', async () => {
+    metrics.watch(view());
+    sayAll(metrics.reporter);
+    expect(await valueOf('isthmus_legacy_streams')).toBe(3);
+    expect(await valueOf('isthmus_legacy_uncarried_streams')).toBe(2);
+    expect(await valueOf('isthmus_legacy_pushes_total', { collection: se })).toBe(1);
+    expect(await valueOf('isthmus_legacy_push_bytes_total', { collection: se })).toBe(500);
+    expect(await valueOf('isthmus_legacy_push_nacks_total', { collection: se })).toBe(2);
+    expect(await valueOf('isthmus_legacy_stream_ends_total', { reason: 'send_timeout' })).toBe(1);
+  });
+
   test('of sizes, with the limit beside each', async () => {
     metrics.watch(view());
     const collection = { source: 'galley', collection: se };
@@ -253,13 +274,21 @@ describe('gauges show the present', () => {
     metrics.watch(view());
     await metrics.render();
     metrics.watch(
-      view({ sources: () => [], holdings: () => [], kinds: () => [], streams: () => 0, conflicts: () => [] }),
+      view({
+        sources: () => [],
+        holdings: () => [],
+        kinds: () => [],
+        streams: () => 0,
+        uncarried: () => [],
+        conflicts: () => [],
+      }),
     );
     expect(await samples('isthmus_quarantined_resources')).toEqual([]);
     expect(await samples('isthmus_invalid_resources')).toEqual([]);
     expect(await samples('isthmus_resources')).toEqual([]);
     expect(await samples('isthmus_guard_held_resources')).toEqual([]);
     expect(await samples('isthmus_conflicts')).toEqual([]);
+    expect(await samples('isthmus_legacy_uncarried_streams')).toEqual([]);
     expect(await samples('isthmus_source_connected')).toEqual([]);
     expect(await valueOf('isthmus_xds_streams')).toBe(0);
   });

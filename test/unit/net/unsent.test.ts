@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Unsent } from '../../../src/xds/unsent.ts';
+import { Unsent } from '../../../src/net/unsent.ts';
 import { settle } from '../../support/settle.ts';
 
 /** Hands messages of these sizes over; returns which of them were, and what ends the way of each. */
