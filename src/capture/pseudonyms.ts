@@ -73,8 +73,10 @@ export class Pseudonyms {
 
   /** With its zone, and an IPv4 address at its end. */
   #ipv6(address: string): string {
-    const [, groups = address, rest = ''] = /^([^.%]*:)([^:%]*\..*|%.*)$/.exec(address) ?? [];
-    return groups.replaceAll(/[0-9a-fA-F]+/g, (group) => this.#part('hex', group)) + this.#parts(rest);
+    const [groups = '', ...zone] = address.split('%');
+    const end = groups.includes('.') ? groups.lastIndexOf(':') + 1 : groups.length;
+    const replaced = groups.slice(0, end).replaceAll(/[0-9a-fA-F]+/g, (group) => this.#part('hex', group));
+    return [replaced + this.#parts(groups.slice(end)), ...zone.map((name) => this.#parts(name))].join('%');
   }
 
   #parts(text: string): string {

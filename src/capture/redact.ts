@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { Collection } from '../model/kinds.ts';
-import { describe, type Field, type MessageType } from '../schema/descriptor.ts';
-import { bodies, root } from '../wire/root.ts';
+import { describe, type Field, type MessageType, typeOfBody } from '../schema/descriptor.ts';
+import { kindOfBody } from '../schema/json.ts';
+import { root } from '../wire/root.ts';
 import { cursor, MalformedError, readLength, readVarint, skip } from '../wire/scan.ts';
 import type { CaptureHeader, CaptureRecord, HeaderList } from './format.ts';
 import { Pseudonyms } from './pseudonyms.ts';
@@ -146,14 +147,14 @@ export class Redactor {
         if (value === undefined) continue;
         if (number === 1) body = this.#typeUrl(value);
         else if (number === 2) values.push(value);
-        else value.fill(0);
+        else blank(value);
       }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       bytes.fill(malformedByte, at);
     }
     for (const value of values) {
-      if (body === undefined) value.fill(0);
+      if (body === undefined) blank(value);
       else this.#message(body, value, depth + 1);
     }
   }
@@ -169,7 +170,7 @@ export class Redactor {
   }
 
   #field(message: string, field: Field | undefined, value: Buffer, depth: number): void {
-    if (field === undefined) value.fill(0);
+    if (field === undefined) blank(value);
     else if (field.key !== undefined) this.#entry(message, field, value, depth);
     else this.#value(message, field, value, depth);
   }
@@ -179,7 +180,7 @@ export class Redactor {
     if ('message' in type) this.#message(type.message, value, depth + 1);
     else if ('scalar' in type && type.scalar === 'string') this.#text(message, jsonName, value);
     // Numbers may come packed; anything else is no value of this field.
-    else if (!repeated || ('scalar' in type && type.scalar === 'bytes')) value.fill(0);
+    else if (!repeated || ('scalar' in type && type.scalar === 'bytes')) blank(value);
   }
 
   /** One entry of a map. */
@@ -195,7 +196,7 @@ export class Redactor {
           const key = value.toString('latin1');
           isRead = key === dryRun;
           if (!publicKey.test(key) && key !== '@type') this.#pseudonyms.replace(value);
-        } else if (number !== 2) value.fill(0);
+        } else if (number !== 2) blank(value);
         else if (!isRead) this.#value(message, field, value, depth);
       }
     } catch (error) {
@@ -258,6 +259,11 @@ export class Redactor {
   }
 }
 
+/** Takes out what nobody knows. Readers may look whether it is text. */
+function blank(value: Buffer): void {
+  value.fill(isUtf8(value) ? 0 : malformedByte);
+}
+
 /** The field whose tag is at `at`: its content, where that is length-delimited, and where the next one begins. */
 function fieldAt(bytes: Buffer, at: number): { number: number; value: Buffer | undefined; next: number } {
   const tag = readVarint(bytes, at, bytes.length);
@@ -271,11 +277,13 @@ function fieldAt(bytes: Buffer, at: number): { number: number; value: Buffer | u
 
 const known = new Map<string, MessageType>();
 
+/** The body of any version of a kind; the fields are the same. */
 function bodyNamed(name: string): MessageType | undefined {
   const found = known.get(name);
   if (found !== undefined || !/^istio\.[\w.]{1,200}$/.test(name)) return found;
-  const body = bodies().lookup(name) as MessageType | null;
-  if (body === null || !('fieldsArray' in body)) return undefined;
+  const kind = kindOfBody(name);
+  if (kind === undefined) return undefined;
+  const body = typeOfBody(kind);
   known.set(name, body);
   return body;
 }

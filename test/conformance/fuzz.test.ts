@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { parserTargets } from '../support/fuzz/parsers.ts';
+import { fuzzParsers } from '../support/fuzz/run-parsers.ts';
+import { fuzzServer } from '../support/fuzz/run-servers.ts';
+import { fuzzServers } from '../support/fuzz/servers.ts';
+
+/** The same inputs every time; ISTHMUS_SEED makes others. test/long/fuzz.test.ts goes on with random ones. */
+const seed = Number(process.env['ISTHMUS_SEED'] ?? 20_261_126);
+
+/** Inputs of each parser, and rounds on each server: about 30 seconds in all. */
+const inputs = 400;
+const rounds = 12;
+
+/** What a server may have more of at the end; a leak of a message for each attacker would be more. */
+const growthBytes = 64 << 20;
+
+test(`no parser throws what it may not, or hangs (ISTHMUS_SEED=${seed})`, async () => {
+  const { failures, counts } = await fuzzParsers(seed, (round) => round < inputs);
+  expect(failures).toEqual([]);
+  expect(counts.map(({ inputs: given }) => given)).toEqual(parserTargets.map(() => inputs));
+  // Who refuses nothing, or everything, has not seen what is between.
+  for (const { target, refused } of counts) expect(refused, target).toBeLessThan(inputs);
+  expect(counts.filter(({ refused }) => refused > 0).length).toBeGreaterThan(parserTargets.length / 2);
+}, 120_000);
+
+describe(`servers under attack (ISTHMUS_SEED=${seed})`, () => {
+  test.each(fuzzServers.map((start, index) => ({ start, index })))(
+    'number $index serves a good peer all along, and nothing stays of the bad ones',
+    async ({ start, index }) => {
+      const { attacks, memory } = await fuzzServer(await start(), seed + index, (round) => round < rounds);
+      expect(attacks).toBe(12 * rounds);
+      expect(memory.after - memory.before, JSON.stringify(memory)).toBeLessThan(growthBytes);
+    },
+    180_000,
+  );
+});
