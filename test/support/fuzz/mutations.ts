@@ -1,4 +1,4 @@
-import { varintSize, writeVarint } from '../../../src/wire/scan.ts';
+import { cursor, readLength, readVarint, skip, varintSize, writeVarint } from '../../../src/wire/scan.ts';
 import type { Random } from '../istiod/random.ts';
 
 /** How a valid input becomes one that may not be. `other` is another valid one. */
@@ -85,13 +85,58 @@ const mutations: Readonly<Record<string, Mutation>> = {
 
 const kinds = Object.values(mutations);
 
+/** One field of a protobuf message: all of it, and its content where that is length-delimited. */
+type Piece = { readonly whole: Buffer; readonly tag: Buffer; readonly content: Buffer | undefined };
+
+/** The fields of a message; undefined for what is none. */
+function piecesOf(bytes: Buffer): Piece[] | undefined {
+  const found: Piece[] = [];
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      const tag = readVarint(bytes, at, bytes.length);
+      const tagEnd = cursor;
+      const next = skip(bytes, tag & 7, tagEnd, bytes.length);
+      let content: Buffer | undefined;
+      if ((tag & 7) === 2) {
+        readLength(bytes, tagEnd, bytes.length);
+        content = bytes.subarray(cursor, next);
+      }
+      found.push({ whole: bytes.subarray(at, next), tag: bytes.subarray(at, tagEnd), content });
+      at = next;
+    }
+  } catch {
+    return undefined;
+  }
+  return found;
+}
+
+/** Changes one field somewhere inside, or which fields there are, so that all lengths around it stay right. */
+function mutateWithin(bytes: Buffer, random: Random, other: Buffer, depth = 0): Buffer {
+  const fields = piecesOf(bytes);
+  if (fields === undefined || fields.length === 0 || depth > 20) return random.pick(kinds)(bytes, random, other);
+  const at = random.below(fields.length);
+  const { whole, tag, content } = fields[at] as Piece;
+  const around = (piece: Buffer) =>
+    Buffer.concat([...fields.slice(0, at).map((one) => one.whole), piece, ...fields.slice(at + 1).map((one) => one.whole)]);
+  const how = random.weighted({ inside: content === undefined ? 0 : 12, drop: 1, repeat: 1, swap: 1, value: 1, renumber: 1 });
+  if (how === 'drop') return around(Buffer.alloc(0));
+  if (how === 'repeat') return around(Buffer.concat([whole, whole]));
+  if (how === 'swap') return around(random.pick(fields).whole);
+  if (how === 'renumber') return around(Buffer.concat([varint((random.below(20) << 3) | ((tag[0] as number) & 7)), whole.subarray(tag.length)]));
+  if (content === undefined) return around(Buffer.concat([tag, varint(random.pick(borders))]));
+  const changed = how === 'inside' ? mutateWithin(content, random, other, depth + 1) : random.pick(kinds)(content, random, other);
+  return around(Buffer.concat([tag, varint(changed.length), changed]));
+}
+
 /** Longest input that is made, in bytes. */
 const maxLength = 1 << 18;
 
 /** One to four mutations of a valid input, one after the other. */
 export function mutate(bytes: Buffer, random: Random, other = bytes): Buffer {
   let mutated = bytes;
-  for (let left = 1 + random.below(4); left > 0; left--) mutated = random.pick(kinds)(mutated, random, other);
+  for (let left = 1 + random.below(4); left > 0; left--) {
+    mutated = random.chance(0.8) ? mutateWithin(mutated, random, other) : random.pick(kinds)(mutated, random, other);
+  }
   return mutated.subarray(0, maxLength);
 }
 

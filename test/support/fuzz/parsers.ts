@@ -40,11 +40,13 @@ import {
   decodeDiscoveryRequest,
   decodeDiscoveryResponse,
   encodeDiscoveryRequest,
+  encodeResponseTail,
 } from '../../../src/wire/xds-messages.ts';
 import { captureHeader, captureOf, requestBytes, resourcesBytes, streamRecords } from '../capture-bytes.ts';
 import type { Random } from '../istiod/random.ts';
 import { requireKind, serviceEntry, serviceEntryResource } from '../resources.ts';
 import { sampleOf } from '../samples.ts';
+import { field, fields } from '../wire-bytes.ts';
 import { mutate, mutateText } from './mutations.ts';
 
 /** Something that reads what others wrote. */
@@ -133,6 +135,13 @@ const discoveryRequests = [
     responseNonce: 'n',
   }),
   encodeDiscoveryRequest({ typeUrl: 'x/y/Z', versionInfo: 'v', errorDetail: { code: 3, message: 'no' } }),
+];
+
+const discoveryResponses = [
+  fields(
+    encodeResponseTail({ versionInfo: '1', typeUrl: 'networking.istio.io/v1/ServiceEntry', nonce: 'n' }),
+    ...entries.map((entry) => field(2, fields(field(1, 'type.googleapis.com/istio.mcp.v1alpha1.Resource'), field(2, entry)))),
+  ),
 ];
 
 /** The parts of a message that the intake takes: cut into resources, as the envelope has them. */
@@ -224,7 +233,7 @@ export const parserTargets: readonly ParserTarget[] = [
   binary('wire/legacy-messages: Resources', messages, (bytes) => readResources(bytes), MalformedError),
   binary('wire/legacy-messages: RequestResources', requests, (bytes) => decodeRequestResources(bytes), MalformedError),
   binary('wire/xds-messages: requests', discoveryRequests, (bytes) => decodeDiscoveryRequest(bytes), MalformedError),
-  binary('wire/xds-messages: responses', messages, (bytes) => decodeDiscoveryResponse(bytes), MalformedError),
+  binary('wire/xds-messages: responses', discoveryResponses, (bytes) => decodeDiscoveryResponse(bytes), MalformedError),
   binary(
     'wire/resource-view',
     samples.map(({ resource }) => resource),

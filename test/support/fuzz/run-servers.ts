@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Random } from '../istiod/random.ts';
 import { until } from '../until.ts';
 import { type Attack, attack } from './attacks.ts';
+import { heapBytes } from './heap.ts';
 import type { FuzzServer } from './servers.ts';
 
 /** Attackers at once. */
@@ -15,15 +14,6 @@ export type ServerReport = {
   /** Of the server's process, or of this one's heap: after the first round, and at the end. */
   readonly memory: { readonly before: number; readonly after: number };
 };
-
-/** Bytes of live objects in this process. */
-function heapBytes(): number {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  collect();
-  collect();
-  return process.memoryUsage().heapUsed;
-}
 
 /**
  * Attacks a server round by round. After each one the good peer is told something new, and once all attackers are gone,
