@@ -159,8 +159,11 @@ export async function readCaptureFile(path: string, { onHeader, onRecord }: Capt
   } catch (error) {
     if (error instanceof IsthmusError) throw error;
     if (error instanceof LongLineError) throw bad(path, `line ${number + 1} is longer than ${captureLimits.line} bytes`);
+    const { code } = error as NodeJS.ErrnoException;
+    // A mistake of ours, and no fault of the file.
+    if (code === undefined) throw error;
     // The end of the file in the middle of a piece.
-    if ((error as NodeJS.ErrnoException).code !== 'Z_BUF_ERROR') throw bad(path, messageOf(error));
+    if (code !== 'Z_BUF_ERROR') throw bad(path, messageOf(error));
     isCutOff = true;
   }
   if (number === 0) throw bad(path, 'it is empty');

@@ -10,7 +10,6 @@ import { formatHostPort, type HostPort } from '../net/address.ts';
 import { Backoff, type BackoffOptions } from '../net/backoff.ts';
 import { newClient, openStream, whenConnected } from '../net/grpc.ts';
 import { probeProtocol } from '../net/protocol-hint.ts';
-import { encodeRequestResources } from '../wire/legacy-messages.ts';
 import { resourceSource } from '../wire/services.ts';
 import type { CaptureRecord, HeaderList, StreamRecord } from './format.ts';
 
@@ -153,7 +152,7 @@ export class Recorder {
       if (signal.aborted) stop();
       const fail = (failure: unknown) => endSession(session, { failure });
       this.#write({ type: 'open' }).catch(fail);
-      for (const request of exchange.initialRequests()) this.#send(session, encodeRequestResources(request)).catch(fail);
+      for (const request of exchange.initialRequests()) this.#send(session, request).catch(fail);
       const { code, details, metadata } = await status;
       // Rejects where the file can't be written; then nothing else matters.
       await this.#written;
@@ -195,7 +194,7 @@ export class Recorder {
     await this.#write({ type: 'resources', bytes });
     const { reply, accepted } = exchange.receive(bytes);
     if (accepted) this.#probe.answered();
-    await this.#send(session, encodeRequestResources(reply));
+    await this.#send(session, reply);
     if (exchange.answered.size === this.#probe.asked.length) this.#survived(session);
   }
 

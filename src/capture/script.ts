@@ -114,11 +114,8 @@ function playOf({ messages, end }: CapturedStream): Play {
     spoken.add(collection);
     said.push({ collection, bytes, nonce, after, atMs: Math.max(at - startMs, 0), full });
   }
-  const isBySource = end?.by === 'source';
-  return {
-    messages: said,
-    end: isBySource ? { code: end.code, details: end.details, atMs: Math.max(end.at - startMs, 0) } : undefined,
-  };
+  if (end?.by !== 'source') return { messages: said, end: undefined };
+  return { messages: said, end: { code: end.code, details: end.details, atMs: Math.max(end.at - startMs, 0) } };
 }
 
 function requestedBy(bytes: Buffer): Collection {

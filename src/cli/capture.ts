@@ -97,9 +97,9 @@ async function record(flags: Flags, address: HostPort, maxBytes: number): Promis
   const sink = await openSink(output, header, maxBytes, flags.redact);
   say('warning: a second connection to a live legacy server can take its updates from the bridge, or crash it');
   const abort = new AbortController();
-  let why: StopRecord['why'] = 'interrupted';
-  const stop = (reason: StopRecord['why']) => {
-    if (!abort.signal.aborted) why = reason;
+  const end: { why: StopRecord['why'] } = { why: 'interrupted' };
+  const stop = (why: StopRecord['why']) => {
+    if (!abort.signal.aborted) end.why = why;
     abort.abort();
   };
   const recorder = new Recorder({
@@ -123,7 +123,7 @@ async function record(flags: Flags, address: HostPort, maxBytes: number): Promis
   try {
     say(`capturing ${from} to ${output}${durationMs === undefined ? ' until Ctrl-C' : ''}`);
     await recorder.run(abort.signal);
-    await sink.write({ type: 'stop', at: recorder.elapsedMs, why, refused: recorder.refused });
+    await sink.write({ type: 'stop', at: recorder.elapsedMs, why: end.why, refused: recorder.refused });
     await sink.finish();
   } catch (error) {
     await sink.giveUp();
@@ -131,7 +131,7 @@ async function record(flags: Flags, address: HostPort, maxBytes: number): Promis
   } finally {
     clearTimeout(timer);
   }
-  if (why === 'size') say(`stopped: ${output} has reached --max-size ${flags.maxSize}`);
+  if (end.why === 'size') say(`stopped: ${output} has reached --max-size ${flags.maxSize}`);
   return tell(output, sink);
 }
 

@@ -106,7 +106,7 @@ async function calls({ port, path, messages }: Attacked, random: Random): Promis
     else if (what === 'reset') stream.close(random.pick([constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR, 11]));
     else await pause(random.below(4));
   }
-  if (random.chance(0.2)) session.goaway(random.below(14));
+  if (random.chance(0.2) && !session.destroyed) session.goaway(random.below(14));
   return {
     close: () =>
       new Promise((resolve) => {
