@@ -41,7 +41,11 @@ export class CaptureWriter {
    * @param maxBytes of the file.
    * @throws IsthmusError USAGE where there is such a file, STATE_UNWRITABLE where it can't be written.
    */
-  static async create(path: string, header: CaptureHeader, maxBytes = Number.POSITIVE_INFINITY): Promise<CaptureWriter> {
+  static async create(
+    path: string,
+    header: CaptureHeader,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): Promise<CaptureWriter> {
     if (exists(path)) {
       throw new IsthmusError('USAGE', path, 'there is such a file already', { hint: 'give another name with -o' });
     }
@@ -158,7 +162,8 @@ export async function readCaptureFile(path: string, { onHeader, onRecord }: Capt
     }
   } catch (error) {
     if (error instanceof IsthmusError) throw error;
-    if (error instanceof LongLineError) throw bad(path, `line ${number + 1} is longer than ${captureLimits.line} bytes`);
+    if (error instanceof LongLineError)
+      throw bad(path, `line ${number + 1} is longer than ${captureLimits.line} bytes`);
     const { code } = error as NodeJS.ErrnoException;
     // A mistake of ours, and no fault of the file.
     if (code === undefined) throw error;

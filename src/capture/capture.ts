@@ -56,7 +56,12 @@ export async function loadCapture(path: string): Promise<Capture> {
   });
   // The first line is there, or reading has thrown.
   if (header === undefined) throw new Error(`${path} has no header`);
-  return { header, streams: [...streams.values()], refused: stop?.refused ?? [], isCutOff: isCut || stop === undefined };
+  return {
+    header,
+    streams: [...streams.values()],
+    refused: stop?.refused ?? [],
+    isCutOff: isCut || stop === undefined,
+  };
 }
 
 function tooLarge(path: string, limit: string): IsthmusError {

@@ -95,7 +95,8 @@ export function recordLine(record: CaptureRecord): string {
   // In this order, so that people find what they look for.
   const { at, type } = record;
   const rounded = Math.round(at * 1000) / 1000;
-  if (record.type === 'stop') return `${JSON.stringify({ at: rounded, type, why: record.why, refused: record.refused })}\n`;
+  if (record.type === 'stop')
+    return `${JSON.stringify({ at: rounded, type, why: record.why, refused: record.refused })}\n`;
   const { stream } = record;
   const moment = { at: rounded, stream, type };
   switch (record.type) {
@@ -167,7 +168,15 @@ export function readRecordLine(line: string): CaptureRecord | undefined {
       const code = numberOf(json, 'code');
       if (!Number.isSafeInteger(code) || code < 0) throw new BadLineError('code is no status');
       const refusal = flagOf(json, 'refusal');
-      return { ...moment, type, by, code, details: textOf(json, 'details'), trailers: headersOf(json, 'trailers'), refusal };
+      return {
+        ...moment,
+        type,
+        by,
+        code,
+        details: textOf(json, 'details'),
+        trailers: headersOf(json, 'trailers'),
+        refusal,
+      };
     }
     default:
       return undefined;
@@ -185,7 +194,8 @@ function split(line: string): { head: string; bytes: string | undefined } {
 }
 
 function objectOf(line: string): Json {
-  if (line.length > captureLimits.smallLine) throw new BadLineError(`it is longer than ${captureLimits.smallLine} bytes`);
+  if (line.length > captureLimits.smallLine)
+    throw new BadLineError(`it is longer than ${captureLimits.smallLine} bytes`);
   let json: unknown;
   try {
     json = JSON.parse(line);

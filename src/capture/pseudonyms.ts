@@ -122,11 +122,9 @@ const smallHex = small.slice(0, 6);
 const capitalHex = capital.slice(0, 6);
 
 /** Characters that take two, three and four bytes. */
-const wide: readonly (readonly string[])[] = [
-  range(0xc0, 0x7ff),
-  range(0x4e00, 0x9fff),
-  range(0x1_f300, 0x1_f5ff),
-].map((codes) => codes.map((code) => String.fromCodePoint(code)));
+const wide: readonly (readonly string[])[] = [range(0xc0, 0x7ff), range(0x4e00, 0x9fff), range(0x1_f300, 0x1_f5ff)].map(
+  (codes) => codes.map((code) => String.fromCodePoint(code)),
+);
 
 /** Numbers of three digits that a byte can hold, of five that a port can be, and others. */
 const numbers = [

@@ -235,7 +235,12 @@ function endSession(session: Session, why: NonNullable<Session['end']>): void {
   session.stream.cancel();
 }
 
-function endOf({ end }: Session, code: number, details: string, isStopped: boolean): Pick<End, 'by' | 'code' | 'details'> {
+function endOf(
+  { end }: Session,
+  code: number,
+  details: string,
+  isStopped: boolean,
+): Pick<End, 'by' | 'code' | 'details'> {
   if (end === undefined) return { by: isStopped ? 'capture' : 'source', code, details };
   if (end === 'ask again') return { by: 'capture', code, details: 'asking for more collections' };
   if ('silence' in end) return { by: 'capture', code: unavailable, details: end.silence };

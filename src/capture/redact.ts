@@ -68,7 +68,7 @@ const statusWords: ReadonlySet<string> = new Set(
 
 /** Headers whose names and values say what a server is, and not whose. */
 const plainHeaders: ReadonlySet<string> = new Set(
-  ('content-type grpc-status grpc-encoding grpc-accept-encoding accept-encoding user-agent server date te').split(' '),
+  'content-type grpc-status grpc-encoding grpc-accept-encoding accept-encoding user-agent server date te'.split(' '),
 );
 
 /**
@@ -213,7 +213,8 @@ export class Redactor {
       this.#collections.add(text);
       return;
     }
-    const isEnvoys = message.startsWith('istio.networking.v1alpha3.EnvoyFilter') || message.startsWith('google.protobuf.');
+    const isEnvoys =
+      message.startsWith('istio.networking.v1alpha3.EnvoyFilter') || message.startsWith('google.protobuf.');
     if (isEnvoys && envoyName.test(text)) return;
     const as = isUtf8(value) ? this.#meant(meaning, value.toString()) : undefined;
     if (as === undefined) this.#pseudonyms.replace(value);

@@ -54,7 +54,10 @@ export function builder(yargs: Argv) {
     .option('redact', { type: 'boolean', default: false, describe: 'Replace what is whose by pseudonyms' })
     .epilogue(
       examples(
-        ['isthmus capture mcp://127.0.0.1:9901 --direct --duration 10m -o habits.capture.gz', 'ten minutes of a server'],
+        [
+          'isthmus capture mcp://127.0.0.1:9901 --direct --duration 10m -o habits.capture.gz',
+          'ten minutes of a server',
+        ],
         ['isthmus capture habits.capture.gz --redact -o shared.capture.gz', 'what can be given away'],
       ),
     );

@@ -76,7 +76,11 @@ test('a bridge that is fed by a replay ends with what it had from the server, by
 
   const guard = { hold: '0s' };
   const original = await servedBy(source.port, last);
-  for (const more of [['--timing', 'none'], ['--speed', '50'], ['--timing', 'none', '--loop', '--with-end']]) {
+  for (const more of [
+    ['--timing', 'none'],
+    ['--speed', '50'],
+    ['--timing', 'none', '--loop', '--with-end'],
+  ]) {
     const { port } = await startReplay(file, ...more);
     const bridge = await Bridge.of({ sources: [sourceAt('one', port)], guard });
     const istiod = WatchingIstiod.connect(bridge.ports.xds);
@@ -96,7 +100,10 @@ test('of every collection, and diff takes the capture for what the server had', 
   await eventually(() => messagesIn(`${file}.partial`) === 22);
   await finish(cli);
   const { port: replayed } = await startReplay(file, '--timing', 'none');
-  const bridge = await Bridge.of({ sources: [{ name: 'one', address: `mcp://127.0.0.1:${replayed}` }], guard: { hold: '0s' } });
+  const bridge = await Bridge.of({
+    sources: [{ name: 'one', address: `mcp://127.0.0.1:${replayed}` }],
+    guard: { hold: '0s' },
+  });
   await bridge.complete();
   await until('all has come', async () => (await run('diff', file, bridge.adminUrl)).code === 0);
   const { code, stdout } = await run('diff', file, address, '--direct');
@@ -115,25 +122,28 @@ test.each([
   ['with its name', named, 2],
   // By halving.
   ['without', unnamed, 4],
-])('a refused collection, said %s, is learned, recorded, and refused again by the replay', async (_how, refusal, streams) => {
-  const source = await newSource();
-  choose(source, new Set([se, we]), refusal);
-  const file = newFile();
-  const cli = await startCapture(source.port, file, '--collections', `${se},${we},${gw}`);
-  const last = await source.stream(streams);
-  await eventually(() => last.acked.length === 2);
-  await finish(cli);
-  const capture = await loadCapture(file);
-  expect(capture.refused).toEqual([gw]);
-  expect(capture.streams.filter(({ end }) => end?.refusal === true).length).toBeGreaterThan(0);
-  const { port } = await startReplay(file, '--timing', 'none');
-  const sources = [{ name: 'one', address: `mcp://127.0.0.1:${port}`, collections: [se, we, gw] }];
-  const bridge = await Bridge.of({ sources });
-  await bridge.complete();
-  type Origins = readonly { readonly connection: { readonly unsupportedCollections: object } }[];
-  const [origin] = await bridge.page<Origins>('/debug/origins');
-  expect(Object.keys(origin?.connection.unsupportedCollections ?? {})).toEqual([gw]);
-});
+])(
+  'a refused collection, said %s, is learned, recorded, and refused again by the replay',
+  async (_how, refusal, streams) => {
+    const source = await newSource();
+    choose(source, new Set([se, we]), refusal);
+    const file = newFile();
+    const cli = await startCapture(source.port, file, '--collections', `${se},${we},${gw}`);
+    const last = await source.stream(streams);
+    await eventually(() => last.acked.length === 2);
+    await finish(cli);
+    const capture = await loadCapture(file);
+    expect(capture.refused).toEqual([gw]);
+    expect(capture.streams.filter(({ end }) => end?.refusal === true).length).toBeGreaterThan(0);
+    const { port } = await startReplay(file, '--timing', 'none');
+    const sources = [{ name: 'one', address: `mcp://127.0.0.1:${port}`, collections: [se, we, gw] }];
+    const bridge = await Bridge.of({ sources });
+    await bridge.complete();
+    type Origins = readonly { readonly connection: { readonly unsupportedCollections: object } }[];
+    const [origin] = await bridge.page<Origins>('/debug/origins');
+    expect(Object.keys(origin?.connection.unsupportedCollections ?? {})).toEqual([gw]);
+  },
+);
 
 test('a lost connection is recorded with its status, and dialled again; the replay goes on where the server did', async () => {
   const source = await ServingSource.listen({ 'a/b': 'one' });
@@ -162,7 +172,11 @@ test('a lost connection is recorded with its status, and dialled again; the repl
 
 test('changes are recorded as changes, and played as such', async () => {
   const source = await newSource();
-  const delta = new DeltaSource(source, { [se]: { 'a/1': '1', 'a/2': '1' } }, { incremental: true, firstIsUnflagged: true });
+  const delta = new DeltaSource(
+    source,
+    { [se]: { 'a/1': '1', 'a/2': '1' } },
+    { incremental: true, firstIsUnflagged: true },
+  );
   const file = newFile();
   const cli = await startCapture(source.port, file, '--collections', se, '--incremental');
   const stream = await source.stream(1);
@@ -178,7 +192,10 @@ test('changes are recorded as changes, and played as such', async () => {
 });
 
 test('redacted, nothing is left of names and hosts, and a bridge has as much to say of it', async () => {
-  const source = await ServingSource.listen({ 'warehouse/orders': 'orders.warehouse', 'warehouse/carts': 'carts.warehouse' });
+  const source = await ServingSource.listen({
+    'warehouse/orders': 'orders.warehouse',
+    'warehouse/carts': 'carts.warehouse',
+  });
   const [file, afterwards, atOnce] = [newFile(), newFile('y.capture'), newFile('z.capture')];
   for (const [path, ...more] of [[file], [atOnce, '--redact']] as const) {
     const cli = await startCapture(source.port, path, '--collections', se, ...more);
@@ -195,7 +212,8 @@ test('redacted, nothing is left of names and hosts, and a bridge has as much to 
     const { port } = await startReplay(path, '--timing', 'none');
     const bridge = await Bridge.of({ sources: [sourceAt('one', port)] });
     await bridge.complete();
-    const [snapshot] = await bridge.page<readonly { readonly kind: string; readonly resources: number }[]>('/debug/snapshot');
+    const [snapshot] =
+      await bridge.page<readonly { readonly kind: string; readonly resources: number }[]>('/debug/snapshot');
     expect(snapshot).toMatchObject({ kind: 'ServiceEntry', resources: 2 });
   }
 });
@@ -225,7 +243,10 @@ test('it stops by itself: after a time, and before the file is larger than it ma
   const cli = await startCapture(source.port, sized, '--collections', se, '--max-size', '2KiB');
   const stream = await source.source.stream(2);
   for (let n = 2; cli.exit === undefined && n < 100; n++) {
-    await until('the next one is taken, or all is over', () => stream.closed || stream.acked.length === stream.sentMessages);
+    await until(
+      'the next one is taken, or all is over',
+      () => stream.closed || stream.acked.length === stream.sentMessages,
+    );
     if (!stream.closed) source.publish({ 'a/b': `${n}`.repeat(100) });
   }
   expect(await cli.end()).toEqual({ code: 0, signal: null });

@@ -103,7 +103,8 @@ async function calls({ port, path, messages }: Attacked, random: Random): Promis
     else if (what === 'part') stream.write(message(messages, random).subarray(0, 1 + random.below(30)));
     else if (what === 'noise') stream.write(noise(random, 1 + random.below(60)));
     else if (what === 'end') stream.end();
-    else if (what === 'reset') stream.close(random.pick([constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR, 11]));
+    else if (what === 'reset')
+      stream.close(random.pick([constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR, 11]));
     else await pause(random.below(4));
   }
   if (random.chance(0.2) && !session.destroyed) session.goaway(random.below(14));

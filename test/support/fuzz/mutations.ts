@@ -117,14 +117,29 @@ function mutateWithin(bytes: Buffer, random: Random, other: Buffer, depth = 0): 
   const at = random.below(fields.length);
   const { whole, tag, content } = fields[at] as Piece;
   const around = (piece: Buffer) =>
-    Buffer.concat([...fields.slice(0, at).map((one) => one.whole), piece, ...fields.slice(at + 1).map((one) => one.whole)]);
-  const how = random.weighted({ inside: content === undefined ? 0 : 12, drop: 1, repeat: 1, swap: 1, value: 1, renumber: 1 });
+    Buffer.concat([
+      ...fields.slice(0, at).map((one) => one.whole),
+      piece,
+      ...fields.slice(at + 1).map((one) => one.whole),
+    ]);
+  const how = random.weighted({
+    inside: content === undefined ? 0 : 12,
+    drop: 1,
+    repeat: 1,
+    swap: 1,
+    value: 1,
+    renumber: 1,
+  });
   if (how === 'drop') return around(Buffer.alloc(0));
   if (how === 'repeat') return around(Buffer.concat([whole, whole]));
   if (how === 'swap') return around(random.pick(fields).whole);
-  if (how === 'renumber') return around(Buffer.concat([varint((random.below(20) << 3) | ((tag[0] as number) & 7)), whole.subarray(tag.length)]));
+  if (how === 'renumber')
+    return around(
+      Buffer.concat([varint((random.below(20) << 3) | ((tag[0] as number) & 7)), whole.subarray(tag.length)]),
+    );
   if (content === undefined) return around(Buffer.concat([tag, varint(random.pick(borders))]));
-  const changed = how === 'inside' ? mutateWithin(content, random, other, depth + 1) : random.pick(kinds)(content, random, other);
+  const changed =
+    how === 'inside' ? mutateWithin(content, random, other, depth + 1) : random.pick(kinds)(content, random, other);
   return around(Buffer.concat([tag, varint(changed.length), changed]));
 }
 
@@ -142,9 +157,61 @@ export function mutate(bytes: Buffer, random: Random, other = bytes): Buffer {
 
 /** Pieces of texts that readers of texts trip over. */
 const pieces = [
-  ...['', '\0', '\n', '\r\n', '\t', ' ', '#', ':', '::', ': ', '- ', '---\n', '...\n', '/', '//', '*', '&a ', '*a', '!!x '],
-  ...['{', '}', '[', ']', '"', "'", '\\', '|\n', '>\n', '%', '%YAML 1.1\n', '<<: ', '? ', '~', 'null', 'true', 'NaN', '.inf'],
-  ...['-1', '0', '1e309', '9'.repeat(40), '0x1f', '65536', '\u00e9', '\ufeff', '\ud800', '\u{1f600}', '__proto__', 'constructor'],
+  ...[
+    '',
+    '\0',
+    '\n',
+    '\r\n',
+    '\t',
+    ' ',
+    '#',
+    ':',
+    '::',
+    ': ',
+    '- ',
+    '---\n',
+    '...\n',
+    '/',
+    '//',
+    '*',
+    '&a ',
+    '*a',
+    '!!x ',
+  ],
+  ...[
+    '{',
+    '}',
+    '[',
+    ']',
+    '"',
+    "'",
+    '\\',
+    '|\n',
+    '>\n',
+    '%',
+    '%YAML 1.1\n',
+    '<<: ',
+    '? ',
+    '~',
+    'null',
+    'true',
+    'NaN',
+    '.inf',
+  ],
+  ...[
+    '-1',
+    '0',
+    '1e309',
+    '9'.repeat(40),
+    '0x1f',
+    '65536',
+    '\u00e9',
+    '\ufeff',
+    '\ud800',
+    '\u{1f600}',
+    '__proto__',
+    'constructor',
+  ],
   ...['[::1]:1', '127.0.0.1:99999', 'mcp://', 'xds://x:1', '1h1h', '9'.repeat(400) + 's', '1GiB', '-'.repeat(300)],
   ...['['.repeat(400), '{a: '.repeat(400), 'a: &a [*a]', '- '.repeat(300)],
 ];

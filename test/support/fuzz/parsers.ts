@@ -25,15 +25,16 @@ import { parseYaml } from '../../../src/schema/yaml.ts';
 import { readState, UnreadableStateError } from '../../../src/state/state-format.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { canonicalise } from '../../../src/wire/canonical.ts';
-import {
-  decodeRequestResources,
-  encodeRequestResources,
-  readResources,
-} from '../../../src/wire/legacy-messages.ts';
+import { decodeRequestResources, encodeRequestResources, readResources } from '../../../src/wire/legacy-messages.ts';
 import { readRows } from '../../../src/wire/resource-frame.ts';
 import { invalidText, newResourceParts, orderMaps, scanResource } from '../../../src/wire/resource-parts.ts';
 import { ResourceTable } from '../../../src/wire/resource-table.ts';
-import { encodeResourceMessage, resourceBytes, viewResource, viewResourceBytes } from '../../../src/wire/resource-view.ts';
+import {
+  encodeResourceMessage,
+  resourceBytes,
+  viewResource,
+  viewResourceBytes,
+} from '../../../src/wire/resource-view.ts';
 import { cursor, MalformedError, readVarint, skip } from '../../../src/wire/scan.ts';
 import { shapes } from '../../../src/wire/shapes.ts';
 import {
@@ -57,7 +58,9 @@ export type ParserTarget = {
   /** Reads it. Throws what it may throw. */
   readonly read: (input: never) => unknown;
   /** Errors that are right for bad inputs. */
-  readonly allowed: readonly (new (...args: never) => Error)[];
+  readonly allowed: readonly (new (
+    ...args: never
+  ) => Error)[];
 };
 
 /** A target that reads bytes. */
@@ -106,7 +109,10 @@ const samples = kinds.flatMap((kind) =>
 );
 
 const entries = [
-  serviceEntryResource('shop/orders', { hosts: ['orders.shop'], endpoints: [{ address: '10.0.0.1', labels: { a: 'b' } }] }),
+  serviceEntryResource('shop/orders', {
+    hosts: ['orders.shop'],
+    endpoints: [{ address: '10.0.0.1', labels: { a: 'b' } }],
+  }),
   serviceEntryResource('bare', { hosts: ['a.b', 'c.d'] }, { labels: { app: 'x', v: '1' }, annotations: { n: 'é' } }),
 ];
 
@@ -140,7 +146,9 @@ const discoveryRequests = [
 const discoveryResponses = [
   fields(
     encodeResponseTail({ versionInfo: '1', typeUrl: 'networking.istio.io/v1/ServiceEntry', nonce: 'n' }),
-    ...entries.map((entry) => field(2, fields(field(1, 'type.googleapis.com/istio.mcp.v1alpha1.Resource'), field(2, entry)))),
+    ...entries.map((entry) =>
+      field(2, fields(field(1, 'type.googleapis.com/istio.mcp.v1alpha1.Resource'), field(2, entry))),
+    ),
   ),
 ];
 
@@ -265,7 +273,10 @@ export const parserTargets: readonly ParserTarget[] = [
   binary(
     'legacy/source',
     requests,
-    (bytes) => new SourceExchange(new Map([[se, { version: '1', resources: entries }]])).onRequest(decodeRequestResources(bytes)),
+    (bytes) =>
+      new SourceExchange(new Map([[se, { version: '1', resources: entries }]])).onRequest(
+        decodeRequestResources(bytes),
+      ),
     MalformedError,
   ),
   binary('state files', [savedState], (bytes) => readState(bytes), UnreadableStateError),
@@ -295,7 +306,9 @@ export const parserTargets: readonly ParserTarget[] = [
     ['shop/orders', '/shop/orders', 'orders', 'é/x'].map((name) => Buffer.from(name)),
     (bytes) => parseName(bytes, serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false }),
   ),
-  textual('YAML documents', [...kinds.map(({ kind }) => sampleOf(kind).text), config], (text) => parseYaml(text, 'x.yaml')),
+  textual('YAML documents', [...kinds.map(({ kind }) => sampleOf(kind).text), config], (text) =>
+    parseYaml(text, 'x.yaml'),
+  ),
   textual('config', [config], (text) => loadConfig(fileOf(text)), IsthmusError),
   textual(
     'addresses',
@@ -303,7 +316,10 @@ export const parserTargets: readonly ParserTarget[] = [
     (text) => parseHostPort(text, 'x'),
     IsthmusError,
   ),
-  textual('durations and sizes', ['1h30m', '250ms', '1.5s', '256MiB', '0'], (text) => [parseDuration(text), parseSize(text)]),
+  textual('durations and sizes', ['1h30m', '250ms', '1.5s', '256MiB', '0'], (text) => [
+    parseDuration(text),
+    parseSize(text),
+  ]),
   textual('refusals', ['unsupported collection "istio/x"', 'unsupported collection: istio/y'], (text) =>
     new CollectionProbe(['istio/x', 'istio/y'], new Map(), 0).ended(3, text, 0),
   ),

@@ -2,7 +2,12 @@ import { Random } from '../istiod/random.ts';
 import { type ParserTarget, parserTargets } from './parsers.ts';
 
 /** An input that a target did not take as it should. */
-export type FuzzFailure = { readonly target: string; readonly round: number; readonly input: string; readonly problem: string };
+export type FuzzFailure = {
+  readonly target: string;
+  readonly round: number;
+  readonly input: string;
+  readonly problem: string;
+};
 
 /** What a run has seen of one target. */
 export type FuzzCount = { readonly target: string; readonly inputs: number; readonly refused: number };
@@ -45,7 +50,10 @@ export async function fuzzParsers(
 }
 
 /** What it throws; undefined where it reads the input. */
-async function outcome({ read }: ParserTarget, input: Buffer | string): Promise<{ readonly error: unknown } | undefined> {
+async function outcome(
+  { read }: ParserTarget,
+  input: Buffer | string,
+): Promise<{ readonly error: unknown } | undefined> {
   try {
     await read(input as never);
     return undefined;

@@ -162,16 +162,30 @@ describe('what is no capture is refused, with the line', () => {
     ['a record without a type', `${good}{"at":1}\n`, 'line 2: type is no text'],
     ['a time that is none', `${good}{"at":"1","type":"open","stream":1}\n`, 'line 2: at is no number'],
     ['a stream that is none', `${good}{"at":1,"type":"open","stream":0}\n`, 'line 2: stream is no number of a stream'],
-    ['bytes that are none', `${good}{"at":1,"stream":1,"type":"request","bytes":"a-b="}\n`, 'line 2: bytes is no base64'],
+    [
+      'bytes that are none',
+      `${good}{"at":1,"stream":1,"type":"request","bytes":"a-b="}\n`,
+      'line 2: bytes is no base64',
+    ],
     ['nesting without end', `${good}${'['.repeat(3 << 20)}\n`, 'line 2: it is longer than 1048576 bytes'],
-    ['nesting in a message', `${good}{"at":1,"stream":1,"type":"request","bytes":"${'['.repeat(3 << 20)}"}\n`, 'no base64'],
-    ['too many headers', `${good}{"at":1,"stream":1,"type":"headers","headers":[${'["a","b"],'.repeat(1000)}["a","b"]]}\n`, 'more than 1000'],
+    [
+      'nesting in a message',
+      `${good}{"at":1,"stream":1,"type":"request","bytes":"${'['.repeat(3 << 20)}"}\n`,
+      'no base64',
+    ],
+    [
+      'too many headers',
+      `${good}{"at":1,"stream":1,"type":"headers","headers":[${'["a","b"],'.repeat(1000)}["a","b"]]}\n`,
+      'more than 1000',
+    ],
   ])('%s', async (_what, text, message) => {
     expect(await refused(file(text))).toContain(message);
   });
 
   test('what says to be compressed, and is not', async () => {
-    expect(await refused(file(Buffer.from([0x1f, 0x8b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])))).toMatch(/incorrect|unknown/);
+    expect(await refused(file(Buffer.from([0x1f, 0x8b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])))).toMatch(
+      /incorrect|unknown/,
+    );
   });
 
   test('a file that is not there, and one that is no file', async () => {

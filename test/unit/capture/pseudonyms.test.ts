@@ -8,7 +8,11 @@ const fresh = (key = 7) => new Pseudonyms(Buffer.alloc(32, key));
 
 /** What of a text may be seen: where its letters and digits are. */
 const shapeOf = (text: string) =>
-  text.replaceAll(/[a-z]/g, 'a').replaceAll(/[A-Z]/g, 'A').replaceAll(/\d/g, '0').replaceAll(/[^\0-\x7f]/gu, '·');
+  text
+    .replaceAll(/[a-z]/g, 'a')
+    .replaceAll(/[A-Z]/g, 'A')
+    .replaceAll(/\d/g, '0')
+    .replaceAll(/[^\0-\x7f]/gu, '·');
 
 const word = fc.stringMatching(/^[a-z0-9]{1,8}$/);
 const text = fc.oneof(
