@@ -6,16 +6,18 @@ import { isIPv4, isIPv6 } from 'node:net';
  * Words that say what something is and not what it is called: they stay, so that what Istio makes of a text stays what
  * it was. Compared in lower case.
  */
-const keptWords: ReadonlySet<string> = new Set([
-  // Protocols, which Istio reads from the field or from the name of a port.
-  ...['http', 'http2', 'https', 'grpc', 'tcp', 'udp', 'tls', 'mongo', 'redis', 'mysql', 'web', 'proxy', 'unix'],
-  // What Kubernetes and Istio name themselves.
-  ...['svc', 'cluster', 'local', 'global', 'default', 'istio', 'system', 'kubernetes', 'mesh', 'localhost'],
-  // Schemes, which say how the rest of a text is read.
-  ...['spiffe', 'file', 'oci', 'inline', 'mcp'],
-  // What Istio looks for in the names of headers, and in annotations.
-  ...['host', 'authority', 'request', 'auth', 'claims', 'true', 'false'],
-]);
+const keptWords: ReadonlySet<string> = new Set(
+  [
+    // Protocols, which Istio reads from the field or from the name of a port.
+    'http http2 https grpc tcp udp tls mongo redis mysql web proxy unix',
+    // What Kubernetes and Istio name themselves.
+    'svc cluster local global default istio system kubernetes mesh localhost',
+    // Schemes, which say how the rest of a text is read.
+    'spiffe file oci inline mcp',
+    // What Istio looks for in the names of headers, and in annotations.
+    'host authority request auth claims true false',
+  ].flatMap((words) => words.split(' ')),
+);
 
 /** Of what a part of a text consists, which stays; the rest of it does not. */
 type Class = 'text' | 'hex';

@@ -236,9 +236,8 @@ test('a capture that was killed is a capture, as far as it goes', async () => {
 test('it stops by itself: after a time, and before the file is larger than it may be', async () => {
   const source = await ServingSource.listen({ 'a/b': 'one' });
   const [timed, sized] = [newFile(), newFile('y.capture')];
-  const { code } = await run(
-    ...['capture', `mcp://127.0.0.1:${source.port}`, '--direct', '-o', timed, '--collections', se, '--duration', '3s'],
-  );
+  const address = `mcp://127.0.0.1:${source.port}`;
+  const { code } = await run('capture', address, '--direct', '-o', timed, '--collections', se, '--duration', '3s');
   expect([code, (await loadCapture(timed)).streams[0]?.messages.length]).toEqual([0, 3]);
   const cli = await startCapture(source.port, sized, '--collections', se, '--max-size', '2KiB');
   const stream = await source.source.stream(2);

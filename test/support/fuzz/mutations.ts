@@ -157,28 +157,8 @@ export function mutate(bytes: Buffer, random: Random, other = bytes): Buffer {
 
 /** Pieces of texts that readers of texts trip over. */
 const pieces = [
-  ...[
-    '',
-    '\0',
-    '\n',
-    '\r\n',
-    '\t',
-    ' ',
-    '#',
-    ':',
-    '::',
-    ': ',
-    '- ',
-    '---\n',
-    '...\n',
-    '/',
-    '//',
-    '*',
-    '&a ',
-    '*a',
-    '!!x ',
-  ],
-  ...[
+  [' ', '\0', '\n', '\r\n', '\t', '#', ':', '::', ': ', '- ', '---\n', '...\n', '/', '//', '*', '&a ', '*a', '!!x '],
+  [
     '{',
     '}',
     '[',
@@ -198,23 +178,10 @@ const pieces = [
     'NaN',
     '.inf',
   ],
-  ...[
-    '-1',
-    '0',
-    '1e309',
-    '9'.repeat(40),
-    '0x1f',
-    '65536',
-    '\u00e9',
-    '\ufeff',
-    '\ud800',
-    '\u{1f600}',
-    '__proto__',
-    'constructor',
-  ],
-  ...['[::1]:1', '127.0.0.1:99999', 'mcp://', 'xds://x:1', '1h1h', '9'.repeat(400) + 's', '1GiB', '-'.repeat(300)],
-  ...['['.repeat(400), '{a: '.repeat(400), 'a: &a [*a]', '- '.repeat(300)],
-];
+  ['-1', '0', '1e309', '9'.repeat(40), '0x1f', '65536', '\u00e9', '\ufeff', '\ud800', '\u{1f600}', '__proto__'],
+  ['[::1]:1', '127.0.0.1:99999', 'mcp://', 'xds://x:1', '1h1h', `${'9'.repeat(400)}s`, '1GiB', '-'.repeat(300)],
+  ['['.repeat(400), '{a: '.repeat(400), 'a: &a [*a]', '- '.repeat(300), 'constructor'],
+].flat();
 
 /** One to four changes of a text, by its characters and by pieces that mean something. */
 export function mutateText(text: string, random: Random, other = text): string {
