@@ -49,7 +49,7 @@ const attribute = /^(?:source|request|connection|destination|remote|experimental
 const envoyName = /^(?:type\.googleapis\.com\/)?envoy\.[a-z0-9_.]+(?:\.[A-Z]\w*)?$/;
 
 /** In a regular expression: what stays, or what is replaced. */
-const regexParts = /\\.|\[:\w+:\]|\{[\d,]*\}|\(\?P?[A-Za-z]*|[A-Za-z0-9]+|[^\0-\x7f]+/gu;
+const regexParts = /\\\d+|\\.|\[:\w+:\]|\{[\d,]*\}|\(\?P?[A-Za-z]*|[A-Za-z0-9]+|[^\0-\x7f]+/gu;
 
 /** Names of collections as Istio's are. */
 const plainCollection = /^(?:istio|k8s|slime|api)\/[\w./-]{1,200}$/;
@@ -229,7 +229,10 @@ export class Redactor {
       case 'details':
         return this.#details(text);
       case 'regex':
-        return text.replaceAll(regexParts, (part) => (/^[\\[{(]/.test(part) ? part : this.#pseudonyms.of(part)));
+        return text.replaceAll(regexParts, (part) =>
+          // A few characters are the ends of a range, or a flag.
+          part.length < 4 || /^[\\[{(]/.test(part) ? part : this.#pseudonyms.of(part),
+        );
       case 'condition':
         // The name of an attribute, and what of it in brackets.
         if (!attribute.test(text)) return undefined;

@@ -9,7 +9,7 @@ import { fuzzServers } from '../support/fuzz/servers.ts';
 const seed = Number(process.env['ISTHMUS_SEED'] ?? 20_261_126);
 
 /** Inputs of each parser, and rounds on each server: about 30 seconds in all. */
-const inputs = 400;
+const inputs = 600;
 const rounds = 12;
 
 /** What a server may have more of at the end; a leak of a message for each attacker would be more. */

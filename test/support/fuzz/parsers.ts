@@ -248,10 +248,10 @@ export const parserTargets: readonly ParserTarget[] = [
     (bytes) => viewResourceBytes(bytes),
     MalformedError,
   ),
-  ...samples.map(({ kind, body }) =>
+  ...kinds.map((kind) =>
     binary(
       `wire/canonical and schema: ${kind.kind}`,
-      [body],
+      samples.filter((one) => one.kind === kind).map(({ body }) => body),
       (bytes) => {
         canonicalise(Buffer.from(bytes), 0, bytes.length, shapes[kind.body] ?? {});
         bodyToJson(kind, bytes);
