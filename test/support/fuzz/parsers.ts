@@ -22,7 +22,7 @@ import { parseHostPort } from '../../../src/net/address.ts';
 import { faultOf } from '../../../src/quarantine/verdict.ts';
 import { bodyToJson } from '../../../src/schema/json.ts';
 import { parseYaml } from '../../../src/schema/yaml.ts';
-import { readState, UnreadableStateError } from '../../../src/state/state-format.ts';
+import { readState, recordHead, StateEncoder, UnreadableStateError } from '../../../src/state/state-format.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { canonicalise } from '../../../src/wire/canonical.ts';
 import { decodeRequestResources, encodeRequestResources, readResources } from '../../../src/wire/legacy-messages.ts';
@@ -143,12 +143,15 @@ const discoveryRequests = [
   encodeDiscoveryRequest({ typeUrl: 'x/y/Z', versionInfo: 'v', errorDetail: { code: 3, message: 'no' } }),
 ];
 
+/** As a DiscoveryResponse, and a state file, has it. */
+const sentEntries = entries.map((entry) =>
+  field(2, fields(field(1, 'type.googleapis.com/istio.mcp.v1alpha1.Resource'), field(2, entry))),
+);
+
 const discoveryResponses = [
   fields(
     encodeResponseTail({ versionInfo: '1', typeUrl: 'networking.istio.io/v1/ServiceEntry', nonce: 'n' }),
-    ...entries.map((entry) =>
-      field(2, fields(field(1, 'type.googleapis.com/istio.mcp.v1alpha1.Resource'), field(2, entry))),
-    ),
+    ...sentEntries,
   ),
 ];
 
@@ -174,6 +177,18 @@ const hashBytes = 32;
 function sealed(bytes: Buffer): Buffer {
   const content = bytes.subarray(0, Math.max(0, bytes.length - hashBytes));
   return Buffer.concat([content, createHash('sha256').update(content).digest()]);
+}
+
+/** A state file that is right in all but its one resource. */
+function stateOf(resource: Buffer): Buffer {
+  const encoder = new StateEncoder();
+  const at = new Date(0).toISOString();
+  const header = { source: 'one', kind: serviceEntry.id, isthmus: '1.2.3', savedAt: at, lastMessageAt: at };
+  return Buffer.concat([
+    encoder.header({ ...header, sync: 'synced' }),
+    encoder.resources(Buffer.concat([Buffer.alloc(recordHead), resource]), 1),
+    encoder.end(),
+  ]);
 }
 
 const captured: readonly CaptureRecord[] = [
@@ -280,6 +295,7 @@ export const parserTargets: readonly ParserTarget[] = [
     MalformedError,
   ),
   binary('state files', [savedState], (bytes) => readState(bytes), UnreadableStateError),
+  binary('state files: a resource', sentEntries, (bytes) => readState(stateOf(bytes)), UnreadableStateError),
   binary('state files with a good checksum', [savedState], (bytes) => readState(sealed(bytes)), UnreadableStateError),
   binary(
     'captures',
