@@ -22,7 +22,8 @@ const probeMs = 5000;
 /** A stream that lived so long was healthy: backoff starts afresh after it. */
 const healthyMs = 10_000;
 
-/** gRPC status UNAVAILABLE. */
+/** gRPC status codes. */
+const unimplemented = 12;
 const unavailable = 14;
 
 export type RecorderOptions = {
@@ -92,7 +93,7 @@ export class Recorder {
 
   /**
    * Goes on until `signal` is aborted.
-   * @throws IsthmusError where nobody answers at the first time; what `write` throws.
+   * @throws IsthmusError where no legacy server answers at the first time; what `write` throws.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, say } = this.#options;
@@ -103,7 +104,7 @@ export class Recorder {
       const refusal = by === 'source' && this.#probe.ended(code, details, clock.date().getTime());
       await this.#write({ type: 'end', by, code, details, trailers, refusal });
       if (signal.aborted) return;
-      if (this.#streams === 1 && !end.isConnected) throw await this.#unreachable(end, signal);
+      if (this.#streams === 1 && (!end.isConnected || code === unimplemented)) throw await this.#explain(end, signal);
       if (end.isHealthy) backoff.reset();
       if (end.asksAgain) continue;
       const text = details.slice(0, 200);
@@ -208,9 +209,9 @@ export class Recorder {
     if (session.end === undefined && this.#probe.survived()) endSession(session, 'ask again');
   }
 
-  async #unreachable({ code, details }: End, signal: AbortSignal): Promise<IsthmusError> {
+  async #explain({ code, details, isConnected }: End, signal: AbortSignal): Promise<IsthmusError> {
     const { address, maxMessageBytes } = this.#options;
-    const end = { code, details, neverConnected: true };
+    const end = { code, details, neverConnected: !isConnected };
     const spoken = isRiddle(end) ? await probeProtocol(address, { signal }) : undefined;
     return explainEnd(`mcp://${formatHostPort(address)}`, end, maxMessageBytes, spoken);
   }

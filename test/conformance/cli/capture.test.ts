@@ -12,6 +12,7 @@ import { LegacySource } from '../../support/legacy-source.ts';
 import { viewOf } from '../../support/legacy-states.ts';
 import { legacyResource, workloadEntry } from '../../support/resources.ts';
 import { ServingSource, sourceAt } from '../../support/serving-source.ts';
+import { strangers } from '../../support/strangers.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 import { WatchingIstiod } from '../../support/watching-istiod.ts';
@@ -268,6 +269,18 @@ test('nobody there: exit code 3, and no file', async () => {
   const { code, stderr } = await failure('capture', 'mcp://127.0.0.1:1', '--direct', '-o', file);
   expect([code, stderr]).toEqual([3, expect.stringContaining('ECONNREFUSED')]);
   expect([existsSync(file), existsSync(`${file}.partial`)]).toEqual([false, false]);
+});
+
+test('a server of another protocol: exit code 3, with what it is', async () => {
+  const file = newFile();
+  for (const [port, problem] of [
+    [await strangers.xds(), 'it does not serve ResourceSource'],
+    [await strangers.http1(), 'HTTP/1'],
+  ] as const) {
+    const { code, stderr } = await failure('capture', `mcp://127.0.0.1:${port}`, '--direct', '-o', file);
+    expect([code, stderr]).toEqual([3, expect.stringContaining(problem)]);
+    expect([existsSync(file), existsSync(`${file}.partial`)]).toEqual([false, false]);
+  }
 });
 
 test('what nobody can capture or replay is exit code 2, with what to do', async () => {
