@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
 import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream';
 import {
@@ -63,11 +63,33 @@ export function resetCall(call: RawServerStream): void {
 
 /** A server for peers that hold one long stream each. */
 export function newServer(options: ChannelOptions = {}): Server {
-  return new Server({
+  const server = new Server({
     ...keepaliveOptions(towardsIstiods),
     'grpc.max_receive_message_length': 4 << 20,
     ...options,
   });
+  shelter(server);
+  return server;
+}
+
+/** What grpc-js does with each HTTP/2 stream; it has no public way to it (1.14). */
+type StreamHandler = (interceptors: unknown, stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+
+/**
+ * Keeps calls from grpc-js that are over before it hears of them, since the peer has reset the stream, or broken the
+ * connection, within the same packet. It would answer them, if they are to a method that is not there or of another content
+ * type, which throws out of an event of Node's and would end the process; all others it would never see the end of (1.14.7
+ * server.ts).
+ */
+function shelter(server: Server): void {
+  const handlers = server as unknown as Record<'_channelzHandler' | '_streamHandler', StreamHandler>;
+  for (const name of ['_channelzHandler', '_streamHandler'] as const) {
+    const handle = handlers[name].bind(server);
+    handlers[name] = (interceptors, stream, headers) => {
+      if (!stream.destroyed && !stream.closed) handle(interceptors, stream, headers);
+      else stream.on('error', () => {});
+    };
+  }
 }
 
 /** How a server looks at those who knock. */

@@ -1,5 +1,6 @@
 import { type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { callFrame, frame, greeting, resetFrame } from '../http2-frames.ts';
 import type { Random } from '../istiod/random.ts';
 import { mutate } from './mutations.ts';
 
@@ -15,8 +16,8 @@ export type Attacked = {
 /** A connection that is left open, until it is closed. */
 export type Attack = { close(): Promise<void> };
 
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+/** Another host, as far as the server can tell: what it keeps from one address, it keeps from attackers alone. */
+const stranger = '127.0.0.2';
 
 /** Longest payload of a made-up HTTP/2 frame. */
 const maxPayload = 80;
@@ -28,14 +29,12 @@ function noise(random: Random, length: number): Buffer {
 }
 
 /** An HTTP/2 frame of any type, whose length may be a lie. */
-function frame(random: Random): Buffer {
-  const payload = noise(random, random.below(maxPayload));
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(random.chance(0.1) ? random.below(1 << 24) : payload.length, 0, 3);
-  head[3] = random.chance(0.9) ? random.below(10) : random.below(256);
-  head[4] = random.below(256);
-  head.writeUInt32BE(random.chance(0.8) ? random.below(6) : random.below(2 ** 31), 5);
-  return Buffer.concat([head, payload]);
+function anyFrame(random: Random): Buffer {
+  const type = random.chance(0.9) ? random.below(10) : random.below(256);
+  const stream = random.chance(0.8) ? random.below(6) : random.below(2 ** 31);
+  const bytes = frame(type, random.below(256), stream, noise(random, random.below(maxPayload)));
+  if (random.chance(0.1)) bytes.writeUIntBE(random.below(1 << 24), 0, 3);
+  return bytes;
 }
 
 /** A gRPC message, or something that begins like one. */
@@ -49,19 +48,55 @@ function message(messages: readonly Buffer[], random: Random): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-/** Bytes on a bare connection: noise, a greeting that is none, or HTTP/2 frames that make no sense. */
-async function bare({ port }: Attacked, random: Random): Promise<Attack> {
-  const socket = connect({ host: '127.0.0.1', port });
+function dial(port: number): Socket {
+  const socket = connect({ host: '127.0.0.1', port, localAddress: stranger });
   socket.on('error', () => {});
   socket.resume();
+  return socket;
+}
+
+/** Bytes on a bare connection: noise, a greeting that is none, or HTTP/2 frames that make no sense. */
+async function bare({ port }: Attacked, random: Random): Promise<Attack> {
+  const socket = dial(port);
   const what = random.weighted({ noise: 1, greeting: 2, frames: 6 });
   if (what === 'noise') socket.write(noise(random, random.below(200)));
-  else if (what === 'greeting') socket.write(mutate(Buffer.concat([preface, settings]), random));
+  else if (what === 'greeting') socket.write(mutate(greeting, random));
   else {
-    socket.write(Buffer.concat([preface, settings]));
-    for (let left = 1 + random.below(20); left > 0; left--) socket.write(frame(random));
+    socket.write(greeting);
+    for (let left = 1 + random.below(20); left > 0; left--) socket.write(anyFrame(random));
   }
   if (random.chance(0.5)) await pause(random.below(5));
+  return { close: () => closed(socket) };
+}
+
+/** Calls in as few packets as can be: what a server hears of one of them is how it began and ended at once. */
+async function inOnePacket({ port, path, messages }: Attacked, random: Random, breaks: boolean): Promise<Attack> {
+  const socket = dial(port);
+  const frames = [greeting];
+  for (let stream = 1; stream < 2 + 2 * random.below(6); stream += 2) {
+    const type = random.chance(0.8) ? 'application/grpc' : 'text/plain';
+    const more = random.pick([
+      {},
+      { 'grpc-timeout': 'x' },
+      { 'grpc-timeout': '1n' },
+      { 'x-bin': '!' },
+      { 'grpc-encoding': 'y' },
+    ]);
+    frames.push(callFrame(stream, random.chance(0.7) ? path : `${path}x`, type, more));
+    for (let left = random.below(4); left > 0; left--) {
+      const isLast = left === 1 && random.chance(0.3);
+      frames.push(frame('DATA', isLast ? 1 : 0, stream, message(messages, random).subarray(0, 10_000)));
+      if (isLast) break;
+    }
+    if (random.chance(0.4)) frames.push(resetFrame(stream, random.below(14)));
+  }
+  if (breaks) for (let left = random.below(3); left > 0; left--) frames.push(anyFrame(random));
+  const bytes = Buffer.concat(frames);
+  const cut = random.chance(0.8) ? bytes.length : random.below(bytes.length);
+  socket.write(bytes.subarray(0, cut));
+  if (random.chance(0.5)) await pause(random.below(5));
+  if (cut < bytes.length && random.chance(0.5)) socket.write(bytes.subarray(cut));
+  if (random.chance(0.3)) socket.end();
   return { close: () => closed(socket) };
 }
 
@@ -78,7 +113,9 @@ function closed(socket: Socket): Promise<void> {
 
 /** Calls as gRPC makes them, whose messages, ends and manners are anything. */
 async function calls({ port, path, messages }: Attacked, random: Random): Promise<Attack> {
-  const session = connectHttp2(`http://127.0.0.1:${port}`);
+  const session = connectHttp2(`http://127.0.0.1:${port}`, {
+    createConnection: () => connect({ host: '127.0.0.1', port, localAddress: stranger }),
+  });
   session.on('error', () => {});
   const streams: ClientHttp2Stream[] = [];
   for (let left = 1 + random.below(4); left > 0; left--) {
@@ -123,7 +160,14 @@ async function calls({ port, path, messages }: Attacked, random: Random): Promis
   };
 }
 
-/** One attack, which depends on `random` alone as far as a network lets it. */
-export function attack(attacked: Attacked, random: Random): Promise<Attack> {
-  return random.chance(0.35) ? bare(attacked, random) : calls(attacked, random);
+/**
+ * One attack, which depends on `random` alone as far as a network lets it.
+ *
+ * @param breaks whether it may break the rules of HTTP/2 while calls are open: Node then reads nothing more of the
+ *   connection, not even its end, and only the ping of the server finds out, up to 40 s later.
+ */
+export function attack(attacked: Attacked, random: Random, breaks: boolean): Promise<Attack> {
+  const how = random.weighted({ bare: 2, inOnePacket: 3, calls: 5 });
+  if (how === 'bare') return bare(attacked, random);
+  return how === 'calls' ? calls(attacked, random) : inOnePacket(attacked, random, breaks);
 }
