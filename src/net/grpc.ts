@@ -188,6 +188,24 @@ export function whenConnected(client: Client, connected: () => void): void {
   look();
 }
 
+/** gRPC status codes: the last one that there is, and those for what has none. */
+const lastCode = 16;
+const unknown = 2;
+const internal = 13;
+
+/**
+ * Makes a code and a text of what a peer has sent in their place. grpc-js passes on any number as a code, and has neither
+ * for a message whose compression it does not know (1.14.7 resolving-call.ts).
+ */
+function mendStatus(status: { code: number | undefined; details: string | undefined }): void {
+  const { code, details } = status;
+  if (code === undefined) status.code = internal;
+  else if (!Number.isInteger(code) || code < 0 || code > lastCode) status.code = unknown;
+  if (details === undefined) status.details = 'it sent a message in a compression that is not known';
+  else if (code !== status.code && details === '')
+    status.details = `it ended the stream with ${code}, which is no status`;
+}
+
 /**
  * Opens a stream of a raw method. While it is paused, no further message is read: what the peer sends meanwhile fills
  * the window, and waits.
@@ -197,7 +215,10 @@ export function openStream(client: Client, method: RawMethod) {
   const messagesAhead = getDefaultHighWaterMark(true);
   setDefaultHighWaterMark(true, 0);
   try {
-    return client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
+    const stream = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
+    // Whoever listens later hears what is left of it.
+    stream.on('status', mendStatus);
+    return stream;
   } finally {
     setDefaultHighWaterMark(true, messagesAhead);
   }
