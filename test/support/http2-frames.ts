@@ -32,7 +32,7 @@ export const greeting = Buffer.concat([
   frame('SETTINGS', 0, 0),
 ]);
 
-/** A header of HPACK, written out; names and values of less than 127 bytes. */
+/** A header of HPACK, written out. */
 function header(name: string, value: string): Buffer {
   return Buffer.concat([
     Buffer.from([0, name.length]),
@@ -42,6 +42,14 @@ function header(name: string, value: string): Buffer {
   ]);
 }
 
+/** A HEADERS frame; names and values of less than 127 bytes. @param isLast whether nothing follows on the stream. */
+export function headersFrame(stream: number, headers: Readonly<Record<string, string>>, isLast = false): Buffer {
+  const block = Buffer.concat(Object.entries(headers).map(([name, value]) => header(name, value)));
+  const endOfHeaders = 4;
+  const endOfStream = 1;
+  return frame('HEADERS', endOfHeaders + (isLast ? endOfStream : 0), stream, block);
+}
+
 /** The HEADERS frame of a call to a method of gRPC. */
 export function callFrame(
   stream: number,
@@ -49,7 +57,7 @@ export function callFrame(
   contentType = 'application/grpc',
   more: Readonly<Record<string, string>> = {},
 ): Buffer {
-  const headers = {
+  return headersFrame(stream, {
     ':method': 'POST',
     ':scheme': 'http',
     ':path': path,
@@ -57,10 +65,7 @@ export function callFrame(
     'content-type': contentType,
     te: 'trailers',
     ...more,
-  };
-  const block = Buffer.concat(Object.entries(headers).map(([name, value]) => header(name, value)));
-  const endOfHeaders = 4;
-  return frame('HEADERS', endOfHeaders, stream, block);
+  });
 }
 
 /** The frame with which a peer gives a stream up. */

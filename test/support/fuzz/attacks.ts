@@ -29,7 +29,7 @@ function noise(random: Random, length: number): Buffer {
 }
 
 /** An HTTP/2 frame of any type, whose length may be a lie. */
-function anyFrame(random: Random): Buffer {
+export function anyFrame(random: Random): Buffer {
   const type = random.chance(0.9) ? random.below(10) : random.below(256);
   const stream = random.chance(0.8) ? random.below(6) : random.below(2 ** 31);
   const bytes = frame(type, random.below(256), stream, noise(random, random.below(maxPayload)));
@@ -38,7 +38,7 @@ function anyFrame(random: Random): Buffer {
 }
 
 /** A gRPC message, or something that begins like one. */
-function message(messages: readonly Buffer[], random: Random): Buffer {
+export function grpcMessage(messages: readonly Buffer[], random: Random): Buffer {
   const valid = random.pick(messages);
   const bytes = random.chance(0.3) ? valid : mutate(valid, random, random.pick(messages));
   const head = Buffer.alloc(5);
@@ -85,7 +85,7 @@ async function inOnePacket({ port, path, messages }: Attacked, random: Random, b
     frames.push(callFrame(stream, random.chance(0.7) ? path : `${path}x`, type, more));
     for (let left = random.below(4); left > 0; left--) {
       const isLast = left === 1 && random.chance(0.3);
-      frames.push(frame('DATA', isLast ? 1 : 0, stream, message(messages, random).subarray(0, 10_000)));
+      frames.push(frame('DATA', isLast ? 1 : 0, stream, grpcMessage(messages, random).subarray(0, 10_000)));
       if (isLast) break;
     }
     if (random.chance(0.4)) frames.push(resetFrame(stream, random.below(14)));
@@ -136,8 +136,8 @@ async function calls({ port, path, messages }: Attacked, random: Random): Promis
     const stream = random.pick(streams);
     if (stream.destroyed || stream.writableEnded) continue;
     const what = random.weighted({ message: 12, part: 3, noise: 2, end: 2, reset: 2, wait: 2 });
-    if (what === 'message') stream.write(message(messages, random));
-    else if (what === 'part') stream.write(message(messages, random).subarray(0, 1 + random.below(30)));
+    if (what === 'message') stream.write(grpcMessage(messages, random));
+    else if (what === 'part') stream.write(grpcMessage(messages, random).subarray(0, 1 + random.below(30)));
     else if (what === 'noise') stream.write(noise(random, 1 + random.below(60)));
     else if (what === 'end') stream.end();
     else if (what === 'reset')
