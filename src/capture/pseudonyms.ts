@@ -47,16 +47,19 @@ export class Pseudonyms {
   /** Replaces a text in place. What is no UTF-8 stays none. */
   replace(bytes: Buffer): void {
     if (isAscii(bytes)) {
-      bytes.latin1Write(this.of(bytes.latin1Slice()));
+      bytes.write(this.of(bytes.toString('latin1')), 'latin1');
       return;
     }
     if (isUtf8(bytes)) {
-      bytes.utf8Write(this.of(bytes.utf8Slice()));
+      bytes.write(this.of(bytes.toString()));
       return;
     }
     // As if every byte were a character. 0xff is in no valid UTF-8.
-    const text = bytes.latin1Slice().replaceAll(/[\x80-\xff]/g, '\xff');
-    bytes.latin1Write(text.replaceAll(asciiParts, (part) => this.#part('text', part)));
+    const text = bytes.toString('latin1').replaceAll(/[\x80-\xff]/g, '\xff');
+    bytes.write(
+      text.replaceAll(asciiParts, (part) => this.#part('text', part)),
+      'latin1',
+    );
   }
 
   /** The pseudonym of a text, which has the same length in bytes. */

@@ -72,7 +72,7 @@ async function bare({ port }: Attacked, random: Random): Promise<Attack> {
 /** Calls in as few packets as can be: what a server hears of one of them is how it began and ended at once. */
 async function inOnePacket({ port, path, messages }: Attacked, random: Random, breaks: boolean): Promise<Attack> {
   const socket = dial(port);
-  const frames = [greeting];
+  const frames: Buffer[] = [greeting];
   for (let stream = 1; stream < 2 + 2 * random.below(6); stream += 2) {
     const type = random.chance(0.8) ? 'application/grpc' : 'text/plain';
     const more = random.pick([
