@@ -11,19 +11,22 @@ const keptWords: ReadonlySet<string> = new Set(
     // Protocols, which Istio reads from the field or from the name of a port.
     'http http2 https grpc tcp udp tls mongo redis mysql web proxy unix',
     // What Kubernetes and Istio name themselves.
-    'svc cluster local global default istio system kubernetes mesh localhost',
+    'svc cluster local global default istio system kubernetes mesh localhost outbound',
     // Schemes, which say how the rest of a text is read.
     'spiffe file oci inline mcp',
     // What Istio looks for in the names of headers, and in annotations.
     'host authority request auth claims true false',
+    // How an address of this very host begins.
+    '127',
   ].flatMap((words) => words.split(' ')),
 );
 
 /** Of what a part of a text consists, which stays; the rest of it does not. */
 type Class = 'text' | 'hex';
 
-/** What stands between punctuation. */
-const parts = /[A-Za-z0-9]+|[^\0-\x7f]+/gu;
+/** What stands between punctuation; and addresses of this very host, which stay. */
+const parts = /\[::1\]|(?<![\w.])127\.\d+\.\d+\.\d+(?![\w.])|[A-Za-z0-9]+|[^\0-\x7f]+/gu;
+const isLoopback = /^(?:\[|127\.)/;
 const asciiParts = /[A-Za-z0-9]+/g;
 
 /** Attempts by chance before the free one is looked for in order. */
@@ -64,8 +67,9 @@ export class Pseudonyms {
 
   /** The pseudonym of a text, which has the same length in bytes. */
   of(text: string): string {
+    if (text === '::1') return text;
     // The length of a prefix is no secret, and has to stay one.
-    const [, address = text, length = ''] = /^([0-9a-fA-F:.]+)(\/\d{1,3})$/.exec(text) ?? [];
+    const [, address = text, length = ''] = /^(.+)(\/\d{1,3})$/s.exec(text) ?? [];
     if (isIPv6(address)) return this.#ipv6(address) + length;
     return isIPv4(address) ? this.#parts(address) + length : this.#parts(text);
   }
@@ -89,7 +93,7 @@ export class Pseudonyms {
   }
 
   #part(kind: Class, part: string): string {
-    if (keptWords.has(part.toLowerCase())) return part;
+    if (keptWords.has(part.toLowerCase()) || isLoopback.test(part)) return part;
     const known = this.#known[kind].get(part);
     if (known !== undefined) return known;
     const found = this.#free(kind, part);
@@ -100,11 +104,13 @@ export class Pseudonyms {
 
   #free(kind: Class, part: string): string {
     const shape = kind === 'hex' ? hexShape(part) : textShape(part);
+    const known = this.#known[kind];
     const isFree = (text: string) => !this.#taken[kind].has(text) && !keptWords.has(text.toLowerCase());
     for (let attempt = 0; attempt < attempts; attempt++) {
       const bytes = createHmac('sha512', this.#key).update(`${kind} ${attempt} ${part}`).digest();
       const text = shape.map((choice, i) => choice[bytes.readUInt16BE((2 * i) % 64) % choice.length]).join('');
-      if (text !== part && isFree(text)) return text;
+      // Not what another one was called, as long as there is a choice.
+      if (text !== part && isFree(text) && !known.has(text)) return text;
     }
     for (const text of allOf(shape)) if (isFree(text)) return text;
     // There are as many of a shape as there can be parts of it; only a word that is kept can have taken the last one.

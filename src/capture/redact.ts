@@ -28,6 +28,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   'google.rpc.Status.message': 'details',
   // Words out of a list that Istio has.
   'istio.networking.v1alpha3.HTTPRetry.retryOn': 'kept',
+  'istio.networking.v1alpha3.CorsPolicy.allowMethods': 'kept',
   'istio.networking.v1alpha3.HTTPFaultInjection.Abort.grpcStatus': 'kept',
   'istio.networking.v1alpha3.ServerTLSSettings.cipherSuites': 'kept',
   'istio.networking.v1alpha3.EnvoyFilter.ProxyMatch.proxyVersion': 'kept',
@@ -177,10 +178,12 @@ export class Redactor {
 
   #value(message: string, field: Field, value: Buffer, depth: number): void {
     const { value: type, jsonName, repeated } = field;
+    const scalar = 'scalar' in type ? type.scalar : undefined;
     if ('message' in type) this.#message(type.message, value, depth + 1);
-    else if ('scalar' in type && type.scalar === 'string') this.#text(message, jsonName, value);
+    else if (scalar === 'string') this.#text(message, jsonName, value);
+    else if (scalar === 'bytes') value.fill(0);
     // Numbers may come packed; anything else is no value of this field.
-    else if (!repeated || ('scalar' in type && type.scalar === 'bytes')) blank(value);
+    else if (!repeated) blank(value);
   }
 
   /** One entry of a map. */

@@ -198,9 +198,11 @@ test('redacted, nothing is left of names and hosts, and a bridge has as much to 
     'warehouse/carts': 'carts.warehouse',
   });
   const [file, afterwards, atOnce] = [newFile(), newFile('y.capture'), newFile('z.capture')];
-  for (const [path, ...more] of [[file], [atOnce, '--redact']] as const) {
+  for (const [index, args] of [[file], [atOnce, '--redact']].entries()) {
+    const [path = '', ...more] = args;
     const cli = await startCapture(source.port, path, '--collections', se, ...more);
-    await eventually(() => source.source.streams.at(-1)?.acked.length === 1);
+    const stream = await source.source.stream(index + 1);
+    await eventually(() => stream.acked.length === 1);
     await finish(cli);
   }
   expect((await run('capture', file, '--redact', '-o', afterwards)).code).toBe(0);

@@ -164,7 +164,7 @@ describe('what is no capture is refused, with the line', () => {
     ['a stream that is none', `${good}{"at":1,"type":"open","stream":0}\n`, 'line 2: stream is no number of a stream'],
     [
       'bytes that are none',
-      `${good}{"at":1,"stream":1,"type":"request","bytes":"a-b="}\n`,
+      `${good}{"at":1,"stream":1,"type":"request","bytes":"a!b="}\n`,
       'line 2: bytes is no base64',
     ],
     ['nesting without end', `${good}${'['.repeat(3 << 20)}\n`, 'line 2: it is longer than 1048576 bytes'],

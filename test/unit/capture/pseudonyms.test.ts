@@ -37,6 +37,15 @@ describe('a pseudonym', () => {
     );
   });
 
+  test('of four characters or more holds nothing of its text', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{3,9}$/), (original) => {
+        expect(fresh().of(original)).not.toBe(original);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('is the same for the same text, another one for another text', () => {
     fc.assert(
       fc.property(fc.uniqueArray(text, { maxLength: 100 }), (originals) => {
