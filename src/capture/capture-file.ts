@@ -130,9 +130,9 @@ export async function isCaptureFile(path: string): Promise<boolean> {
 
 /** What is read of a capture, piece by piece. */
 export type CaptureReading = {
-  onHeader(header: CaptureHeader): Promise<void> | void;
+  readonly onHeader: (header: CaptureHeader) => Promise<void> | void;
   /** The next record is read when the promise is settled. */
-  onRecord(record: CaptureRecord): Promise<void> | void;
+  readonly onRecord: (record: CaptureRecord) => Promise<void> | void;
 };
 
 /**

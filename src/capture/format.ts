@@ -92,25 +92,29 @@ export function headerLine(header: CaptureHeader): string {
 
 /** The line of a record, with its break. */
 export function recordLine(record: CaptureRecord): string {
-  // In this order, so that people find what they look for.
-  const { at, type } = record;
-  const rounded = Math.round(at * 1000) / 1000;
-  if (record.type === 'stop')
-    return `${JSON.stringify({ at: rounded, type, why: record.why, refused: record.refused })}\n`;
-  const { stream } = record;
-  const moment = { at: rounded, stream, type };
+  return `${JSON.stringify(jsonOf(record))}\n`;
+}
+
+/** Fields in this order, so that people find what they look for. */
+function jsonOf(record: CaptureRecord): object {
+  const { type } = record;
+  const at = Math.round(record.at * 1000) / 1000;
+  if (record.type === 'stop') return { at, type, why: record.why, refused: record.refused };
+  const moment = { at, stream: record.stream, type };
   switch (record.type) {
     case 'open':
-      return `${JSON.stringify(moment)}\n`;
+      return moment;
     case 'headers':
-      return `${JSON.stringify({ ...moment, headers: record.headers })}\n`;
+      return { ...moment, headers: record.headers };
     case 'request':
     case 'resources':
-      return `${JSON.stringify({ ...moment, bytes: record.bytes.toString('base64') })}\n`;
+      return { ...moment, bytes: record.bytes.toString('base64') };
     case 'end': {
       const { by, code, details, trailers, refusal } = record;
-      return `${JSON.stringify({ ...moment, by, code, details, trailers, refusal })}\n`;
+      return { ...moment, by, code, details, trailers, refusal };
     }
+    default:
+      return record satisfies never;
   }
 }
 

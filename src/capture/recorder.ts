@@ -131,7 +131,7 @@ export class Recorder {
     const startedAt = clock.now();
     const client = newClient(address, { 'grpc.max_receive_message_length': maxMessageBytes });
     const session: Session = {
-      stream: openStream(client, resourceSource()) as Session['stream'],
+      stream: openStream(client, resourceSource()),
       exchange: new SinkExchange(this.#probe.asked, profile),
       isConnected: false,
       end: undefined,

@@ -105,6 +105,8 @@ export class Redactor {
         return { ...record, bytes: this.message('istio.mcp.v1alpha1.RequestResources', record.bytes) };
       case 'resources':
         return { ...record, bytes: this.message('istio.mcp.v1alpha1.Resources', record.bytes) };
+      default:
+        return record satisfies never;
     }
   }
 

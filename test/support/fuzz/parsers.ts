@@ -72,7 +72,7 @@ const binary = (
 ): ParserTarget => ({
   name,
   input: (random) => mutate(random.pick(seeds), random, random.pick(seeds)),
-  read: read as ParserTarget['read'],
+  read,
   allowed,
 });
 
@@ -85,7 +85,7 @@ const textual = (
 ): ParserTarget => ({
   name,
   input: (random) => mutateText(random.pick(seeds), random, random.pick(seeds)),
-  read: read as ParserTarget['read'],
+  read,
   allowed,
 });
 
