@@ -38,6 +38,7 @@ module.exports = {
     only('config', ['model', 'net', 'legacy/source-profile.ts']),
     only('observe', ['model']),
     only('legacy', ['model', 'wire', 'schema', 'net', 'intake', 'store', 'push']),
+    only('capture', ['model', 'wire', 'schema', 'net', 'legacy']),
     only('xds', ['model', 'wire', 'net', 'push']),
     only('admin', ['model', 'wire', 'schema', 'net', 'config', 'observe', 'store', 'state', 'legacy', 'xds']),
     {
@@ -48,7 +49,7 @@ module.exports = {
     },
     onlyFrom('protobufjs', ['wire/']),
     onlyFrom('@grpc/proto-loader', ['wire/']),
-    onlyFrom('@grpc/grpc-js', ['net/', 'legacy/', 'xds/']),
+    onlyFrom('@grpc/grpc-js', ['net/', 'legacy/', 'xds/', 'capture/']),
     onlyFrom('prom-client', ['observe/metrics\\.ts']),
     onlyFrom('pino', ['observe/log\\.ts']),
     onlyFrom('zod', ['config/']),

@@ -7,15 +7,9 @@ import { findingText, type ParsedResource, parseDocuments } from '../schema/yaml
 import { readYamlDocuments, type YamlDocument } from '../schema/yaml-documents.ts';
 import { encodeResourceMessage } from '../wire/resource-view.ts';
 import { type Item } from './diff-compare.ts';
-import { type RawResource, readRaw, type Side, type Unreadable, viewOfObject } from './diff-sides.ts';
+import { type FileSide, type RawResource, readRaw, type Unreadable, viewOfObject } from './diff-sides.ts';
 
 const extensions = new Set(['.yaml', '.yml', '.json']);
-
-/** A side that was read from disk. */
-export type FileSide = Side & {
-  /** What is to be said of the files, one line each. */
-  readonly remarks: readonly string[];
-};
 
 /** What `get -o json` and `-o yaml` write of a resource whose body can't be read. */
 type Summary = { readonly kind: string; readonly name: string; readonly version: string; readonly size: number };
@@ -69,7 +63,7 @@ function filesOf(path: string): string[] {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const what = isMissing ? 'there is no such file or folder' : messageOf(error);
     const hint =
-      'write xds://HOST:PORT, http://HOST:PORT, mcp://HOST:PORT, a folder of Istio YAML, or a file of isthmus get';
+      'write xds://HOST:PORT, http://HOST:PORT, mcp://HOST:PORT, a folder of Istio YAML, a file of isthmus get, or a capture';
     throw new IsthmusError('USAGE', path, what, { hint, cause: error });
   }
   throw new IsthmusError('USAGE', path, 'there is no .yaml, .yml or .json file in it');

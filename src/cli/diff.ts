@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { isCaptureFile } from '../capture/capture-file.ts';
 import type { NameRules } from '../intake/name.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import type { Kind } from '../model/kinds.ts';
@@ -8,7 +9,7 @@ import { compareItems, type Difference, type Item } from './diff-compare.ts';
 import { readFiles } from './diff-files.ts';
 import { type DiffReport, exportDiff, isEqual, renderDiff } from './diff-report.ts';
 import { examples } from './examples.ts';
-import { readSide, type Side } from './diff-sides.ts';
+import { readCaptureSide, readSide, type Side } from './diff-sides.ts';
 import { kindsOf } from './get.ts';
 import { readAdmin, readLegacy, readXds } from './get-readers.ts';
 import { print, say } from './terminal.ts';
@@ -22,7 +23,8 @@ export function builder(yargs: Argv) {
         '  http://HOST:PORT   the admin pages of a bridge\n' +
         '  mcp://HOST:PORT    a legacy server, with --direct\n' +
         '  FOLDER             of Istio YAML\n' +
-        '  FILE               that isthmus get -o yaml or -o json has written\n\n' +
+        '  FILE               that isthmus get -o yaml or -o json has written\n' +
+        '  FILE               that isthmus capture has written: what its server had at the end\n\n' +
         'Equal are resources of the same labels, annotations and spec; versions and create times are\n' +
         'compared with --strict only. Exits with 0 where all is equal, 1 where something differs, 3 where\n' +
         'one of the two does not answer.',
@@ -51,6 +53,7 @@ export function builder(yargs: Argv) {
     .option('output', outputOption)
     .epilogue(
       examples(
+        ['isthmus diff habits.capture.gz http://127.0.0.1:15480', 'a server then, and a bridge now'],
         ['isthmus diff examples/services xds://127.0.0.1:15410', 'did everything arrive?'],
         ['isthmus get http://127.0.0.1:15480 -o yaml > before.yaml', 'how it is now'],
         ['isthmus diff before.yaml http://127.0.0.1:15480', 'and what has changed since'],
@@ -168,7 +171,8 @@ function sideOf(
     }
     case '':
       return async () => {
-        const side = await readFiles(text, kinds, rules);
+        const readSides = (await isCaptureFile(text)) ? readCaptureSide : readFiles;
+        const side = await readSides(text, kinds, rules);
         return { side, remarks: side.remarks };
       };
     default:

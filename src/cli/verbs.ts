@@ -47,6 +47,16 @@ export const verbs: readonly Verb[] = [
     load: () => module(import('./check.ts')),
   },
   {
+    command: 'capture <from>',
+    describe: 'Write down what a legacy server says',
+    load: () => module(import('./capture.ts')),
+  },
+  {
+    command: 'replay <file>',
+    describe: 'Serve what was captured, as a legacy MCP server',
+    load: () => module(import('./replay.ts')),
+  },
+  {
     command: 'legacy-server <folder>',
     describe: 'Serve a folder of Istio YAML as a legacy MCP server',
     load: () => module(import('./legacy-server.ts')),

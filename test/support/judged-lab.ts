@@ -1,5 +1,5 @@
 import { legacyTarget } from '../../src/legacy/origin.ts';
-import type { SinkTarget } from '../../src/legacy/sink-session.ts';
+import type { SinkTarget } from '../../src/legacy/source-feed.ts';
 import type { ConflictPolicy } from '../../src/model/conflict.ts';
 import { Quarantine } from '../../src/quarantine/quarantine.ts';
 import { encodeResources, readResources } from '../../src/wire/legacy-messages.ts';

@@ -125,6 +125,14 @@ export class SourceStream {
     this.#stream.write(frame);
   }
 
+  /** Sends a message that says to be compressed, and is not. */
+  sendFlagged(bytes: Buffer): void {
+    this.open();
+    const message = framed(bytes);
+    message[0] = 1;
+    this.#stream.write(message);
+  }
+
   /** Sends the beginning of a message, of which no more comes. */
   sendPart(bytes: Buffer, length: number): void {
     this.open();
@@ -141,8 +149,8 @@ export class SourceStream {
     });
   }
 
-  /** Ends the stream with a gRPC status; who has opened it can only say that nothing more comes. */
-  end(code = 0, details = ''): void {
+  /** Ends the stream with a gRPC status, or with what is none; who has opened it can only say that nothing more comes. */
+  end(code: number | string = 0, details = ''): void {
     const stream = this.#stream;
     if (!('respond' in stream)) {
       stream.end();
