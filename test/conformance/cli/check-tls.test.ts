@@ -6,6 +6,7 @@ import type { ConfigInput } from '../../../src/config/schema.ts';
 import { inDays, issue, type KeyPair, newAuthority } from '../../support/certificates.ts';
 import { run, startServe } from '../../support/cli.ts';
 import { listen } from '../../support/listeners.ts';
+import { ServingSource, sourceAt } from '../../support/serving-source.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { TlsFolder } from '../../support/tls-folder.ts';
 import { TlsFront } from '../../support/tls-relay.ts';
@@ -116,6 +117,28 @@ describe('a source over TLS', () => {
     expect([code, of('TLS_SPOKEN').length, of('SERVICE_FOUND').length]).toEqual([0, 1, 1]);
     expect(of('CERTIFICATE')[0]?.what).toContain('by mesh CA');
     expect([...of('TLS_UNEXPECTED'), ...of('CERTIFICATE_NAME')]).toEqual([]);
+  });
+
+  test('is asked for all that it has, with --direct', async () => {
+    const galley = await ServingSource.listen({ 'shop/a': 'one' });
+    const { onStream } = galley.source;
+    galley.source.onStream = (stream) => {
+      onStream(stream);
+      const { onRequest } = stream;
+      stream.onRequest = (request) => {
+        if (request.collection === '') stream.end(12, 'unknown method IsthmusCheck');
+        else onRequest(request);
+      };
+    };
+    const { port } = await TlsFront.of(galley.port, { ...server, ca: authority.cert, requestCert: true });
+    const folder = new TlsFolder();
+    const tls = { ca: folder.write('ca.crt', authority.cert), ...folder.put('us', client) };
+    const { of } = await check(
+      '--config',
+      configOf(folder, { sources: [sourceAt('galley', port, { tls })] }),
+      '--direct',
+    );
+    expect(of('COLLECTIONS_SERVED').map(({ what }) => what)).toEqual(['it has ServiceEntry 1']);
   });
 
   test('that is another one, or does not believe us, is an error that says why', async () => {
