@@ -49,7 +49,7 @@ export const countTurn = 1024;
 export const partBytes = 1 << 18;
 
 /** Bytes of resources that are copied into parts of legacy messages without a pause: a few milliseconds. */
-export const copyTurnBytes = 2 << 20;
+export const copyTurnBytes = 1 << 20;
 
 /** Resources of which names and versions are read without a pause: a few milliseconds. */
 export const nameTurn = 4000;
