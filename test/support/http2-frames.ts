@@ -74,3 +74,12 @@ export function resetFrame(stream: number, code = 8): Buffer {
   payload.writeUInt32BE(code);
   return frame('RST_STREAM', 0, stream, payload);
 }
+
+/** True where these bytes, the first ones of a client, hold the HEADERS of a call. */
+export function hasCall(bytes: Buffer): boolean {
+  const preface = greeting.length - 9;
+  for (let at = preface; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+    if (bytes[at + 3] === types.HEADERS) return true;
+  }
+  return false;
+}

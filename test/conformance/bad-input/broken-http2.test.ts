@@ -2,11 +2,13 @@ import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { SourceServer } from '../../../src/legacy/source-server.ts';
 import type { Keepalive } from '../../../src/net/keepalive.ts';
+import { BreakingSource } from '../../support/breaking-source.ts';
 import { startServe } from '../../support/cli.ts';
 import { callFrame, frame, greeting, resetFrame } from '../../support/http2-frames.ts';
 import { eventually } from '../../support/eventually.ts';
 import { viewOf } from '../../support/legacy-states.ts';
 import { ServingSource } from '../../support/serving-source.ts';
+import { SinkLab } from '../../support/sink-lab.ts';
 import { until } from '../../support/until.ts';
 import { WatchingIstiod } from '../../support/watching-istiod.ts';
 import { XdsLab } from '../../support/xds-lab.ts';
@@ -76,4 +78,16 @@ test('a connection that breaks the rules of HTTP/2 is given up, with its streams
   await eventually(() => lab.server.streams.length === 1);
   socket.destroy();
   await eventually(() => lab.server.streams.length === 0);
+});
+
+test('a source that breaks the rules of HTTP/2 again and again is let go of again and again', async () => {
+  const { source, port } = await BreakingSource.listen();
+  const lab = new SinkLab(port, { collections: ['istio/networking/v1alpha3/gateways'] });
+  lab.client.start();
+  for (let n = 1; n <= 5; n++) {
+    await eventually(() => source.calls === n);
+    await lab.retry();
+  }
+  await lab.stop();
+  await eventually(() => source.connections === 0);
 });

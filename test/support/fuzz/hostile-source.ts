@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { listen } from '../listeners.ts';
-import { frame, greeting, headersFrame } from '../http2-frames.ts';
+import { frame, hasCall, headersFrame } from '../http2-frames.ts';
 import { Random } from '../istiod/random.ts';
 import { anyFrame, grpcMessage } from './attacks.ts';
 
@@ -38,9 +38,9 @@ export class HostileSource {
 
   #answer(socket: Socket, random: Random): void {
     socket.write(Buffer.concat(answers(random, this.#messages)));
-    // Who stays on says nothing more.
-    if (random.chance(0.8)) setTimeout(() => socket.destroy(), random.below(20));
-    else if (random.chance(0.5)) socket.end();
+    // Some stay on for a while, and say nothing more.
+    setTimeout(() => socket.destroy(), random.chance(0.8) ? random.below(20) : 1000);
+    if (random.chance(0.1)) socket.end();
   }
 }
 
@@ -78,13 +78,4 @@ function answers(random: Random, messages: readonly Buffer[]): Buffer[] {
     else frames.push(anyFrame(random));
   }
   return frames;
-}
-
-/** True once the HEADERS of a call have come. */
-function hasCall(bytes: Buffer): boolean {
-  const headers = 1;
-  for (let at = greeting.length - 9; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
-    if (bytes[at + 3] === headers) return true;
-  }
-  return false;
 }
