@@ -90,7 +90,17 @@ export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeS
     >,
   ]);
   const maxMessage = new Map(config.sources.map((source) => [source.name, source.maxMessage]));
-  return { origins, snapshot, streams, quarantine, conflicts, state, reload: config.reload, tls: config.tls, maxMessage };
+  return {
+    origins,
+    snapshot,
+    streams,
+    quarantine,
+    conflicts,
+    state,
+    reload: config.reload,
+    tls: config.tls,
+    maxMessage,
+  };
 }
 
 /**

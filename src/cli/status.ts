@@ -94,7 +94,17 @@ export async function handler({ url, output }: Flags): Promise<number> {
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-function findingsOf({ origins, snapshot, streams, sinks, quarantine, conflicts, state, reload, tls }: Status): string[] {
+function findingsOf({
+  origins,
+  snapshot,
+  streams,
+  sinks,
+  quarantine,
+  conflicts,
+  state,
+  reload,
+  tls,
+}: Status): string[] {
   const findings = reloadProblems(reload);
   for (const origin of origins) {
     const { name, address, maxMessage, connection } = origin;

@@ -180,19 +180,36 @@ export function stopServer(server: Server, graceMs: number): Promise<void> {
   });
 }
 
+/** So long may a connection take to end by itself. */
+const closeGraceMs = 1000;
+
 /**
  * A client for one connection: its own subchannel and no reconnects of its own, so that our backoff is the only
  * one. Close it after its stream.
  * @param tls plaintext without it. What went wrong with TLS, it knows.
  */
 export function newClient(address: HostPort, options: ChannelOptions = {}, tls?: ClientTls): Client {
-  return new Client(formatHostPort(address), tls?.credentials(address.host) ?? plaintextCredentials(), {
+  const sockets = new Set<Socket>();
+  const track = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  };
+  const client = new Client(formatHostPort(address), tls?.credentials(address.host) ?? plaintextCredentials(track), {
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     // Only the side that dials can choose its window; 64 KiB costs a third of the throughput.
     'grpc-node.flow_control_window': 8 << 20,
     ...options,
   });
+  const close = client.close.bind(client);
+  client.close = () => {
+    close();
+    // Node reads nothing more of a peer that has broken the rules of HTTP/2, not even its end, and would wait for it.
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, closeGraceMs).unref();
+  };
+  return client;
 }
 
 /** Calls `connected` once the peer has answered in HTTP/2; never, where the client is closed before. */

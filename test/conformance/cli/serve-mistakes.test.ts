@@ -7,17 +7,20 @@ import { tempFolder } from '../../support/temp-folder.ts';
 const anyPort = ['--xds-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
 
 describe('a port in use is one line, what to do, and exit code 3', () => {
-  test.each(['--xds-listen', '--admin-listen', '--metrics-listen', '--sink-listen', '--legacy-listen'])('%s', async (flag) => {
-    const port = await occupyPort();
-    const others = ['--xds-listen', '--admin-listen'].filter((one) => one !== flag);
-    const free = others.flatMap((one) => [one, '127.0.0.1:0']);
-    expect(await failure('serve', ...free, flag, `127.0.0.1:${port}`)).toEqual({
-      code: 3,
-      stderr:
-        `isthmus: 127.0.0.1:${port}: cannot listen: the port is in use\n` +
-        `  end the other process, or choose another port with ${flag}\n`,
-    });
-  });
+  test.each(['--xds-listen', '--admin-listen', '--metrics-listen', '--sink-listen', '--legacy-listen'])(
+    '%s',
+    async (flag) => {
+      const port = await occupyPort();
+      const others = ['--xds-listen', '--admin-listen'].filter((one) => one !== flag);
+      const free = others.flatMap((one) => [one, '127.0.0.1:0']);
+      expect(await failure('serve', ...free, flag, `127.0.0.1:${port}`)).toEqual({
+        code: 3,
+        stderr:
+          `isthmus: 127.0.0.1:${port}: cannot listen: the port is in use\n` +
+          `  end the other process, or choose another port with ${flag}\n`,
+      });
+    },
+  );
 });
 
 test('an address that is not of this host is exit code 3', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { StateReport } from '../../../src/admin/views.ts';
 import { Nacos1, Nacos2, Nacos20x, Nacos3 } from '../../support/servers/nacos.ts';
 import { expectGolden } from '../../support/servers/golden.ts';
 import { entryOf, hasAddresses, kindOf, originOf, taken, watched } from '../../support/servers/lab.ts';
@@ -59,6 +60,10 @@ describe('nacos-1', () => {
     await until('it was asked', async () => (await server.source.stream(1)).asked.length === 1);
     server.tick();
     await first.istiod.has({ 'nacos/web.sn': 'web.nacos' });
+    await until('it is saved', async () => {
+      const { files } = await first.bridge.page<StateReport>('/debug/state');
+      return files.some(({ kind, isDue, savedAt }) => kind === 'ServiceEntry' && !isDue && savedAt !== null);
+    });
     await first.bridge.app.stop();
     const { bridge, istiod } = await watched(server, { profile: 'nacos-1' }, { stateDir });
     await istiod.has({ 'nacos/web.sn': 'web.nacos' });

@@ -14,6 +14,7 @@ import { parseName } from '../../../src/intake/name.ts';
 import { CollectionProbe } from '../../../src/legacy/collection-probe.ts';
 import { SinkExchange } from '../../../src/legacy/sink.ts';
 import { SourceExchange } from '../../../src/legacy/source.ts';
+import { ViewOffers } from '../../../src/legacy/view-offers.ts';
 import { defaultSourceProfile } from '../../../src/legacy/source-profile.ts';
 import { IsthmusError } from '../../../src/model/errors.ts';
 import { type Kind, kinds } from '../../../src/model/kinds.ts';
@@ -289,7 +290,7 @@ export const parserTargets: readonly ParserTarget[] = [
     'legacy/source',
     requests,
     (bytes) =>
-      new SourceExchange(new Map([[se, { version: '1', resources: entries }]])).onRequest(
+      new SourceExchange(new ViewOffers(new Map([[se, { version: '1', resources: entries }]]))).onRequest(
         decodeRequestResources(bytes),
       ),
     MalformedError,
