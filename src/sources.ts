@@ -12,9 +12,10 @@ import type { FeedOptions, SinkTarget, SourceClient } from './legacy/source-feed
 import { SourceGuess } from './legacy/source-guess.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import { droppedCollections } from './model/dropped.ts';
-import { kindOfCollection, kindOfId } from './model/kinds.ts';
+import { type Collection, kindOfCollection, kindOfId } from './model/kinds.ts';
 import type { Logger } from './model/logger.ts';
 import type { Reporter } from './model/reporter.ts';
+import { formatHostPort } from './net/address.ts';
 import { defaultBackoff } from './net/backoff.ts';
 import type { Keepalive } from './net/keepalive.ts';
 import { probeProtocol } from './net/protocol-hint.ts';
@@ -71,7 +72,7 @@ export class Sources {
 
   constructor(options: SourcesOptions, configs: readonly SourceConfig[]) {
     this.#options = options;
-    for (const config of configs) this.#add(config, undefined);
+    for (const config of configs) this.#add(config);
   }
 
   /** In the order of the config. */
@@ -143,7 +144,7 @@ export class Sources {
       }
       known?.stop();
       // Before anything leaves: what a new source may hold is not complete until it has spoken.
-      this.#add(config, known?.config);
+      this.#add(config);
     }
     for (const { stop } of before.values()) stop();
     await this.settle(confirmed);
@@ -189,9 +190,9 @@ export class Sources {
     return collection !== undefined && this.#running.get(name)?.config.collections.includes(collection) === true;
   }
 
-  #add(config: SourceConfig, before: SourceConfig | undefined): void {
+  #add(config: SourceConfig): void {
     const { store, memory, clock, log, reporter, judge } = this.#options;
-    const { name, collections, address, match } = config;
+    const { name, collections } = config;
     store.addOrigin(
       name,
       collections.flatMap((collection) => kindOfCollection(collection)?.id ?? []),
@@ -206,14 +207,10 @@ export class Sources {
       empty: config.empty,
       guess,
     };
-    const remember = (refused: Refusals) => memory.remember(name, refused);
+    const remember = (refused: Refusals) => memory.remember(name, serverOf(config), refused);
     const target = legacyTarget(name, collections, rules, store, log, remember, judge);
     const dropped = new DroppedCount(name, log);
     let isOver = false;
-    // What another server refused says nothing of this one.
-    const isSameServer =
-      before === undefined || JSON.stringify([before.address, before.match]) === JSON.stringify([address, match]);
-    if (!isSameServer) memory.remember(name, new Map());
     const identity = identityOf(config, clock, log);
     const client = this.#clientOf(
       config,
@@ -261,17 +258,19 @@ export class Sources {
   }
 
   #clientOf(
-    { name, address, tls: settings, keepalive: timeMs }: SourceConfig,
+    config: SourceConfig,
     identity: Identity | undefined,
     options: FeedOptions,
     target: SinkTarget,
   ): SourceClient {
     const { memory, random, clock } = this.#options;
-    if (address === undefined) return new AwaitedSource(options, target, memory.of(name));
+    const { name, address, tls: settings, keepalive: timeMs } = config;
+    const refused = memory.of(name, serverOf(config));
+    if (address === undefined) return new AwaitedSource(options, target, refused);
     const tls = identity && new ClientTls({ identity, ...settings, date: () => clock.date() });
     const keepalive = { ...this.#options.keepalive, ...(timeMs === undefined ? {} : { timeMs }) };
     const dialling = { address, tls, backoff: defaultBackoff, keepalive, lookAtPort: probeProtocol, random };
-    return new SinkClient({ ...options, ...dialling }, target, memory.of(name));
+    return new SinkClient({ ...options, ...dialling }, target, refused);
   }
 
   #start(running: Running): void {
@@ -291,22 +290,32 @@ export class Sources {
     running.timer = undefined;
     if (syncTimeout === undefined || running.startedAt === undefined) return;
     const left = running.startedAt + syncTimeout - clock.now();
-    running.timer = clock.after(Math.max(0, left), () => this.#stopWaiting(running.config));
+    running.timer = clock.after(Math.max(0, left), () => void this.#stopWaiting(running.config));
   }
 
-  #stopWaiting({ name, collections, syncTimeout }: SourceConfig): void {
+  /** What is being read at the moment is waited for: the source has spoken. */
+  async #stopWaiting({ name, collections, syncTimeout }: SourceConfig): Promise<void> {
     const { store, log } = this.#options;
-    const overdue = collections.filter((collection) => {
+    const look = async (collection: Collection) => {
       const kindId = kindOfCollection(collection)?.id ?? '';
-      if (store.origins.get(name)?.get(kindId)?.sync !== 'waiting') return false;
-      store.setEmpty(name, kindId, 'overdue');
-      return true;
-    });
+      if (store.origins.get(name)?.has(kindId) !== true) return [];
+      return store.inTurn(name, kindId, async () => {
+        if (store.origins.get(name)?.get(kindId)?.sync !== 'waiting') return [];
+        store.setEmpty(name, kindId, 'overdue');
+        return [collection];
+      });
+    };
+    const overdue = (await Promise.all(collections.map(look))).flat();
     if (overdue.length === 0) return;
     const hint = 'istiods delete what they had of it: see why the source says nothing, or wait longer (syncTimeout)';
     const what = 'a source has not spoken within its syncTimeout: collections count as empty until it does';
     log.error({ source: name, collections: overdue, syncTimeoutMs: syncTimeout, hint }, what);
   }
+}
+
+/** Who is meant by what is remembered of a source. */
+function serverOf({ address, match }: SourceConfig): string {
+  return address === undefined ? `match ${JSON.stringify(match)}` : formatHostPort(address);
 }
 
 const droppedNames = droppedCollections.map(({ collection }) => collection);

@@ -57,6 +57,9 @@ const turnMs = 10;
 /** Keys of repeated resources that are handed on, for people. */
 const maxRepeated = 20;
 
+/** Bad resources without a usable name that are listed; two bytes can be one. The others are counted. */
+const maxUnnamed = 1000;
+
 /** Longest type name that is shown, and looked at. */
 const maxTypeBytes = 200;
 
@@ -174,6 +177,7 @@ export class Intake {
     let known = 0;
     let same = 0;
     let overwritten = 0;
+    let unnamed = 0;
     // Who found the borders of so many resources has had a turn.
     if (spans.length >= readTurn) await nextTurn();
     let turnBegin = 0;
@@ -224,7 +228,8 @@ export class Intake {
       }
       if (fault !== undefined) {
         const name = this.#keyAt(i, held);
-        quarantined.set(name, { key: name, named: key !== undefined || old !== noRow, ...fault });
+        const hasName = key !== undefined || old !== noRow;
+        if (hasName || ++unnamed <= maxUnnamed) quarantined.set(name, { key: name, named: hasName, ...fault });
         continue;
       }
       if (isAgain) {
@@ -269,6 +274,7 @@ export class Intake {
           }),
       confirmed: [...confirmed],
       quarantined: [...quarantined.values()],
+      ...(unnamed > maxUnnamed ? { unlisted: unnamed - maxUnnamed } : {}),
       full: message.full,
       received: spans.length / 2,
       repairs: {

@@ -81,12 +81,13 @@ export class CollectionProbe {
    * @param code gRPC status code.
    * @param details the status' text.
    * @param nowMs milliseconds since 1970.
+   * @param answered collections of which it has spoken on that stream: it does not end over one of those without a word.
    */
-  ended(code: number, details: string, nowMs: number): boolean {
+  ended(code: number, details: string, nowMs: number, answered: ReadonlySet<Collection> = new Set()): boolean {
     const asked = this.asked;
     const named = collectionIn(details);
     if (named !== undefined && asked.includes(named)) return this.#refuse(named, nowMs);
-    if (code !== invalidArgument || asked.length === 0) return false;
+    if (code !== invalidArgument || asked.every((collection) => answered.has(collection))) return false;
     // It served the accepted ones before and does not say which one it no longer knows: begin again.
     const group = this.#groups.shift() ?? [...asked];
     if (group.length > 1) {

@@ -5,7 +5,11 @@ import { messageOf } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Refusals } from './collection-probe.ts';
 
-type Contents = Record<string, Record<string, number>>;
+/** Collection → since when, in milliseconds since 1970; under {@link serverKey} whom that is about. */
+type Contents = Record<string, Record<string, number | string>>;
+
+/** No collection is called so. */
+const serverKey = '@server';
 
 /**
  * Remembers in `stateDir/collections.json` which collections each source refuses, so that a restart does not have
@@ -27,14 +31,18 @@ export class RefusalMemory {
     this.#contents = this.#read();
   }
 
-  of(origin: string): Refusals {
-    const refusals = Object.entries(this.#contents[origin] ?? {});
+  /** @param server its address: what another one under this name has refused says nothing of it. */
+  of(origin: string, server: string): Refusals {
+    const known = this.#contents[origin] ?? {};
+    const { [serverKey]: about = server } = known;
+    if (about !== server) return new Map();
+    const refusals = Object.entries(known);
     return new Map(refusals.filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
   }
 
   /** Writes in the background; a failure is logged. */
-  remember(origin: string, refusals: Refusals): void {
-    this.#contents[origin] = Object.fromEntries(refusals);
+  remember(origin: string, server: string, refusals: Refusals): void {
+    this.#contents[origin] = { [serverKey]: server, ...Object.fromEntries(refusals) };
     if (this.#file === undefined) return;
     const file = this.#file;
     writeFileAtomic(file, `${JSON.stringify(this.#contents, undefined, 2)}\n`, { mode: 0o600 }).catch(

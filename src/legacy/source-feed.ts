@@ -115,6 +115,8 @@ export class SourceFeed {
   #turn: Promise<void> = Promise.resolve();
   /** What the target was told of refusals; undefined where it has to be told in any case. */
   #told: Refusals | undefined;
+  /** Collections of which the source has spoken on the stream that was over last. */
+  #answeredLast: ReadonlySet<Collection> = new Set();
 
   /**
    * @param subject what errors are about: `source NAME (HOST:PORT)`.
@@ -253,6 +255,7 @@ export class SourceFeed {
   over(session: Session): boolean {
     if (this.#session !== session) return false;
     this.#session = undefined;
+    this.#answeredLast = session.exchange.answered;
     for (const timer of session.timers) timer.cancel();
     session.sent?.();
     session.onSign?.('end');
@@ -265,7 +268,7 @@ export class SourceFeed {
    */
   ended(end: StreamEnd): boolean {
     this.#options.reporter.sourceStreamEnded(this.#options.name, end.code);
-    return this.#learn(end, (now) => this.#probe.ended(end.code, end.details, now));
+    return this.#learn(end, (now) => this.#probe.ended(end.code, end.details, now, this.#answeredLast));
   }
 
   /** The same where the source has left its stream without saying why. */
@@ -412,7 +415,9 @@ export class SourceFeed {
   #tellRefused(): void {
     const { refused, served } = this.#probe;
     this.set({ refused });
-    if (!served || (this.#told !== undefined && isSame(this.#told, refused))) return;
+    // Who refuses all there is has another problem: what was told before counts no more.
+    const isUntold = served || (this.#told?.size ?? 0) > 0;
+    if (!isUntold || (this.#told !== undefined && isSame(this.#told, refused))) return;
     this.#told = refused;
     for (const collection of refused.keys()) {
       this.#settled.add(collection);

@@ -100,6 +100,8 @@ export type Change = {
   /** Held keys that an incremental message brings unchanged, or with their other form in place already. Empty for a full one: it says so of all that it names. */
   readonly confirmed: readonly string[];
   readonly quarantined: readonly Quarantined[];
+  /** Bad resources without a usable name beyond those that are listed; undefined where there are none. */
+  readonly unlisted?: number;
   /** True where the message is the whole state. */
   readonly full: boolean;
   /**

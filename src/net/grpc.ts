@@ -141,14 +141,24 @@ export async function listen(
   const sockets: NetServer[] = [];
   let { port } = address;
   try {
-    for (const { address: host } of await lookup(address.host, { all: true })) {
+    const hosts = await lookup(address.host, { all: true });
+    for (const [i, { address: host }] of hosts.entries()) {
       const socket = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepaliveMs });
       // Those beyond the limits are told so; twice as many, not even that.
       socket.maxConnections = 2 * limits.connections;
       socket.on('connection', (connection) => door.knock(connection));
-      sockets.push(socket);
       socket.listen({ host, port });
-      await once(socket, 'listening');
+      try {
+        await once(socket, 'listening');
+      } catch (error) {
+        // A name may stand for an address of IPv6 where that is turned off: one is enough.
+        const isLast = i === hosts.length - 1 && sockets.length === 0;
+        if (isLast || !absent.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+        continue;
+      }
+      // Too many open files: the next connection may be taken.
+      socket.on('error', () => {});
+      sockets.push(socket);
       ({ port } = socket.address() as AddressInfo);
     }
   } catch (error) {
@@ -180,6 +190,9 @@ export function stopServer(server: Server, graceMs: number): Promise<void> {
   });
 }
 
+/** Codes of errors of an address that this host does not have. */
+const absent = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
+
 /** So long may a connection take to end by itself. */
 const closeGraceMs = 1000;
 
@@ -197,6 +210,8 @@ export function newClient(address: HostPort, options: ChannelOptions = {}, tls?:
   const client = new Client(formatHostPort(address), tls?.credentials(address.host) ?? plaintextCredentials(track), {
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
+    // Servers of a mesh are dialled themselves, whatever the environment says of proxies for the web.
+    'grpc.enable_http_proxy': 0,
     // Only the side that dials can choose its window; 64 KiB costs a third of the throughput.
     'grpc-node.flow_control_window': 8 << 20,
     ...options,

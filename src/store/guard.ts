@@ -155,7 +155,8 @@ export class Guard {
 
   #judgeFull(change: Change, situation: Situation): Verdict {
     const { missing } = change;
-    const unreadable = change.quarantined.reduce((count, { named }) => count + (named ? 0 : 1), 0);
+    const listed = change.quarantined.reduce((count, { named }) => count + (named ? 0 : 1), 0);
+    const unreadable = listed + (change.unlisted ?? 0);
     this.#lastUnreadable = unreadable;
     const held = this.#hold?.keys ?? noKeys;
     const [still, fresh] = held.size === 0 ? [[], missing] : split(missing, (key) => held.has(key));

@@ -43,6 +43,14 @@ describe('a full message', () => {
     expect(await source.take([unreadable])).toMatchObject({ missing: ['a/1'], quarantined: [{ named: false }] });
   });
 
+  test('lists a thousand that have no name, and counts the others', async () => {
+    const source = await holding(good('a/1'));
+    const change = await source.take([good('a/1'), ...Array.from({ length: 3000 }, () => unreadable), bad('a/2')]);
+    expect([change.quarantined.length, change.unlisted, change.received]).toEqual([1001, 2000, 3002]);
+    expect(change.quarantined.at(-1)?.key).toBe('a/2');
+    expect((await source.take([good('a/1'), unreadable])).unlisted).toBeUndefined();
+  });
+
   test('takes no notice of names that it says are removed', async () => {
     const source = await holding(good('a/1'));
     expect((await source.take([good('a/1')], { removed: ['a/1'] })).missing).toEqual([]);

@@ -100,6 +100,15 @@ describe('an end that is no refusal', () => {
     expect(probe.asked).toEqual(['a', 'b']);
   });
 
+  test('without a name, of a stream on which it has answered all, is about something else', () => {
+    const probe = new CollectionProbe(['a', 'b'], new Map(), 0);
+    const answered = new Set(['a', 'b']);
+    expect(probe.ended(invalidArgument, 'I do not like this ACK', 0, answered)).toBe(false);
+    expect(probe.asked).toEqual(['a', 'b']);
+    expect(probe.ended(invalidArgument, named('b'), 0, answered)).toBe(true);
+    expect(probe.asked).toEqual(['a']);
+  });
+
   test('in the middle of halving asks the same question again', () => {
     const probe = new CollectionProbe(['a', 'b', 'c'], new Map(), 0);
     probe.ended(invalidArgument, '', 0);
