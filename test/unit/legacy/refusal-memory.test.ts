@@ -50,7 +50,7 @@ describe('what is remembered', () => {
     const folder = tempFolder();
     const memory = new RefusalMemory(folder, log);
     for (let n = 1; n <= 20; n++) memory.remember('a', 'here', new Map([['x', n]]));
-    await eventually(() => expect(written(folder)).toEqual({ a: { x: 20 } }));
+    await eventually(() => expect(written(folder)).toEqual({ a: { '@server': 'here', x: 20 } }));
     await eventually(() => expect(readdirSync(folder)).toEqual(['collections.json']));
     expect(statSync(fileIn(folder)).mode & 0o777).toBe(0o600);
   });
@@ -58,7 +58,7 @@ describe('what is remembered', () => {
   test('needs no folder: it is made', async () => {
     const folder = join(tempFolder(), 'not', 'there');
     new RefusalMemory(folder, log).remember('a', 'here', new Map([['x', 1]]));
-    await eventually(() => expect(written(folder)).toEqual({ a: { x: 1 } }));
+    await eventually(() => expect(written(folder)).toEqual({ a: { '@server': 'here', x: 1 } }));
   });
 
   test('without a folder is known to this process alone', () => {
@@ -83,7 +83,7 @@ describe('a damaged file', () => {
     expect(memory.of('a', 'here')).toEqual(new Map());
     expect(own.of('warn')).toEqual(['cannot read the remembered collections; learning them again']);
     memory.remember('a', 'here', new Map([['x', 1]]));
-    await eventually(() => expect(written(folder)).toEqual({ a: { x: 1 } }));
+    await eventually(() => expect(written(folder)).toEqual({ a: { '@server': 'here', x: 1 } }));
   });
 
   test.each([
