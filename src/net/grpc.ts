@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { constants, type ServerHttp2Stream } from 'node:http2';
-import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream';
 import {
   type ChannelOptions,
@@ -63,11 +63,33 @@ export function resetCall(call: RawServerStream): void {
 
 /** A server for peers that hold one long stream each. */
 export function newServer(options: ChannelOptions = {}): Server {
-  return new Server({
+  const server = new Server({
     ...keepaliveOptions(towardsIstiods),
     'grpc.max_receive_message_length': 4 << 20,
     ...options,
   });
+  shelter(server);
+  return server;
+}
+
+/** What grpc-js does with each HTTP/2 stream; it has no public way to it (1.14). */
+type StreamHandler = (interceptors: unknown, stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+
+/**
+ * Keeps calls from grpc-js that are over before it hears of them, since the peer has reset the stream, or broken the
+ * connection, within the same packet. It would answer them, if they are to a method that is not there or of another content
+ * type, which throws out of an event of Node's and would end the process; all others it would never see the end of (1.14.7
+ * server.ts).
+ */
+function shelter(server: Server): void {
+  const handlers = server as unknown as Record<'_channelzHandler' | '_streamHandler', StreamHandler>;
+  for (const name of ['_channelzHandler', '_streamHandler'] as const) {
+    const handle = handlers[name].bind(server);
+    handlers[name] = (interceptors, stream, headers) => {
+      if (!stream.destroyed && !stream.closed) handle(interceptors, stream, headers);
+      else stream.on('error', () => {});
+    };
+  }
 }
 
 /** How a server looks at those who knock. */
@@ -140,18 +162,35 @@ export function stopServer(server: Server, graceMs: number): Promise<void> {
   });
 }
 
+/** So long may a connection take to end by itself. */
+const closeGraceMs = 1000;
+
 /**
  * A client for one connection: its own subchannel and no reconnects of its own, so that our backoff is the only
  * one. Close it after its stream.
  */
 export function newClient(address: HostPort, options: ChannelOptions = {}): Client {
-  return new Client(formatHostPort(address), plaintextCredentials(), {
+  const sockets = new Set<Socket>();
+  const credentials = plaintextCredentials((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  const client = new Client(formatHostPort(address), credentials, {
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     // Only the side that dials can choose its window; 64 KiB costs a third of the throughput.
     'grpc-node.flow_control_window': 8 << 20,
     ...options,
   });
+  const close = client.close.bind(client);
+  client.close = () => {
+    close();
+    // Node reads nothing more of a peer that has broken the rules of HTTP/2, not even its end, and would wait for it.
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, closeGraceMs).unref();
+  };
+  return client;
 }
 
 /** Calls `connected` once the peer has answered in HTTP/2; never, where the client is closed before. */
@@ -166,6 +205,24 @@ export function whenConnected(client: Client, connected: () => void): void {
   look();
 }
 
+/** gRPC status codes: the last one that there is, and those for what has none. */
+const lastCode = 16;
+const unknown = 2;
+const internal = 13;
+
+/**
+ * Makes a code and a text of what a peer has sent in their place. grpc-js passes on any number as a code, and has neither
+ * for a message whose compression it does not know (1.14.7 resolving-call.ts).
+ */
+function mendStatus(status: { code: number | undefined; details: string | undefined }): void {
+  const { code, details } = status;
+  if (code === undefined) status.code = internal;
+  else if (!Number.isInteger(code) || code < 0 || code > lastCode) status.code = unknown;
+  if (details === undefined) status.details = 'it sent a message in a compression that is not known';
+  else if (code !== status.code && details === '')
+    status.details = `it ended the stream with ${code}, which is no status`;
+}
+
 /**
  * Opens a stream of a raw method. While it is paused, no further message is read: what the peer sends meanwhile fills
  * the window, and waits.
@@ -175,7 +232,10 @@ export function openStream(client: Client, method: RawMethod) {
   const messagesAhead = getDefaultHighWaterMark(true);
   setDefaultHighWaterMark(true, 0);
   try {
-    return client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
+    const stream = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
+    // Whoever listens later hears what is left of it.
+    stream.on('status', mendStatus);
+    return stream;
   } finally {
     setDefaultHighWaterMark(true, messagesAhead);
   }

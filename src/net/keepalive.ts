@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js';
 
 /** HTTP/2 pings: how often, and how long an answer may take, in milliseconds. */
@@ -24,8 +25,11 @@ export function keepaliveOptions({ timeMs, timeoutMs }: Keepalive): ChannelOptio
   return { 'grpc.keepalive_time_ms': timeMs, 'grpc.keepalive_timeout_ms': timeoutMs };
 }
 
-/** No TLS, and TCP keepalive on the socket. grpc-js lets nobody at its sockets but credentials (1.14). */
-export function plaintextCredentials(): ChannelCredentials {
+/**
+ * No TLS, and TCP keepalive on the socket. grpc-js lets nobody at its sockets but credentials (1.14).
+ * @param onSocket told of each connection as it is made.
+ */
+export function plaintextCredentials(onSocket: (socket: Socket) => void = () => {}): ChannelCredentials {
   const plaintext = credentials.createInsecure();
   // oxlint-disable-next-line no-underscore-dangle
   const create = plaintext._createSecureConnector.bind(plaintext);
@@ -36,6 +40,7 @@ export function plaintextCredentials(): ChannelCredentials {
       ...connector,
       connect(socket) {
         socket.setKeepAlive(true, tcpKeepaliveMs);
+        onSocket(socket);
         return connector.connect(socket);
       },
     };

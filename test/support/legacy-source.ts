@@ -116,6 +116,14 @@ export class SourceStream {
     this.#stream.write(framed(bytes), taken);
   }
 
+  /** Sends a message that says to be compressed, and is not. */
+  sendFlagged(bytes: Buffer): void {
+    this.open();
+    const message = framed(bytes);
+    message[0] = 1;
+    this.#stream.write(message);
+  }
+
   /** Sends the beginning of a message, of which no more comes. */
   sendPart(bytes: Buffer, length: number): void {
     this.open();
@@ -132,8 +140,8 @@ export class SourceStream {
     });
   }
 
-  /** Ends the stream with a gRPC status. */
-  end(code = 0, details = ''): void {
+  /** Ends the stream with a gRPC status, or with what is none. */
+  end(code: number | string = 0, details = ''): void {
     const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURI(details) };
     if (!this.#stream.headersSent) {
       const headers = { ':status': 200, 'content-type': 'application/grpc', ...trailers };

@@ -8,6 +8,7 @@ export async function listen(server: Server, port = 0): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
   });
   server.listen({ host: '127.0.0.1', port, exclusive: true });

@@ -328,6 +328,24 @@ describe('a message that can not be taken', () => {
       says: /it sent a message that is no Resources: /,
       hint: /what came before stays in force/,
     },
+    {
+      what: 'says to be compressed, and is not',
+      send: (stream) => stream.sendFlagged(fields(field(2, collection))),
+      says: /code 13: it sent a message in a compression that is not known/,
+      hint: /what came before stays in force, and it is asked again/,
+    },
+    {
+      what: 'is an end with a status that is no number',
+      send: (stream) => stream.end('gone'),
+      says: /code 2: it ended the stream with NaN, which is no status/,
+      hint: /what came before stays in force, and it is asked again/,
+    },
+    {
+      what: 'is an end with a status that gRPC does not have',
+      send: (stream) => stream.end(4711, 'odd'),
+      says: /code 2: odd/,
+      hint: /what came before stays in force, and it is asked again/,
+    },
   ];
   test.each(cases)('because it $what, costs the stream, and nothing else', async ({ send, says, hint }) => {
     const { bridge, istiod, source } = await start({ maxMessage: '100KiB' });
@@ -341,6 +359,8 @@ describe('a message that can not be taken', () => {
     expect(origin?.connection.lastError).toMatch(says);
     expect(origin?.connection.lastError).toMatch(hint);
     expect(origin?.kinds).toMatchObject([{ sync: 'synced', effective: 3 }]);
+    // Nobody outside can make labels.
+    expect(await (await bridge.fetch('/metrics')).text()).not.toMatch(/code="(NaN|undefined|4711)"/);
 
     source.publish({ ...good, 'shop/odd': 'mended' });
     await istiod.hasOnly({ ...good, 'shop/odd': 'mended' });
