@@ -16,6 +16,7 @@ import {
   stopServer,
 } from '../net/grpc.ts';
 import { Throttle } from '../net/throttle.ts';
+import { defaultMaxUnsent, Unsent } from '../net/unsent.ts';
 import { resourceSource } from '../wire/services.ts';
 import type { Offers } from './source.ts';
 import { pilotMessageBytes, type SinkCollectionView, SourceStream, type SourceStreamOptions } from './source-stream.ts';
@@ -51,6 +52,8 @@ export type SourceListenerOptions = Partial<SourceStreamOptions> & {
   readonly maxStreams?: number;
   /** Of one address. @default 64 */
   readonly maxStreamsPerPeer?: number;
+  /** Bytes that may wait to be sent to one address, and one message more. @default 256 MiB */
+  readonly maxUnsentPerPeer?: number;
   /** New streams of one address; those that come sooner are answered later. @default any number */
   readonly streams?: Rate;
   /** Connections. @default {@link defaultDoorLimits} */
@@ -76,6 +79,8 @@ export class SourceListener {
   readonly #streams = new Map<number, Stream>();
   /** Those that came too soon after others of their address. */
   readonly #waiting = new Set<RawServerStream>();
+  /** By address. */
+  readonly #unsent = new Map<string, Unsent>();
   readonly #arrivals = new Map<string, TokenBucket>();
   readonly #refusals: Throttle<'all' | 'peer'>;
   /** By collection. */
@@ -99,6 +104,7 @@ export class SourceListener {
       headers: {},
       maxStreams: 256,
       maxStreamsPerPeer: 64,
+      maxUnsentPerPeer: defaultMaxUnsent,
       streams: unlimited,
       door: defaultDoorLimits,
       lookEveryMs: Number.POSITIVE_INFINITY,
@@ -181,13 +187,22 @@ export class SourceListener {
 
   #serve(call: RawServerStream, peer: string): void {
     const id = this.#nextId++;
-    const transport = { ...transportOf(call), pause: () => void call.pause(), resume: () => void call.resume() };
+    const host = hostOf(peer);
+    const unsent = this.#unsent.get(host) ?? new Unsent(this.#options.maxUnsentPerPeer);
+    this.#unsent.set(host, unsent);
+    const transport = {
+      ...transportOf(call, unsent),
+      pause: () => void call.pause(),
+      resume: () => void call.resume(),
+    };
     const stream = new SourceStream(this.#options, this.#offers, transport, peer);
     this.#streams.set(id, { id, peer, since: this.#options.clock.date(), stream });
     const leave = () => {
       if (!this.#streams.delete(id)) return;
       this.#options.log.info({ stream: id, peer, node: stream.nodeId }, 'a stream of a legacy MCP sink ended');
       stream.close();
+      // What still waits to be sent to an address without a stream is on its way out.
+      if (![...this.#streams.values()].some((one) => hostOf(one.peer) === host)) this.#unsent.delete(host);
       if (this.#streams.size > 0) return;
       this.#look?.cancel();
       this.#look = undefined;

@@ -208,6 +208,11 @@ export class SourceStream {
 
   async #send(collection: Collection): Promise<void> {
     await this.#offers.prepare(collection, this.#exchange.isIncremental(collection));
+    await this.#transport.whenRoom(() => this.#handOver(collection));
+  }
+
+  /** Takes the state of this moment, and hands it over before anybody else runs. */
+  async #handOver(collection: Collection): Promise<void> {
     if (this.#closed) return;
     const due = this.#exchange.take(collection);
     if (due === undefined) return;

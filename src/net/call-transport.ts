@@ -1,6 +1,6 @@
 import type { Rope } from '../wire/frame.ts';
 import { failCall, type RawServerStream, resetCall } from './grpc.ts';
-import { Unsent } from './unsent.ts';
+import type { Unsent } from './unsent.ts';
 
 /** What is looked at of the name of a peer's gRPC library. */
 const maxUserAgentLength = 100;
@@ -24,11 +24,8 @@ export type CallTransport = {
   readonly userAgent: string | undefined;
 };
 
-/** @param ofPeer what waits to be sent to the peer's address. Default: there is always room. */
-export function transportOf(
-  call: RawServerStream,
-  ofPeer: Unsent = new Unsent(Number.POSITIVE_INFINITY),
-): CallTransport {
+/** @param ofPeer what waits to be sent to the same address. */
+export function transportOf(call: RawServerStream, ofPeer: Unsent): CallTransport {
   const unsent = new Set<() => void>();
   // Whatever becomes of a write of a stream that is gone, it takes no room from others.
   call.on('close', () => {

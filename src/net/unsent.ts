@@ -1,3 +1,6 @@
+/** What may wait to be sent to one address, in bytes; one message more. */
+export const defaultMaxUnsent = 256 << 20;
+
 /**
  * Bytes that were handed to the transport for the streams of one address, and are not on the wire yet. grpc-js copies a
  * response for each stream: a peer that opens many and reads none would cost one copy of everything for each of them.

@@ -26,7 +26,7 @@ import { isOurClient } from './ads-client.ts';
 import { AdsExchange, type AdsOptions, type SnapshotView } from './ads.ts';
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
-import { Unsent } from '../net/unsent.ts';
+import { defaultMaxUnsent, Unsent } from '../net/unsent.ts';
 
 /** Streams that are served at once. More than any mesh has istiods; bounds what strangers can cost. */
 const defaultMaxStreams = 256;
@@ -36,9 +36,6 @@ const defaultMaxStreamsPerPeer = 64;
 
 /** HTTP/2 streams of one connection, of all services; those beyond wait with a client that keeps to HTTP/2's rules. */
 const maxStreamsPerConnection = 256;
-
-/** What may wait to be sent to one address, in bytes; one message more. */
-const defaultMaxUnsent = 256 << 20;
 
 /** An istiod's request has some hundred bytes; one that refuses a push has a text with it. */
 const maxRequestBytes = 64 << 10;
