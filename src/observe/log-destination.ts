@@ -31,8 +31,8 @@ export class LogDestination {
   }
 
   #next(): void {
-    this.#writing = this.#lines.length === 0 ? undefined : this.#take();
-    if (this.#writing !== undefined) this.#write(this.#writing);
+    if (this.#lines.length === 0) this.#writing = undefined;
+    else this.#write(this.#take());
   }
 
   #take(): Buffer {

@@ -429,11 +429,11 @@ export function createMetrics(version: string): Metrics {
         sourceStreams.labels(origin).inc();
       },
       sourceStreamEnded(origin, code) {
-        if (code !== 0) recvFailures.labels(component, codeLabel(code)).inc();
-        sourceEnds.labels(origin, codeLabel(code)).inc();
+        if (code !== 0) recvFailures.labels(component, String(code)).inc();
+        sourceEnds.labels(origin, String(code)).inc();
       },
       sourceSendFailed(_origin, code) {
-        sendFailures.labels(component, codeLabel(code)).inc();
+        sendFailures.labels(component, String(code)).inc();
       },
       resourcesReceived(origin, collection, bytes) {
         messageSizes.labels(component, collection).observe(bytes);
@@ -500,9 +500,4 @@ export function createMetrics(version: string): Metrics {
       },
     },
   };
-}
-
-/** A status code of gRPC as a label; a peer may send any number. */
-function codeLabel(code: number): string {
-  return Number.isInteger(code) && code >= 0 && code <= 16 ? String(code) : 'other';
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../model/logger.ts';
 import { noRow, type ResourcePool, verdicts } from '../model/resource.ts';
 import { listTurn, placeTurn } from '../model/sizes.ts';
 import type { Holding } from '../store/holding.ts';
-import type { OtherForm, Store } from '../store/store.ts';
+import type { Form, Store } from '../store/store.ts';
 import { discard } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { BatchMaker, type Rows } from './batch-maker.ts';
@@ -90,13 +90,13 @@ export class Quarantine {
     const holding = store.holding(origin, kindId);
     const { pool } = holding.resources;
     const asked: number[] = [];
-    const others = new Map<number, OtherForm>();
+    const others = new Map<number, Form>();
     const turn = isShared ? placeTurn : listTurn;
     for (let i = 0; i < looked; i++) {
       if (i > 0 && i % turn === 0) await nextTurn();
       const row = upserts[i] as number;
       const old = replaced[i] ?? noRow;
-      const forms = isShared ? store.otherForms(origin, kindId, keyOf(pool, row)) : none;
+      const forms = isShared ? store.formsOf(kindId, keyOf(pool, row), origin) : none;
       if (old === noRow && forms.length === 0) continue;
       for (const form of forms) others.set(form.row, form);
       for (const one of [row, old, ...forms.map((form) => form.row)]) {
@@ -153,13 +153,7 @@ export class Quarantine {
   }
 
   /** The same of what another origin holds, if it still does: its key may have to be sent otherwise now. */
-  #refuseOther(
-    kindId: string,
-    { origin, holding }: OtherForm,
-    row: number,
-    fault: Fault,
-    news: Map<string, Found[]>,
-  ): void {
+  #refuseOther(kindId: string, { origin, holding }: Form, row: number, fault: Fault, news: Map<string, Found[]>): void {
     if (!holding.resources.holds(row)) return;
     const found = news.get(origin) ?? [];
     news.set(origin, found);
@@ -172,13 +166,13 @@ export class Quarantine {
    */
   async judgeShared(): Promise<void> {
     const { store } = this.#options;
-    const asked = new Map<string, Map<number, OtherForm>>();
+    const asked = new Map<string, Map<number, Form>>();
     for (const [i, { kind, same, name, reason }] of store.conflicts.page(0, Number.POSITIVE_INFINITY).entries()) {
       if (i > 0 && i % placeTurn === 0) await nextTurn();
       // Whichever of equal forms is sent is the same.
       if (same !== 'key' || reason === 'equal') continue;
-      const forms = asked.get(kind) ?? new Map<number, OtherForm>();
-      for (const form of store.otherForms('', kind, name)) forms.set(form.row, form);
+      const forms = asked.get(kind) ?? new Map<number, Form>();
+      for (const form of store.formsOf(kind, name)) forms.set(form.row, form);
       asked.set(kind, forms);
     }
     for (const [kind, forms] of asked) {
@@ -199,7 +193,7 @@ export class Quarantine {
     kindId: string,
     pool: ResourcePool,
     rows: readonly number[],
-    others: ReadonlyMap<number, OtherForm>,
+    others: ReadonlyMap<number, Form>,
   ): Promise<ReadonlyMap<number, Fault>> {
     const faults = new Map<number, Fault>();
     if (rows.length === 0) return faults;

@@ -30,12 +30,10 @@ function logOne(log: Logger, conflict: Conflict): void {
     log.info(fields, begins[same]);
     return;
   }
-  if (reason === 'invalid') {
-    const hint = 'mend the form that breaks a rule of Istio: isthmus get --quarantined says which source has it';
-    log.warn({ ...fields, hint }, begins[same]);
-    return;
-  }
-  const hint = `keep it in one source, or put the one that is to count first in the config; now that is ${origins[0]}`;
+  const hint =
+    reason === 'invalid'
+      ? 'mend the form that breaks a rule of Istio: isthmus get --quarantined says which source has it'
+      : `keep it in one source, or put the one that is to count first in the config; now that is ${origins[0]}`;
   log.warn({ ...fields, hint }, begins[same]);
 }
 

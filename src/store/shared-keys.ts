@@ -67,14 +67,14 @@ export class SharedKeys {
     let reason: ConflictReason | undefined;
     if (this.#rows.length > 1) {
       const others = rows.filter((row) => row === first || !this.#isEqual(row, first));
-      const isOneRefused = rows.length < this.#rows.length;
-      if (others.length === 1) reason = isOneRefused ? 'invalid' : 'equal';
-      else if (!this.#unites) reason = isOneRefused ? 'invalid' : 'precedence';
+      if (others.length === 1) reason = 'equal';
+      else if (!this.#unites) reason = 'precedence';
       else {
         const { row, obstacle } = uniteEndpoints(this.#pool, others, this.#bodyType, this.#seed, this.#arena);
         sent = row;
-        reason = isOneRefused ? 'invalid' : (obstacle ?? 'merged');
+        reason = obstacle ?? 'merged';
       }
+      if (rows.length < this.#rows.length) reason = 'invalid';
     }
     this.#conflicts.set(key, reason && { reason, origins: this.#group(), resources: none });
     return this.#keep(key, first, sent);

@@ -36,8 +36,8 @@ export type StoreOptions = {
 /** What moves its memory in turns. */
 type Movable = { readonly layOut: (listed: Int32Array) => Generator<void> };
 
-/** What an origin holds of a key that another one has too. */
-export type OtherForm = { readonly origin: string; readonly holding: Holding; readonly row: number };
+/** What an origin holds of a key. */
+export type Form = { readonly origin: string; readonly holding: Holding; readonly row: number };
 
 /** A hold that has begun, or ended where there is an outcome. */
 export type HoldEvent = {
@@ -260,12 +260,15 @@ export class Store {
     return this.#holders.of(kindId).size > 1;
   }
 
-  /** What other origins than this one hold of a key. */
-  otherForms(origin: string, kindId: string, key: string): OtherForm[] {
-    const forms: OtherForm[] = [];
-    for (const [other, holding] of this.#holders.of(kindId)) {
-      const row = other === origin ? noRow : holding.resources.get(key);
-      if (row !== noRow) forms.push({ origin: other, holding, row });
+  /**
+   * What origins hold of a key, in order of precedence.
+   * @param without one that is not asked. Default: all are.
+   */
+  formsOf(kindId: string, key: string, without?: string): Form[] {
+    const forms: Form[] = [];
+    for (const [origin, holding] of this.#holders.of(kindId)) {
+      const row = origin === without ? noRow : holding.resources.get(key);
+      if (row !== noRow) forms.push({ origin, holding, row });
     }
     return forms;
   }

@@ -208,16 +208,18 @@ export class AdsServer {
 
   /** What still waits to be sent to an address without a stream is on its way out. */
   #forgetUnsent(host: string): void {
-    const isUsed = [...this.#streams.values()].some(({ peer }) => hostOf(peer) === host);
-    if (!isUsed) this.#unsent.delete(host);
+    if (this.#streamsOf(host) === 0) this.#unsent.delete(host);
+  }
+
+  #streamsOf(host: string): number {
+    return [...this.#streams.values()].filter(({ peer }) => hostOf(peer) === host).length;
   }
 
   /** Why no further stream of this address is served; undefined where it is. */
   #tooMany(host: string): string | undefined {
     const { maxStreams = defaultMaxStreams, maxStreamsPerPeer = defaultMaxStreamsPerPeer, log } = this.#options;
-    const streams = [...this.#streams.values()];
-    const isOfAll = streams.length >= maxStreams;
-    if (!isOfAll && streams.filter(({ peer }) => hostOf(peer) === host).length < maxStreamsPerPeer) return undefined;
+    const isOfAll = this.#streams.size >= maxStreams;
+    if (!isOfAll && this.#streamsOf(host) < maxStreamsPerPeer) return undefined;
     const before = this.#refusals.pass(isOfAll ? 'all' : 'peer');
     if (before !== undefined) {
       const limit = isOfAll ? maxStreams : maxStreamsPerPeer;
