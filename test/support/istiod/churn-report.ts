@@ -1,6 +1,16 @@
 import type { MemoryVerdict, Sample } from './memory-verdict.ts';
 import { tolerance } from './memory-verdict.ts';
 
+/** A moment of a churn. */
+export type ChurnSample = Sample & {
+  /** What V8 has committed for the main thread's heap. */
+  readonly heapBytes: number;
+  /** What JavaScript objects hold outside of it: buffers, mostly. */
+  readonly externalBytes: number;
+  readonly changes: number;
+  readonly responses: number;
+};
+
 /** What a churn counted, in all and now and then. */
 export type ChurnReport = {
   readonly durationMs: number;
@@ -8,7 +18,7 @@ export type ChurnReport = {
   readonly resources: number;
   readonly changes: number;
   readonly faults: Readonly<Record<string, number>>;
-  readonly samples: readonly (Sample & { readonly changes: number; readonly responses: number })[];
+  readonly samples: readonly ChurnSample[];
   readonly memory: MemoryVerdict;
   readonly istiods: readonly {
     readonly version: string;
@@ -87,8 +97,18 @@ export function churnPage(report: ChurnReport): string {
     '',
     '## Memory',
     '',
-    row('minutes', 'mean MiB', 'least', 'most', 'changes so far', 'responses so far'),
-    row(...Array.from({ length: 6 }, () => '---')),
+    row(
+      'minutes',
+      'mean MiB',
+      'least',
+      'most',
+      'heap',
+      'outside of it',
+      'the rest',
+      'changes so far',
+      'responses so far',
+    ),
+    row(...Array.from({ length: 9 }, () => '---')),
     ...memoryRows(report),
     '',
     '## Faults',
@@ -107,13 +127,19 @@ function memoryRows({ durationMs, samples }: ChurnReport): string[] {
   return Array.from({ length: mostRows }, (_, i) => {
     const those = samples.filter(({ atMs }) => atMs >= i * stepMs && atMs < (i + 1) * stepMs);
     const last = those.at(-1);
-    if (last === undefined) return row(`${minutes(i * stepMs)}–${minutes((i + 1) * stepMs)}`, '–', '–', '–', '–', '–');
+    const span = `${minutes(i * stepMs)}–${minutes((i + 1) * stepMs)}`;
+    if (last === undefined) return row(span, ...Array.from({ length: 8 }, () => '–'));
     const bytes = those.map((sample) => sample.bytes);
+    const mean = (of: (sample: ChurnSample) => number): string =>
+      mib(those.reduce((sum, one) => sum + of(one), 0) / those.length);
     return row(
-      `${minutes(i * stepMs)}–${minutes((i + 1) * stepMs)}`,
-      mib(bytes.reduce((sum, one) => sum + one, 0) / bytes.length),
+      span,
+      mean((one) => one.bytes),
       mib(Math.min(...bytes)),
       mib(Math.max(...bytes)),
+      mean((one) => one.heapBytes),
+      mean((one) => one.externalBytes),
+      mean((one) => one.bytes - one.heapBytes - one.externalBytes),
       last.changes.toLocaleString('en'),
       last.responses.toLocaleString('en'),
     );

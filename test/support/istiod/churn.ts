@@ -4,8 +4,8 @@ import { type Cli, startServe } from '../cli.ts';
 import { until } from '../until.ts';
 import { Changes } from './changes.ts';
 import { ChangingSource } from './changing-source.ts';
-import type { ChurnReport } from './churn-report.ts';
-import { judgeMemory, residentBytes, type Sample } from './memory-verdict.ts';
+import type { ChurnReport, ChurnSample } from './churn-report.ts';
+import { judgeMemory, residentBytes } from './memory-verdict.ts';
 import { profiles } from './profile.ts';
 import { Random } from './random.ts';
 import { Seat } from './seat.ts';
@@ -42,6 +42,13 @@ export type ChurnOptions = {
 /** Watches how long an istiod hears nothing. */
 type Silence = { responses: number; sinceMs: number; longestMs: number };
 
+/** What V8 has of a bridge's memory, and what it holds outside of its heap, as its metrics say. */
+async function heapOf(admin: number): Promise<{ heapBytes: number; externalBytes: number }> {
+  const text = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
+  const gauge = (name: string): number => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
+  return { heapBytes: gauge('nodejs_heap_size_total_bytes'), externalBytes: gauge('nodejs_external_memory_bytes') };
+}
+
 /** A bridge process for as long as `durationMs`, between a source that changes all the time and istiods, all breaking. */
 export class Churn {
   readonly seats: Seat[] = [];
@@ -50,17 +57,25 @@ export class Churn {
   readonly #random: Random;
   readonly #changes: Changes;
   readonly #cli: Cli;
-  readonly #samples: (Sample & { changes: number; responses: number })[] = [];
+  readonly #admin: number;
+  readonly #samples: ChurnSample[] = [];
   readonly #faults: Record<string, number> = {};
   readonly #silences = new Map<Seat, Silence>();
   #made = 0;
 
-  private constructor(options: ChurnOptions, random: Random, source: ChangingSource, changes: Changes, cli: Cli) {
+  private constructor(
+    options: ChurnOptions,
+    random: Random,
+    source: ChangingSource,
+    changes: Changes,
+    serve: { cli: Cli; admin: number },
+  ) {
     this.#options = options;
     this.#random = random;
     this.source = source;
     this.#changes = changes;
-    this.#cli = cli;
+    this.#cli = serve.cli;
+    this.#admin = serve.admin;
   }
 
   /** Everything is up, and every istiod has all resources. */
@@ -73,10 +88,10 @@ export class Churn {
       weights: { heal: 0.5, stray: 0.2, resend: 0.2, large: 0 },
     });
     changes.fill(resources / 2);
-    const { cli, xds } = await startServe('--source', `legacy=mcp://127.0.0.1:${source.port}`);
-    const churn = new Churn(options, random, source, changes, cli);
+    const serve = await startServe('--source', `legacy=mcp://127.0.0.1:${source.port}`);
+    const churn = new Churn(options, random, source, changes, serve);
     for (const version of options.versions) {
-      const parts = { profile: profiles[version], port: xds, history: source.history };
+      const parts = { profile: profiles[version], port: serve.xds, history: source.history };
       churn.seats.push(await Seat.take({ ...parts, clock: systemClock, random: Math.random }));
     }
     await churn.#agree();
@@ -96,7 +111,7 @@ export class Churn {
       for (const due = (now / 1000) * changesPerSecond; this.#made < due; this.#made++) this.#changes.next();
       this.source.flush();
       if (now >= sampleAt) {
-        this.#sample(now);
+        await this.#sample(now);
         sampleAt += sampleMs;
       }
       if (now >= faultAt) {
@@ -107,7 +122,7 @@ export class Churn {
       await pause(tickMs);
     }
     await this.#agree();
-    this.#sample(performance.now() - start);
+    await this.#sample(performance.now() - start);
     const { history } = this.source;
     return {
       durationMs,
@@ -135,7 +150,7 @@ export class Churn {
     await this.source.kill();
   }
 
-  #sample(atMs: number): void {
+  async #sample(atMs: number): Promise<void> {
     let responses = 0;
     for (const seat of this.seats) {
       responses += seat.responses;
@@ -145,7 +160,8 @@ export class Churn {
       silence.responses = seat.responses;
       silence.longestMs = Math.max(silence.longestMs, atMs - silence.sinceMs);
     }
-    this.#samples.push({ atMs, bytes: residentBytes(this.#cli.pid), changes: this.#made, responses });
+    const bytes = residentBytes(this.#cli.pid);
+    this.#samples.push({ atMs, bytes, ...(await heapOf(this.#admin)), changes: this.#made, responses });
   }
 
   async #fault(): Promise<void> {
