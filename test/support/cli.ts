@@ -91,8 +91,16 @@ export async function failure(...args: readonly string[]): Promise<{ code: numbe
 
 /** `isthmus serve` on free ports of 127.0.0.1; returns once it listens. */
 export async function startServe(...args: readonly string[]): Promise<{ cli: Cli; xds: number; admin: number }> {
+  return startServeWith({}, ...args);
+}
+
+/** The same, in that environment. */
+export async function startServeWith(
+  env: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Promise<{ cli: Cli; xds: number; admin: number }> {
   const anyPort = '127.0.0.1:0';
-  const cli = new Cli(['serve', '--xds-listen', anyPort, '--admin-listen', anyPort, ...args]);
+  const cli = new Cli(['serve', '--xds-listen', anyPort, '--admin-listen', anyPort, ...args], env);
   const listening = /"xds":"127\.0\.0\.1:(\d+)","admin":"127\.0\.0\.1:(\d+)".*"msg":"Isthmus is listening"/;
   const [, xds, admin] = await cli.says('stderr', listening);
   return { cli, xds: Number(xds), admin: Number(admin) };

@@ -15,6 +15,7 @@ export type ChurnSample = Sample & {
 export type ChurnReport = {
   readonly durationMs: number;
   readonly seed: number;
+  readonly env: Readonly<Record<string, string>>;
   readonly resources: number;
   readonly changes: number;
   readonly faults: Readonly<Record<string, number>>;
@@ -57,6 +58,7 @@ export function churnPage(report: ChurnReport): string {
     row('---', '---'),
     row('duration', `${minutes(report.durationMs)} min`),
     row('seed', report.seed),
+    row('environment', environment(report)),
     row('changes of the source', report.changes.toLocaleString('en')),
     row('messages of the source', source.messages.toLocaleString('en')),
     row('streams of the source', source.streams),
@@ -120,6 +122,11 @@ export function churnPage(report: ChurnReport): string {
       .map(([fault, times]) => row(fault, times)),
     '',
   ].join('\n');
+}
+
+function environment({ env }: ChurnReport): string {
+  const settings = Object.entries(env).map(([name, value]) => `\`${name}=${value}\``);
+  return settings.length === 0 ? 'nothing set' : settings.join(' ');
 }
 
 function memoryRows({ durationMs, samples }: ChurnReport): string[] {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../../../src/model/clock.ts';
-import { type Cli, startServe } from '../cli.ts';
+import { type Cli, startServeWith } from '../cli.ts';
 import { until } from '../until.ts';
 import { Changes } from './changes.ts';
 import { ChangingSource } from './changing-source.ts';
@@ -37,6 +37,8 @@ export type ChurnOptions = {
   readonly durationMs: number;
   readonly seed: number;
   readonly versions: readonly IstiodVersion[];
+  /** Of the bridge's process. */
+  readonly env: Readonly<Record<string, string>>;
 };
 
 /** Watches how long an istiod hears nothing. */
@@ -88,7 +90,7 @@ export class Churn {
       weights: { heal: 0.5, stray: 0.2, resend: 0.2, large: 0 },
     });
     changes.fill(resources / 2);
-    const serve = await startServe('--source', `legacy=mcp://127.0.0.1:${source.port}`);
+    const serve = await startServeWith(options.env, '--source', `legacy=mcp://127.0.0.1:${source.port}`);
     const churn = new Churn(options, random, source, changes, serve);
     for (const version of options.versions) {
       const parts = { profile: profiles[version], port: serve.xds, history: source.history };
@@ -100,7 +102,7 @@ export class Churn {
 
   /** Runs to the end; what was counted. Throws where the bridge has ended. */
   async run(): Promise<ChurnReport> {
-    const { durationMs, seed } = this.#options;
+    const { durationMs, seed, env } = this.#options;
     const start = performance.now();
     let faultAt = faultMs;
     let sampleAt = 0;
@@ -127,6 +129,7 @@ export class Churn {
     return {
       durationMs,
       seed,
+      env,
       resources,
       changes: this.#made,
       faults: this.#faults,
