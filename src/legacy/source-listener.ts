@@ -201,14 +201,14 @@ export class SourceListener {
       if (!this.#streams.delete(id)) return;
       this.#options.log.info({ stream: id, peer, node: stream.nodeId }, 'a stream of a legacy MCP sink ended');
       stream.close();
-      // What still waits to be sent to an address without a stream is on its way out.
-      if (![...this.#streams.values()].some((one) => hostOf(one.peer) === host)) this.#unsent.delete(host);
+      this.#forgetUnsent(host);
       if (this.#streams.size > 0) return;
       this.#look?.cancel();
       this.#look = undefined;
       this.#options.onIdle();
     };
     for (const event of ['cancelled', 'close', 'error']) call.on(event, leave);
+    call.on('close', () => this.#forgetUnsent(host));
     call.on('end', () => {
       leave();
       call.end();
@@ -219,6 +219,12 @@ export class SourceListener {
     call.sendMetadata(headers);
     call.on('data', (bytes: Buffer) => stream.onRequest(bytes));
     if (this.#look === undefined) this.#lookLater();
+  }
+
+  /** A stream that is over may still have something to be read: that counts until it is gone. */
+  #forgetUnsent(host: string): void {
+    const isGone = ![...this.#streams.values()].some(({ peer }) => hostOf(peer) === host);
+    if (isGone && this.#unsent.get(host)?.isEmpty === true) this.#unsent.delete(host);
   }
 
   #lookLater(): void {

@@ -207,7 +207,8 @@ export function newClient(address: HostPort, options: ChannelOptions = {}, tls?:
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   };
-  const client = new Client(formatHostPort(address), tls?.credentials(address.host) ?? plaintextCredentials(track), {
+  const credentials = tls?.credentials(address.host, track) ?? plaintextCredentials(track);
+  const client = new Client(formatHostPort(address), credentials, {
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     // Servers of a mesh are dialled themselves, whatever the environment says of proxies for the web.

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls';
 import type { HostPort } from './address.ts';
 import { newClient } from './grpc.ts';
+import { timeOf } from './tls-certificate.ts';
 import type { ClientTls } from './tls-client.ts';
 
 /** The certificate that a server offers. It is not verified. */
@@ -80,8 +81,8 @@ function describe(host: string, certificate: PeerCertificate): OfferedCertificat
     subject: text(certificate.subject?.CN),
     issuer: text(certificate.issuer?.CN) || text(certificate.issuer?.O),
     names: certificate.subjectaltname ?? '',
-    validFrom: new Date(certificate.valid_from),
-    validTo: new Date(certificate.valid_to),
+    validFrom: timeOf(certificate.valid_from),
+    validTo: timeOf(certificate.valid_to),
     nameMismatch: checkServerIdentity(host, certificate)?.message,
   };
 }

@@ -1,5 +1,8 @@
 import type { Clock } from '../model/clock.ts';
 
+/** Sorts that are remembered: where addresses are part of them, there may be any number. */
+const maxSorts = 1000;
+
 /** Lets one event of each sort pass per interval, and counts the others: for log lines that strangers can cause. */
 export class Throttle<Sort extends string> {
   readonly #clock: Clock;
@@ -20,7 +23,10 @@ export class Throttle<Sort extends string> {
       last.held++;
       return undefined;
     }
+    this.#sorts.delete(sort);
     this.#sorts.set(sort, { at: now, held: 0 });
+    const [oldest] = this.#sorts.keys();
+    if (this.#sorts.size > maxSorts && oldest !== undefined) this.#sorts.delete(oldest);
     return last?.held ?? 0;
   }
 }

@@ -24,9 +24,18 @@ export function describeCertificate({
     subject: partOf(subject, 'CN'),
     issuer: partOf(issuer, 'CN') || partOf(issuer, 'O'),
     names: altNamesOf(subjectAltName ?? '').map(({ value }) => value),
-    validFrom: new Date(validFrom),
-    validTo: new Date(validTo),
+    validFrom: timeOf(validFrom),
+    validTo: timeOf(validTo),
   };
+}
+
+/** A time as OpenSSL writes it. One that it could not read is 1970: whoever looks at it finds that it has ended. */
+export function timeOf(text: string): Date {
+  return isTime(text) ? new Date(text) : new Date(0);
+}
+
+function isTime(text: string): boolean {
+  return !Number.isNaN(Date.parse(text));
 }
 
 /** What a certificate is called: its names, else its subject. */
@@ -75,12 +84,20 @@ export function certificatesIn(text: string): X509Certificate[] {
   }
   if (whole.length < begun) throw new Error('it is half-written: a certificate in it has no end');
   return whole.map((pem, index) => {
-    try {
-      return new X509Certificate(pem);
-    } catch {
-      throw new Error(`certificate ${index + 1} in it can't be read`);
-    }
+    const certificate = parsed(pem);
+    if (certificate === undefined) throw new Error(`certificate ${index + 1} in it can't be read`);
+    return certificate;
   });
+}
+
+/** Undefined for what is none, or has no time that can be read. */
+function parsed(pem: string): X509Certificate | undefined {
+  try {
+    const certificate = new X509Certificate(pem);
+    return isTime(certificate.validFrom) && isTime(certificate.validTo) ? certificate : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function unquoted(text: string): string {

@@ -42,8 +42,11 @@ export class ClientTls {
     return this.#attempt.failure;
   }
 
-  /** For one client of a server on this host. */
-  credentials(host: string): ChannelCredentials {
+  /**
+   * For one client of a server on this host.
+   * @param onSocket told of each connection as it is made.
+   */
+  credentials(host: string, onSocket: (socket: Socket) => void): ChannelCredentials {
     const attempt: Attempt = { failure: undefined };
     this.#attempt = attempt;
     // grpc-js lets nobody at its sockets but credentials (1.14).
@@ -52,7 +55,7 @@ export class ClientTls {
     plaintext._isSecure = () => true;
     // oxlint-disable-next-line no-underscore-dangle
     plaintext._createSecureConnector = (_target, _options, callCredentials) => ({
-      connect: async (socket) => ({ socket: await this.#secure(socket, host, attempt), secure: true }),
+      connect: async (socket) => ({ socket: await this.#secure(socket, host, attempt, onSocket), secure: true }),
       waitForReady: () => this.#options.identity.start(),
       getCallCredentials: () => callCredentials ?? credentials.createEmpty(),
       destroy() {},
@@ -61,7 +64,7 @@ export class ClientTls {
   }
 
   /** Resolves once the server is known to be the right one. */
-  #secure(socket: Socket, host: string, attempt: Attempt): Promise<TLSSocket> {
+  #secure(socket: Socket, host: string, attempt: Attempt, onSocket: (socket: Socket) => void): Promise<TLSSocket> {
     const { identity, serverName = host } = this.#options;
     const { material, view } = identity;
     if (material === undefined) {
@@ -85,6 +88,7 @@ export class ClientTls {
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     });
+    onSocket(secure);
     return new Promise((resolve, reject) => {
       const fail = (failure: ProtocolHint) => {
         attempt.failure ??= failure;

@@ -15,6 +15,11 @@ export class Unsent {
     this.#limit = limit;
   }
 
+  /** True where nothing waits to be sent. */
+  get isEmpty(): boolean {
+    return this.#bytes === 0;
+  }
+
   /** Calls `hand` once there is room for another message; it has to {@link count} that before it returns. Settles as it does. */
   async whenRoom(hand: () => Promise<void>): Promise<void> {
     while (this.#bytes >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));

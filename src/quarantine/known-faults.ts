@@ -5,14 +5,17 @@ import { keyOf } from '../wire/resource-frame.ts';
 /** Faults that are remembered of one kind. */
 const maxKnown = 10_000;
 
+/** `unknown`: nobody can tell, since the thread hangs or dies over it. */
+type Known = Fault | 'unknown';
+
 /**
  * What is wrong with resources, by their content: a source that repeats a bad form with every message costs one look.
  * Those that were not met for the longest time are forgotten.
  */
 export class KnownFaults {
-  readonly #faults = new Map<string, Fault>();
+  readonly #faults = new Map<string, Known>();
 
-  get(pool: ResourcePool, row: number): Fault | undefined {
+  get(pool: ResourcePool, row: number): Known | undefined {
     if (this.#faults.size === 0) return undefined;
     const content = contentOf(pool, row);
     const fault = this.#faults.get(content);
@@ -20,7 +23,7 @@ export class KnownFaults {
     return fault;
   }
 
-  add(pool: ResourcePool, row: number, fault: Fault): void {
+  add(pool: ResourcePool, row: number, fault: Known): void {
     this.#renew(contentOf(pool, row), fault);
     for (const oldest of this.#faults.keys()) {
       if (this.#faults.size <= maxKnown) return;
@@ -28,7 +31,7 @@ export class KnownFaults {
     }
   }
 
-  #renew(content: string, fault: Fault): void {
+  #renew(content: string, fault: Known): void {
     this.#faults.delete(content);
     this.#faults.set(content, fault);
   }

@@ -11,13 +11,19 @@ export type Batch = {
 };
 
 /** A batch for the thread. */
-export type Question = Batch & { readonly id: number };
-
-/** What it found: places in the batch, from 0, and what is wrong there. */
-export type Answer = {
+export type Question = Batch & {
   readonly id: number;
+  /** Places in the batch that are not to be looked at: a thread has failed over them. */
+  readonly skip: readonly number[];
+};
+
+/** What was found: places in the batch, from 0, and what is wrong there. */
+export type Findings = {
   readonly faults: readonly (readonly [place: number, fault: Fault])[];
   /** Resources that could not be looked at, because of a mistake of ours, and what it was in the first one. */
   readonly failed: number;
   readonly failure: string | undefined;
 };
+
+/** What the thread found. */
+export type Answer = Findings & { readonly id: number };

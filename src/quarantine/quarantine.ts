@@ -301,7 +301,8 @@ export class Quarantine {
       if (!pool.isInUse(row) || pool.verdict(row) !== verdicts.unjudged) continue;
       if (holding?.resources.holds(row) === false) continue;
       const fault = known.get(pool, row);
-      if (fault !== undefined) bad(row, fault);
+      if (fault === 'unknown') pool.setVerdict(row, verdicts.accepted);
+      else if (fault !== undefined) bad(row, fault);
       else if (maker.add(row)) yield maker.take();
     }
     if (!maker.isEmpty) yield maker.take();
@@ -317,7 +318,7 @@ export class Quarantine {
   ): Promise<boolean> {
     const found = await this.#options.validator.check(rows.batch, isWanted);
     if (found === undefined) return false;
-    const { failed, failure } = found;
+    const { failed, failure, skipped = [] } = found;
     if (failed > 0) {
       const hint = 'please report it';
       this.#options.log.error({ kind: kindId, resources: failed, failure, hint }, 'resources could not be checked');
@@ -328,6 +329,11 @@ export class Quarantine {
       if (!pool.isInUse(row) || !pool.hasContent(row, rows.contents[place] as (typeof rows.contents)[number])) continue;
       if (holding !== undefined && !holding.resources.holds(row)) continue;
       const fault = faults.get(place);
+      if (skipped.includes(place)) {
+        this.#knownOf(kindId).add(pool, row, 'unknown');
+        const fields = { kind: kindId, resource: keyOf(pool, row), hint: 'please report it, with the resource' };
+        this.#options.log.error(fields, 'a resource can not be checked by the rules of Istio; it counts as valid');
+      }
       if (fault === undefined) {
         pool.setVerdict(row, verdicts.accepted);
         if (holding !== undefined && holding.refused.size > 0) holding.refused.delete(keyOf(pool, row));

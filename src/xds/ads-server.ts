@@ -112,6 +112,8 @@ export class AdsServer {
   readonly #streams = new Map<number, Stream>();
   readonly #server: Server;
   readonly #refusals: Throttle<'all' | 'peer'>;
+  /** By what a stranger does, and its address. */
+  readonly #strangers: Throttle<string>;
   /** By address. */
   readonly #unsent = new Map<string, Unsent>();
   readonly #health = new HealthImplementation({ '': 'SERVING' });
@@ -128,6 +130,7 @@ export class AdsServer {
       'grpc.max_receive_message_length': maxRequestBytes,
     });
     this.#refusals = new Throttle(options.clock, logEveryMs);
+    this.#strangers = new Throttle(options.clock, logEveryMs);
     const method = aggregatedDiscovery();
     this.#server.addService(serviceOf(method), {
       [nameOf(method)]: guarded((call) => this.#serve(call)),
@@ -187,18 +190,26 @@ export class AdsServer {
     const id = this.#nextId++;
     const unsent = this.#unsent.get(host) ?? new Unsent(this.#options.maxUnsentPerPeer ?? defaultMaxUnsent);
     this.#unsent.set(host, unsent);
-    const exchange = new AdsExchange(this.#options, this.#view, transportOf(call, unsent));
+    const warnOfStranger: AdsOptions['warnOfStranger'] = (sort, fields, message) => {
+      const before = this.#strangers.pass(`${sort} ${host}`);
+      if (before === undefined) return;
+      this.#options.log.warn({ peer, ...fields, ...(before > 0 ? { before } : {}) }, message);
+    };
+    const exchange = new AdsExchange({ ...this.#options, warnOfStranger }, this.#view, transportOf(call, unsent));
     this.#streams.set(id, { id, peer, since: this.#options.clock.date(), exchange });
     this.#options.onStream?.();
     const leave = () => {
       if (!this.#streams.delete(id)) return;
-      this.#options.log.info({ stream: id, node: exchange.nodeId }, 'a stream of istiod ended');
+      // Who has not said who it is, is none.
+      const level = exchange.nodeId === '' ? 'debug' : 'info';
+      this.#options.log[level]({ stream: id, node: exchange.nodeId }, 'a stream of istiod ended');
       exchange.close();
       this.#forgetUnsent(host);
     };
     call.on('data', (bytes: Buffer) => exchange.onRequest(bytes));
     call.on('cancelled', leave);
     call.on('close', leave);
+    call.on('close', () => this.#forgetUnsent(host));
     call.on('error', leave);
     call.on('end', () => {
       leave();
@@ -206,9 +217,9 @@ export class AdsServer {
     });
   }
 
-  /** What still waits to be sent to an address without a stream is on its way out. */
+  /** A stream that is over may still have something to be read: that counts until it is gone. */
   #forgetUnsent(host: string): void {
-    if (this.#streamsOf(host) === 0) this.#unsent.delete(host);
+    if (this.#streamsOf(host) === 0 && this.#unsent.get(host)?.isEmpty === true) this.#unsent.delete(host);
   }
 
   #streamsOf(host: string): number {

@@ -29,6 +29,9 @@ const firstRequestMs = 30_000;
 /** Requests arrive one by one within a few milliseconds; answers to all of them leave together. */
 const gatherMs = 10;
 
+/** So long may the status of a peer that was refused wait behind what it does not read. */
+const flushMs = 5000;
+
 /** Name of types that are no kind of ours, where a name from a closed set is needed. */
 const otherKind = 'other';
 
@@ -60,11 +63,18 @@ export type AdsTransport = {
    * will.
    */
   send(message: Rope): Promise<void>;
-  /** Ends the stream with a gRPC status; 0 = OK. */
+  /** Ends the stream with a gRPC status, 0 = OK, and drops what the peer has not taken yet. */
   end(code: number, details: string): void;
+  /** The same, behind what the peer has not taken yet. True where there is something, and {@link reset} may be needed. */
+  finish(code: number, details: string): boolean;
+  /** Drops what the peer has not taken. */
+  reset(): void;
   /** What the peer's gRPC library calls itself; undefined where it does not. */
   readonly userAgent?: string | undefined;
 };
+
+/** What only a stranger causes, again and again where it likes. */
+export type StrangerLine = 'refused' | 'strange type';
 
 export type AdsOptions = {
   readonly clock: Clock;
@@ -79,6 +89,8 @@ export type AdsOptions = {
   readonly istiodRevision?: string | undefined;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
+  /** Tells the operator of a stranger. @default a line of the log each time */
+  readonly warnOfStranger?: (sort: StrangerLine, fields: object, message: string) => void;
 };
 
 /** gRPC status codes used here (grpc/status.h). */
@@ -242,7 +254,7 @@ export class AdsExchange {
       if (this.#strange.size >= maxSubscriptions || this.#strange.has(strange)) return;
       this.#strange.add(strange);
       const hint = 'this port serves configuration to istiod (configSources), not to proxies';
-      this.#options.log.warn({ node: this.#nodeId, typeUrl: strange, hint }, 'a type that istiod never asks for');
+      this.#warnOfStranger('strange type', { typeUrl: strange, hint }, 'a type that istiod never asks for');
       return;
     }
     if (this.#subscriptions.size >= maxSubscriptions) {
@@ -367,11 +379,21 @@ export class AdsExchange {
     if (this.#closed) return;
     this.#stop();
     this.#options.reporter.pushStreamEnded(reason);
-    const { log } = this.#options;
+    const { log, clock } = this.#options;
     const hint = endHints[reason];
     if (hint === undefined) log.info({ node: this.#nodeId, reason, details }, 'ending a stream to istiod');
-    else log.warn({ node: this.#nodeId, reason, details, hint }, 'ending a stream to istiod');
-    this.#transport.end(code, details);
+    else if (reason !== 'refused') log.warn({ node: this.#nodeId, reason, details, hint }, 'ending a stream to istiod');
+    else this.#warnOfStranger('refused', { reason, details, hint }, 'ending a stream to istiod');
+    // Who is refused has to hear why, and may still be reading what came before.
+    if (reason !== 'refused') this.#transport.end(code, details);
+    else if (this.#transport.finish(code, details)) clock.after(flushMs, () => this.#transport.reset());
+  }
+
+  #warnOfStranger(sort: StrangerLine, fields: object, message: string): void {
+    const { log, warnOfStranger } = this.#options;
+    const all = { node: this.#nodeId, ...fields };
+    if (warnOfStranger === undefined) log.warn(all, message);
+    else warnOfStranger(sort, all, message);
   }
 }
 

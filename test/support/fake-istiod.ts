@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/model/clock.ts';
 import { silentLogger } from '../../src/model/logger.ts';
 import { defaultPump } from '../../src/push/pump.ts';
 import { AdsExchange, type AdsOptions } from '../../src/xds/ads.ts';
@@ -34,11 +35,13 @@ export class FakeIstiod {
   take: () => Promise<void> = () => Promise.resolve();
 
   readonly #nodeId: string;
+  readonly #clock: Clock;
   #asked = false;
 
   constructor(lab: StoreLab, nodeId: string = nodeIds.from112, options: Partial<AdsOptions> = {}) {
     this.#nodeId = nodeId;
     const { clock, reported } = lab;
+    this.#clock = clock;
     this.exchange = new AdsExchange(
       {
         clock,
@@ -52,6 +55,11 @@ export class FakeIstiod {
       },
       lab.store,
       {
+        finish: (code, details) => {
+          this.#end(code, details);
+          return false;
+        },
+        reset: () => {},
         send: async (message) => {
           const bytes = message.toBuffer();
           const response = { ...decodeDiscoveryResponse(bytes), at: clock.now(), bytes };
@@ -59,13 +67,15 @@ export class FakeIstiod {
           await this.take();
           if (this.acknowledges) this.ack(response);
         },
-        end: (code, details) => {
-          if (this.ended !== undefined) throw new Error('a stream was ended twice');
-          this.ended = { at: clock.now(), code, details };
-        },
+        end: (code, details) => this.#end(code, details),
       },
     );
     lab.store.onChange(() => this.exchange.onChange());
+  }
+
+  #end(code: number, details: string): void {
+    if (this.ended !== undefined) throw new Error('a stream was ended twice');
+    this.ended = { at: this.#clock.now(), code, details };
   }
 
   /** Asks for types as on a new stream: a made-up nonce each; the node in the first one only. */

@@ -2,6 +2,7 @@ import { legacyTarget } from '../../src/legacy/origin.ts';
 import type { SinkTarget } from '../../src/legacy/source-feed.ts';
 import type { ConflictPolicy } from '../../src/model/conflict.ts';
 import { Quarantine } from '../../src/quarantine/quarantine.ts';
+import type { Validator } from '../../src/quarantine/validator.ts';
 import { encodeResources, readResources } from '../../src/wire/legacy-messages.ts';
 import { InlineValidator } from './inline-validator.ts';
 import { MemoryLogger } from './memory-logger.ts';
@@ -18,10 +19,11 @@ export class JudgedLab extends StoreLab {
   readonly quarantine: Quarantine;
   readonly #targets = new Map<string, SinkTarget>();
 
-  constructor(policy: Partial<ConflictPolicy> = {}) {
+  /** @param thread who looks. @default {@link JudgedLab.validator} */
+  constructor(policy: Partial<ConflictPolicy> = {}, thread?: Validator) {
     super(noGuard, { sameKey: 'precedence', sameHost: 'ignore', ...policy });
     const { store, validator, clock, log } = this;
-    this.quarantine = new Quarantine({ store, validator, clock, log });
+    this.quarantine = new Quarantine({ store, validator: thread ?? validator, clock, log });
     const rules = { defaultNamespace: 'own', namespaceIsExplicit: true };
     for (const origin of ['one', 'two', 'three']) {
       store.addOrigin(origin, [serviceEntry.id]);

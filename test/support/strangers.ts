@@ -8,7 +8,7 @@ import { aggregatedDiscovery } from '../../src/wire/services.ts';
 import { listen } from './listeners.ts';
 
 /** A certificate that nobody trusts, and its key; for tests alone, good until 2126. */
-const testIdentity = {
+export const testIdentity = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgRZgoUQlM1TeyLkrH
 oyh3fwvEo5m+gTxnCeX8pK1BWDShRANCAAS/J35IFNdjGiuRKLqnDx3TB9DSYxh+

@@ -1,14 +1,20 @@
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { SourceServer } from '../../../src/legacy/source-server.ts';
+import { silentLogger } from '../../../src/model/logger.ts';
 import type { Keepalive } from '../../../src/net/keepalive.ts';
+import { ClientTls } from '../../../src/net/tls-client.ts';
+import { Identity } from '../../../src/net/tls-identity.ts';
 import { BreakingSource } from '../../support/breaking-source.ts';
 import { startServe } from '../../support/cli.ts';
 import { callFrame, frame, greeting, resetFrame } from '../../support/http2-frames.ts';
 import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { viewOf } from '../../support/legacy-states.ts';
 import { ServingSource } from '../../support/serving-source.ts';
 import { SinkLab } from '../../support/sink-lab.ts';
+import { testIdentity } from '../../support/strangers.ts';
+import { TlsFront } from '../../support/tls-relay.ts';
 import { until } from '../../support/until.ts';
 import { WatchingIstiod } from '../../support/watching-istiod.ts';
 import { XdsLab } from '../../support/xds-lab.ts';
@@ -80,14 +86,28 @@ test('a connection that breaks the rules of HTTP/2 is given up, with its streams
   await eventually(() => lab.server.streams.length === 0);
 });
 
-test('a source that breaks the rules of HTTP/2 again and again is let go of again and again', async () => {
-  const { source, port } = await BreakingSource.listen();
-  const lab = new SinkLab(port, { collections: ['istio/networking/v1alpha3/gateways'] });
-  lab.client.start();
-  for (let n = 1; n <= 5; n++) {
-    await eventually(() => source.calls === n);
-    await lab.retry();
-  }
-  await lab.stop();
-  await eventually(() => source.connections === 0);
-});
+/** TLS that takes every server for the right one; on a clock of its own, whose end nobody has to wait for. */
+async function anyTls(): Promise<ClientTls> {
+  const identity = new Identity({ use: 'source/lab', files: {}, clock: new FakeClock(), log: silentLogger });
+  await identity.start();
+  onTestFinished(() => identity.stop());
+  return new ClientTls({ identity, insecureSkipVerify: true });
+}
+
+test.each(['in plaintext', 'over TLS'])(
+  'a source that breaks the rules of HTTP/2 again and again is let go of again and again, %s',
+  async (how) => {
+    const { source, port } = await BreakingSource.listen();
+    const isSecure = how === 'over TLS';
+    const front = isSecure ? (await TlsFront.of(port, testIdentity)).port : port;
+    const tls = isSecure ? await anyTls() : undefined;
+    const lab = new SinkLab(front, { collections: ['istio/networking/v1alpha3/gateways'], tls });
+    lab.client.start();
+    for (let n = 1; n <= 5; n++) {
+      await eventually(() => source.calls === n);
+      await lab.retry();
+    }
+    await lab.stop();
+    await eventually(() => source.connections === 0);
+  },
+);

@@ -17,7 +17,7 @@ export type Attacked = {
 export type Attack = { close(): Promise<void> };
 
 /** Another host, as far as the server can tell: what it keeps from one address, it keeps from attackers alone. */
-const stranger = '127.0.0.2';
+export const attackerAddress = '127.0.0.2';
 
 /** Longest payload of a made-up HTTP/2 frame. */
 const maxPayload = 80;
@@ -49,7 +49,7 @@ export function grpcMessage(messages: readonly Buffer[], random: Random): Buffer
 }
 
 function dial(port: number): Socket {
-  const socket = connect({ host: '127.0.0.1', port, localAddress: stranger });
+  const socket = connect({ host: '127.0.0.1', port, localAddress: attackerAddress });
   socket.on('error', () => {});
   socket.resume();
   return socket;
@@ -114,7 +114,7 @@ function closed(socket: Socket): Promise<void> {
 /** Calls as gRPC makes them, whose messages, ends and manners are anything. */
 async function calls({ port, path, messages }: Attacked, random: Random): Promise<Attack> {
   const session = connectHttp2(`http://127.0.0.1:${port}`, {
-    createConnection: () => connect({ host: '127.0.0.1', port, localAddress: stranger }),
+    createConnection: () => connect({ host: '127.0.0.1', port, localAddress: attackerAddress }),
   });
   session.on('error', () => {});
   const streams: ClientHttp2Stream[] = [];

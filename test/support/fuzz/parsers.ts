@@ -1,7 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { loadCapture } from '../../../src/capture/capture.ts';
 import { readCaptureFile } from '../../../src/capture/capture-file.ts';
 import { type CaptureRecord, headerLine, recordLine } from '../../../src/capture/format.ts';
 import { Redactor } from '../../../src/capture/redact.ts';
@@ -11,6 +13,7 @@ import { parseDuration, parseSize } from '../../../src/config/duration.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { Intake } from '../../../src/intake/intake.ts';
 import { parseName } from '../../../src/intake/name.ts';
+import { AggregatedExchange } from '../../../src/legacy/aggregated.ts';
 import { CollectionProbe } from '../../../src/legacy/collection-probe.ts';
 import { SinkExchange } from '../../../src/legacy/sink.ts';
 import { SourceExchange } from '../../../src/legacy/source.ts';
@@ -20,13 +23,21 @@ import { IsthmusError } from '../../../src/model/errors.ts';
 import { type Kind, kinds } from '../../../src/model/kinds.ts';
 import { ResourcePool } from '../../../src/model/resource.ts';
 import { parseHostPort } from '../../../src/net/address.ts';
+import { altNamesOf, describeCertificate, identitiesOf } from '../../../src/net/tls-certificate.ts';
+import { judgeTls, readTlsFiles } from '../../../src/net/tls-files.ts';
 import { faultOf } from '../../../src/quarantine/verdict.ts';
 import { bodyToJson } from '../../../src/schema/json.ts';
 import { parseYaml } from '../../../src/schema/yaml.ts';
 import { readState, recordHead, StateEncoder, UnreadableStateError } from '../../../src/state/state-format.ts';
 import { Arena } from '../../../src/wire/arena.ts';
+import { type RepairOptions, repairServiceEntry } from '../../../src/wire/body-repairs.ts';
 import { canonicalise } from '../../../src/wire/canonical.ts';
-import { decodeRequestResources, encodeRequestResources, readResources } from '../../../src/wire/legacy-messages.ts';
+import {
+  decodeRequestResources,
+  encodeRequestResources,
+  readMeshConfigResponse,
+  readResources,
+} from '../../../src/wire/legacy-messages.ts';
 import { readRows } from '../../../src/wire/resource-frame.ts';
 import { invalidText, newResourceParts, orderMaps, scanResource } from '../../../src/wire/resource-parts.ts';
 import { ResourceTable } from '../../../src/wire/resource-table.ts';
@@ -46,8 +57,9 @@ import {
 } from '../../../src/wire/xds-messages.ts';
 import { captureHeader, captureOf, requestBytes, resourcesBytes, streamRecords } from '../capture-bytes.ts';
 import type { Random } from '../istiod/random.ts';
-import { requireKind, serviceEntry, serviceEntryResource } from '../resources.ts';
+import { requireKind, serviceEntry, serviceEntryBody, serviceEntryResource } from '../resources.ts';
 import { sampleOf } from '../samples.ts';
+import { testIdentity } from '../strangers.ts';
 import { field, fields } from '../wire-bytes.ts';
 import { mutate, mutateText } from './mutations.ts';
 
@@ -123,6 +135,37 @@ const messages = [
   resourcesBytes('istio/networking/v1alpha3/gateways', ''),
 ];
 
+/** The same of the older protocol. */
+const meshConfigs = messages.map((_, index) =>
+  fields(
+    field(1, Buffer.from('7')),
+    ...entries.slice(index).map((entry) => field(2, entry)),
+    field(3, Buffer.from(se)),
+    field(4, Buffer.from('1')),
+  ),
+);
+
+/** ServiceEntries that each repair finds something in. */
+const broken = [
+  { hosts: ['a:b.c', 'ordersnacos'], endpoints: [{ address: '10.0.0.1', labels: { 'no label': 'x', app: 'y' } }] },
+  {
+    hosts: ['a.b'],
+    ports: [
+      { number: 0, name: 'http', protocol: 'HTTP' },
+      { number: 8080, name: 'tcp', protocol: 'TCP' },
+    ],
+    endpoints: [{ address: '10.0.0.1', ports: { http: 80, tcp: 9090 } }],
+  },
+];
+
+const allRepairs: RepairOptions = {
+  invalidLabels: true,
+  hostColons: true,
+  missingDot: 'nacos',
+  zeroPorts: true,
+  servicePorts: true,
+};
+
 const requests = [
   requestBytes(se),
   encodeRequestResources({
@@ -157,11 +200,15 @@ const discoveryResponses = [
 ];
 
 /** The parts of a message that the intake takes: cut into resources, as the envelope has them. */
-async function takeIn(kind: Kind, bytes: Buffer): Promise<void> {
+async function takeIn(kind: Kind, bytes: Buffer, repairs?: RepairOptions): Promise<void> {
   const { spans, removedResources, incremental } = readResources(bytes);
   const pool = new ResourcePool();
   const held = { resources: new ResourceTable(pool), arena: new Arena(), listed: undefined };
-  const intake = new Intake(kind, { defaultNamespace: 'default', namespaceIsExplicit: false });
+  const intake = new Intake(kind, {
+    defaultNamespace: 'default',
+    namespaceIsExplicit: false,
+    ...(repairs === undefined ? {} : { repairs }),
+  });
   const copy = Buffer.from(bytes);
   const { upserts } = await intake.take({ bytes: copy, spans, removed: removedResources, full: !incremental }, held);
   // What it lets through, everybody has to be able to read.
@@ -206,6 +253,8 @@ const captured: readonly CaptureRecord[] = [
 ];
 const capture = Buffer.from(headerLine(captureHeader) + captured.map(recordLine).join(''));
 
+const zipped = gzipSync(capture);
+
 /** One file for all targets that read files. */
 const folder = mkdtempSync(join(tmpdir(), 'isthmus-fuzz-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -214,6 +263,31 @@ function fileOf(content: Buffer | string): string {
   const path = join(folder, 'input');
   writeFileSync(path, content);
   return path;
+}
+
+const derOf = (pem: string) => Buffer.from(pem.replaceAll(/-----.+-----|\s/g, ''), 'base64');
+
+const certificate = derOf(testIdentity.cert);
+const key = derOf(testIdentity.key);
+
+const pemOf = (label: string, der: Buffer) =>
+  `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`;
+
+/** All that TLS files hold, in one text that is given for each of them, and shown as the pages do. */
+async function readTls(text: string): Promise<void> {
+  const path = fileOf(text);
+  const files = { cert: path, key: path, ca: path };
+  const { authorities } = judgeTls(files, await readTlsFiles(files), Date.now());
+  for (const { validFrom, validTo } of authorities) JSON.stringify([validFrom.toISOString(), validTo.toISOString()]);
+}
+
+/** Undefined where OpenSSL takes it for none. */
+function certificateOf(der: Buffer): X509Certificate | undefined {
+  try {
+    return new X509Certificate(der);
+  } catch {
+    return undefined;
+  }
 }
 
 const config = `sources:
@@ -281,6 +355,42 @@ export const parserTargets: readonly ParserTarget[] = [
     return binary(`intake: ${kind.kind}`, seeds, (bytes) => takeIn(kind, bytes), MalformedError);
   }),
   binary(
+    'intake: repairs',
+    [
+      resourcesBytes(
+        se,
+        '1',
+        broken.map((spec) => serviceEntryResource('a/b', spec)),
+      ),
+    ],
+    (bytes) => takeIn(serviceEntry, bytes, allRepairs),
+    MalformedError,
+  ),
+  binary(
+    'wire/body-repairs',
+    broken.map(serviceEntryBody),
+    (bytes) => {
+      const repaired = repairServiceEntry(bytes, allRepairs);
+      if (repaired === undefined) return;
+      // What was repaired is a message, and there is nothing more to do in it.
+      const again = repairServiceEntry(repaired.body, allRepairs);
+      if (again !== undefined) throw new Error(`repaired again: ${[...again.done].join()}`);
+    },
+    MalformedError,
+  ),
+  binary(
+    'wire/legacy-messages: MeshConfigResponse',
+    meshConfigs,
+    (bytes) => readMeshConfigResponse(bytes),
+    MalformedError,
+  ),
+  binary(
+    'legacy/aggregated',
+    meshConfigs,
+    (bytes) => new AggregatedExchange([se], { ...defaultSourceProfile, protocol: 'aggregated-1.1' }).receive(bytes),
+    MalformedError,
+  ),
+  binary(
     'legacy/sink',
     messages,
     (bytes) => new SinkExchange([se], defaultSourceProfile).receive(bytes),
@@ -304,6 +414,13 @@ export const parserTargets: readonly ParserTarget[] = [
     (bytes) => readCaptureFile(fileOf(bytes), { onHeader() {}, onRecord() {} }),
     IsthmusError,
   ),
+  {
+    name: 'captures: compressed',
+    // What is within, or around it.
+    input: (random) => (random.chance(0.5) ? gzipSync(mutate(capture, random)) : mutate(zipped, random)),
+    read: (bytes: Buffer) => loadCapture(fileOf(bytes)),
+    allowed: [IsthmusError],
+  },
   binary('captures: what is made of them', messages, (bytes) => {
     const records = streamRecords(1, [
       [0, 'request', requestBytes(se)],
@@ -325,6 +442,28 @@ export const parserTargets: readonly ParserTarget[] = [
   ),
   textual('YAML documents', [...kinds.map(({ kind }) => sampleOf(kind).text), config], (text) =>
     parseYaml(text, 'x.yaml'),
+  ),
+  textual('TLS files', [`${testIdentity.cert}\n${testIdentity.key}\n`], readTls, IsthmusError),
+  {
+    name: 'TLS files: what is in their PEM',
+    input(random) {
+      const der = mutate(random.pick([certificate, key]), random);
+      const parts = random.chance(0.5) ? [der, key] : [certificate, der];
+      return parts.map((part, index) => pemOf(index === 0 ? 'CERTIFICATE' : 'PRIVATE KEY', part)).join('');
+    },
+    read: readTls,
+    allowed: [IsthmusError],
+  },
+  binary('TLS certificates of peers', [certificate], (bytes) => {
+    const read = certificateOf(bytes);
+    if (read === undefined) return;
+    const { validFrom, validTo, ...rest } = describeCertificate(read);
+    JSON.stringify([rest, validFrom.toISOString(), validTo.toISOString(), identitiesOf(read.subjectAltName ?? '')]);
+  }),
+  textual(
+    'TLS names',
+    ['DNS:galley.svc, IP Address:10.0.0.1, URI:spiffe://cluster.local/ns/a/sa/b', 'DNS:"a, URI:x", URI:spiffe://x/y'],
+    (text) => [altNamesOf(text), identitiesOf(text)],
   ),
   textual('config', [config], (text) => loadConfig(fileOf(text)), IsthmusError),
   textual(

@@ -6,15 +6,18 @@ import { SourceServer } from '../../../src/legacy/source-server.ts';
 import { systemClock } from '../../../src/model/clock.ts';
 import { kinds } from '../../../src/model/kinds.ts';
 import { encodeDiscoveryRequest } from '../../../src/wire/xds-messages.ts';
+import { AwaitedLab } from '../awaited-lab.ts';
 import { captureOf, requestBytes, resourcesBytes, streamRecords } from '../capture-bytes.ts';
 import { startServe } from '../cli.ts';
 import { eventually } from '../eventually.ts';
 import { viewOf } from '../legacy-states.ts';
-import { legacyResource, serviceEntry } from '../resources.ts';
+import { entry } from '../legacy-source.ts';
+import { legacyResource, requireKind, serviceEntry } from '../resources.ts';
 import { ScriptedSink } from '../scripted-sink.ts';
 import { ServingSource } from '../serving-source.ts';
+import { gw } from '../sink-lab.ts';
 import { seType, WatchingIstiod } from '../watching-istiod.ts';
-import type { Attacked } from './attacks.ts';
+import { type Attacked, attackerAddress } from './attacks.ts';
 
 /** A gRPC server of Isthmus under attack, and a good peer beside the bad ones. */
 export type FuzzServer = Attacked & {
@@ -38,6 +41,9 @@ const sinkMessages = [
   requestBytes('istio/nobody/knows'),
 ];
 const sinkPath = '/istio.mcp.v1alpha1.ResourceSource/EstablishResourceStream';
+
+/** Steps of a clock that follows the real one. */
+const tickMs = 50;
 
 const anyPort = { host: '127.0.0.1', port: 0 };
 
@@ -147,6 +153,43 @@ async function replayServer(): Promise<FuzzServer> {
   };
 }
 
+/** ResourceSink, where sources dial a bridge. Who attacks is one of the config's: what it says is taken, where it is good. */
+async function sinkServer(): Promise<FuzzServer> {
+  // Real time passes on its clock, to the very end: a stream is doubted, and a status waits, for seconds.
+  let timer: NodeJS.Timeout | undefined;
+  onTestFinished(() => clearInterval(timer));
+  const lab = await AwaitedLab.listen({
+    good: { match: { meta: { name: 'good' } }, options: { collections: [se] } },
+    bad: { match: { address: attackerAddress }, options: { collections: [gw], maxMessageBytes: 1 << 20 } },
+  });
+  timer = setInterval(() => lab.clock.advance(tickMs), tickMs);
+  const stream = await lab.dial({ name: 'good' }, 1);
+  const { body } = requireKind('Gateway');
+  let round = 0;
+  return {
+    name: 'ResourceSink',
+    port: lab.port,
+    path: '/istio.mcp.v1alpha1.ResourceSink/EstablishResourceStream',
+    messages: [
+      resourcesBytes('$triggerCollection', ''),
+      resourcesBytes(gw, '1', [legacyResource('shop/entry', 'x', body)]),
+      resourcesBytes(gw, '2', [], { incremental: true, removedResources: ['shop/entry'] }),
+      resourcesBytes(se, '3', [legacyResource('shop/kept', 'x')]),
+    ],
+    good: 1,
+    streams: async () => lab.server.streams,
+    async serve() {
+      const news = `news-${++round}`;
+      await stream.deliver({ collection: se, resources: [entry('shop/kept', 'one'), entry('shop/new', news)] });
+      const held = lab.held(se, 'good');
+      if (held['shop/kept'] !== 'one' || held['shop/new'] !== news) throw new Error(`held: ${JSON.stringify(held)}`);
+      // What the test itself remembers is no leak.
+      for (const list of [lab.log.lines, lab.accepted, lab.remembered, stream.requests]) list.length = 0;
+    },
+    memory: () => undefined,
+  };
+}
+
 function sinkOf(port: number): ScriptedSink {
   const sink = new ScriptedSink(port);
   onTestFinished(() => sink.close());
@@ -154,4 +197,4 @@ function sinkOf(port: number): ScriptedSink {
 }
 
 /** Every gRPC server of Isthmus; new ones go in here. */
-export const fuzzServers: readonly (() => Promise<FuzzServer>)[] = [xdsServer, sourceServer, replayServer];
+export const fuzzServers: readonly (() => Promise<FuzzServer>)[] = [xdsServer, sourceServer, sinkServer, replayServer];

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { lookAtTls } from '../../../src/net/probe.ts';
 import {
   altNamesOf,
   certificatesIn,
@@ -8,6 +9,7 @@ import {
   nameOfCertificate,
 } from '../../../src/net/tls-certificate.ts';
 import { issue, type KeyPair, newAuthority } from '../../support/certificates.ts';
+import { strangers } from '../../support/strangers.ts';
 
 const spiffe = 'spiffe://cluster.local/ns/shop/sa/galley';
 
@@ -50,6 +52,28 @@ describe('alternative names', () => {
   });
 });
 
+/** The same certificate, with times that can't be read; its signature is wrong, too. */
+function timeless(pem: string): string {
+  const der = Buffer.from(pem.replaceAll(/-----.+-----|\s/g, ''), 'base64').toString('latin1');
+  // UTCTime and GeneralizedTime, as yymmddhhmmssZ and yyyymmddhhmmssZ.
+  const broken = der.replaceAll(/\d{12,14}Z/g, (time) => 'x'.repeat(time.length));
+  const base64 = Buffer.from(broken, 'latin1').toString('base64');
+  return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
+}
+
+describe('a certificate whose times can not be read', () => {
+  test('counts as ended, where it is that of a peer', () => {
+    const { validFrom, validTo } = describeCertificate(new X509Certificate(timeless(leaf.cert)));
+    expect([validFrom.getTime(), validTo.getTime()]).toEqual([0, 0]);
+  });
+
+  test('does so in a look at a server, too', async () => {
+    const port = await strangers.tls(0, { cert: timeless(leaf.cert), key: leaf.key });
+    const { certificate } = await lookAtTls({ host: '127.0.0.1', port }, 10_000);
+    expect([certificate?.validFrom.getTime(), certificate?.validTo.getTime()]).toEqual([0, 0]);
+  });
+});
+
 describe('certificates of a text', () => {
   test('are found, first to last, whatever stands between them', () => {
     const found = certificatesIn(`a chain\n${leaf.cert}\nsigned by\n${authority.cert}`);
@@ -85,6 +109,11 @@ describe('certificates of a text', () => {
     [
       'one whose bytes are wrong',
       () => `${leaf.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`,
+      "certificate 2 in it can't be read",
+    ],
+    [
+      "one whose times can't be read",
+      () => `${authority.cert}\n${timeless(leaf.cert)}`,
       "certificate 2 in it can't be read",
     ],
   ])('are none in %s', (_what, text, message) => {
