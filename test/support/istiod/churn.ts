@@ -46,7 +46,9 @@ type Silence = { responses: number; sinceMs: number; longestMs: number };
 
 /** What V8 has of a bridge's memory, and what it holds outside of its heap, as its metrics say. */
 async function heapOf(admin: number): Promise<{ heapBytes: number; externalBytes: number }> {
-  const text = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
+  // A connection of its own: one that is kept ends after as long as two samples are apart.
+  const response = await fetch(`http://127.0.0.1:${admin}/metrics`, { headers: { connection: 'close' } });
+  const text = await response.text();
   const gauge = (name: string): number => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
   return { heapBytes: gauge('nodejs_heap_size_total_bytes'), externalBytes: gauge('nodejs_external_memory_bytes') };
 }
