@@ -399,9 +399,9 @@ export const configSchema = z
       }
       seen.add(name);
     }
-    for (const [index, source] of config.sources.entries()) {
-      for (const [collection, message] of nameMistakes(source)) {
-        context.addIssue({ code: 'custom', path: ['sources', index, 'askAs', collection], message });
+    for (const [index, given] of config.sources.entries()) {
+      for (const [renamed, message] of nameMistakes(given)) {
+        context.addIssue({ code: 'custom', path: ['sources', index, 'askAs', renamed], message });
       }
     }
     for (const { at, message } of matchMistakes(config)) {
@@ -485,21 +485,21 @@ function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Ge
 }
 
 /** Collections that are asked for by the name of another one, so that nobody could tell which of them an answer is. */
-function* nameMistakes(source: {
+function* nameMistakes(given: {
   readonly collections?: readonly string[] | undefined;
   readonly askAs?: Readonly<Record<string, string>> | undefined;
 }): Generator<readonly [collection: string, message: string]> {
-  const { askAs = {} } = source;
-  const asked = askedOf(source);
-  for (const [index, collection] of asked.entries()) {
-    const name = askAs[collection];
+  const { askAs = {} } = given;
+  const asked = askedOf(given);
+  for (const [index, renamed] of asked.entries()) {
+    const name = askAs[renamed];
     if (name === undefined) continue;
     // Of two that are renamed, the second one is told of.
     const other = asked.find(
-      (one, at) => one !== collection && (askAs[one] ?? one) === name && (askAs[one] === undefined || at < index),
+      (one, at) => one !== renamed && (askAs[one] ?? one) === name && (askAs[one] === undefined || at < index),
     );
     if (other === undefined) continue;
-    yield [collection, `"${name}" is also asked for ${other}; give each collection its own name, or leave one out`];
+    yield [renamed, `"${name}" is also asked for ${other}; give each collection its own name, or leave one out`];
   }
 }
 
