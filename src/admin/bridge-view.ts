@@ -22,6 +22,8 @@ import type { Store } from '../store/store.ts';
 import { keyOf, readRow, readRows } from '../wire/resource-frame.ts';
 import { viewResource } from '../wire/resource-view.ts';
 import type { StreamView } from '../xds/ads-server.ts';
+import { quarantinePage } from './quarantine-page.ts';
+import { shortName } from './short-name.ts';
 import { droppedByRevision, pushSizes } from './stream-sums.ts';
 import {
   type BridgeView,
@@ -30,7 +32,6 @@ import {
   type HoldView,
   type OriginView,
   type ProfileView,
-  type QuarantineView,
   type ReleasedView,
   type ReleaseHolds,
   refusalsView,
@@ -104,7 +105,7 @@ export function createBridgeView(parts: BridgeParts): {
     refresh: () => census.refresh(),
     streams: parts.streams,
     sinks: parts.sinks,
-    quarantine: () => [...quarantine(store)],
+    quarantine: (after, limit) => quarantinePage(store, after, limit),
     conflicts(after, limit) {
       const { conflicts } = store;
       const page = conflicts.page(after, limit + 1);
@@ -220,10 +221,6 @@ export function createBridgeView(parts: BridgeParts): {
     return released;
   };
   return { view, metricsView, release };
-}
-
-function shortName(kindId: string): string {
-  return kindId.slice(kindId.lastIndexOf('/') + 1);
 }
 
 /** The kinds that some source may hold. */
@@ -382,34 +379,6 @@ function snapshotView({ id, kind }: Kind, store: Store, census: CensusView): Sna
 
 function countsOf(labels: KindCensus['labels']): Record<string, number> {
   return Object.fromEntries(Array.from(labels, ([label, { count }]) => [label, count]));
-}
-
-function* quarantine(store: Store): Generator<QuarantineView> {
-  for (const [source, holdings] of store.origins) {
-    for (const [kindId, holding] of holdings) {
-      const all = [...holding.quarantine.values(), ...holding.refused.values()];
-      for (const entry of all) {
-        const { key, reason, message, since, lastGoodSent } = entry;
-        const isRefused = holding.refused.get(key) === entry;
-        const sent = isRefused ? sentOfRefused(store, kindId, key) : lastGoodSent ? 'last_good' : 'nothing';
-        yield {
-          source,
-          kind: shortName(kindId),
-          resource: key,
-          reason,
-          message,
-          since: since.toISOString(),
-          lastGoodSent,
-          sent,
-        };
-      }
-    }
-  }
-}
-
-/** What is sent in the place of a form that breaks a rule of Istio, and that was taken all the same. */
-function sentOfRefused({ conflicts }: Store, kindId: string, key: string): string {
-  return conflicts.ofKey(kindId, key)?.reason === 'invalid' ? 'other_source' : 'as_received';
 }
 
 function conflictView({ kind, same, name, origins, resources, reason, since }: Conflict): ConflictView {

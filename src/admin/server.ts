@@ -56,7 +56,8 @@ const debugRoutes: Readonly<Record<string, string>> = {
   '/debug/sinks':
     'every connected legacy MCP sink (old Pilot): what it asked for, was sent and answered, and which of it the bridge does ' +
     'not carry',
-  '/debug/quarantine': 'resources that are not sent as received, with the reason and since when',
+  '/debug/quarantine':
+    'resources that are not sent as received, with the reason and since when; ?after=SOURCE/KIND/NAME&limit=N for the next page',
   '/debug/conflicts':
     'resources that several sources hold, and hosts that several name: what is done; ?after=N&limit=N for the next page',
   '/debug/state': 'the last-known-good files: when they were saved, and what is wrong with them',
@@ -107,7 +108,12 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
     return c.json(view.streams());
   });
   app.get('/debug/sinks', (c) => c.json(view.sinks()));
-  app.get('/debug/quarantine', (c) => c.json(view.quarantine()));
+  app.get('/debug/quarantine', (c) => {
+    const limit = limitOf(c.req.query('limit'));
+    const { rows, last } = view.quarantine(c.req.query('after') ?? '', limit);
+    const next = last === undefined ? null : `${c.req.path}?limit=${limit}&after=${encodeURIComponent(last)}`;
+    return c.json({ resources: rows, next });
+  });
   app.get('/debug/conflicts', (c) => {
     const limit = limitOf(c.req.query('limit'));
     const { last, ...page } = view.conflicts(Number(c.req.query('after')) || 0, limit);

@@ -122,6 +122,12 @@ export type QuarantineView = {
   readonly sent: string;
 };
 
+export type QuarantinePage = {
+  readonly rows: readonly QuarantineView[];
+  /** Where the next page goes on; undefined where there is none. */
+  readonly last: string | undefined;
+};
+
 /** Something that several sources have. */
 export type ConflictView = {
   readonly kind: string;
@@ -260,7 +266,8 @@ export type BridgeView = {
   streams(): StreamView[];
   /** Legacy MCP sinks: old Pilots. */
   sinks(): SinkStreamView[];
-  quarantine(): QuarantineView[];
+  /** @param after {@link QuarantinePage.last} of the page before; '' = the first page. */
+  quarantine(after: string, limit: number): QuarantinePage;
   /** What several sources have: behind `after`, so many at most. */
   conflicts(after: number, limit: number): ConflictPage;
   /** Null where there is no state folder. */

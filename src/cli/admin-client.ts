@@ -1,5 +1,8 @@
 import { IsthmusError, messageOf } from '../model/errors.ts';
 
+/** As many as a bridge puts on one page. */
+const pageRows = 5000;
+
 export type PageOptions = {
   /** Ends the wait. */
   readonly signal?: AbortSignal | undefined;
@@ -75,6 +78,24 @@ export async function readAdminList(base: URL, path: string, options?: PageOptio
   const page = await readAdminPage(base, path, options);
   if (Array.isArray(page)) return page;
   throw noBridge(base, `it has no list at ${path}`);
+}
+
+/**
+ * All pages of a list of resources, as {@link readAdminPage} reads each. Older bridges have the whole list on one page.
+ *
+ * @throws IsthmusError as {@link readAdminPage}.
+ */
+export async function readAdminResources(base: URL, path: string, options?: PageOptions): Promise<readonly unknown[]> {
+  const all: unknown[] = [];
+  for (let next: unknown = `${path}?limit=${pageRows}`; typeof next === 'string'; ) {
+    const page = await readAdminPage(base, next, options);
+    if (Array.isArray(page)) return page;
+    const { resources, next: following } = (page ?? {}) as { resources?: unknown; next?: unknown };
+    if (!Array.isArray(resources)) throw noBridge(base, `it has no list at ${path}`);
+    for (const resource of resources) all.push(resource);
+    next = following;
+  }
+  return all;
 }
 
 function noBridge(base: URL, message: string): IsthmusError {

@@ -17,7 +17,7 @@ import { packageVersion } from '../model/package.ts';
 import type { HostPort } from '../net/address.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import type { StreamView } from '../xds/ads-server.ts';
-import { readAdminList, readAdminPage } from './admin-client.ts';
+import { readAdminList, readAdminPage, readAdminResources } from './admin-client.ts';
 import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { about, type Finding } from './check-findings.ts';
 import { countOf, type KindSize, type Readers, sizeFindings, sizeText } from './check-limits.ts';
@@ -80,7 +80,7 @@ export async function readBridge(base: URL, timeoutMs?: number): Promise<BridgeS
     read<OriginView>('/debug/origins'),
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
-    read<QuarantineView>('/debug/quarantine'),
+    readAdminResources(base, '/debug/quarantine', options).then((all) => all as QuarantineView[]),
     readAdminPage(base, '/debug/conflicts?limit=1', options).then(
       (page) => (page as ConflictPage | undefined)?.counts ?? [],
     ),

@@ -132,13 +132,19 @@ export function countFindings(findings: readonly Finding[]): Record<Severity, nu
   return counts;
 }
 
+/** The bridge that was to be asked (`http://`, `xds://`) does not answer. */
+function isOutOfReach({ code, subject }: Finding): boolean {
+  if (subject.startsWith('xds://')) return code === 'UNREACHABLE' || code === 'UNRESOLVED' || code === 'SILENT';
+  return code === 'BRIDGE_UNREACHABLE';
+}
+
 /**
  * 2 where the config file is wrong and 3 where the bridge that was to be asked does not answer: then most of the work
  * could not be done. Otherwise 1 for warnings and errors, and 0.
  */
 export function exitCodeOf(findings: readonly Finding[]): number {
   if (findings.some(({ code }) => code === 'CONFIG_INVALID')) return exitCode.usage;
-  if (findings.some(({ code }) => code === 'BRIDGE_UNREACHABLE')) return exitCode.environment;
+  if (findings.some(isOutOfReach)) return exitCode.environment;
   return findings.some(({ severity }) => severity === 'warning' || severity === 'error')
     ? exitCode.findings
     : exitCode.ok;

@@ -42,7 +42,7 @@ export function builder(yargs: Argv) {
         '  http://HOST:PORT   the admin pages of a bridge\n' +
         '  mcp://HOST:PORT    a legacy server; mcps:// over TLS\n\n' +
         'Changes nothing. Exits with 1 where something is not as it should be, 2 where the config is wrong,\n' +
-        '3 where the bridge that is to be asked (http://, --admin) does not answer.',
+        '3 where the bridge that is to be asked (http://, xds://, --admin) does not answer.',
     )
     .positional('addresses', { type: 'string', array: true, describe: 'Addresses to look at in place of a config' })
     .option('admin', { type: 'string', describe: 'Admin address of a running bridge [default: that of the config]' })

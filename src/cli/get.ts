@@ -5,7 +5,7 @@ import { exitCode, IsthmusError } from '../model/errors.ts';
 import { type Kind, kinds as allKinds } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
 import { toYaml } from '../schema/object.ts';
-import { readAdminList } from './admin-client.ts';
+import { readAdminResources } from './admin-client.ts';
 import { examples } from './examples.ts';
 import { quarantineTable } from './quarantine.ts';
 import {
@@ -129,7 +129,7 @@ async function printQuarantined({ address, type, name = '', output, watch, timeo
   if (watch) throw new IsthmusError('USAGE', '--watch', 'is for xds:// and mcp:// only');
   const kinds = kindsOf(type).map(({ kind }) => kind);
   const timeoutMs = millisecondsOf(timeout, '--timeout');
-  const all = (await readAdminList(adminUrlOf(address, 'ADDR'), '/debug/quarantine', {
+  const all = (await readAdminResources(adminUrlOf(address, 'ADDR'), '/debug/quarantine', {
     timeoutMs,
   })) as QuarantineView[];
   const found = all.filter(({ kind, resource }) => kinds.includes(kind) && resource.includes(name));

@@ -14,7 +14,7 @@ import { exitCode } from '../model/errors.ts';
 import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { nearShare } from '../model/size-level.ts';
-import { readAdminList, readAdminPage } from './admin-client.ts';
+import { readAdminList, readAdminPage, readAdminResources } from './admin-client.ts';
 import { addressProblem, sizeText } from './check-limits.ts';
 import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
 import { originProblem } from './origin-problem.ts';
@@ -77,7 +77,7 @@ export async function handler({ url, output }: Flags): Promise<number> {
     read<SnapshotView>('/debug/snapshot'),
     read<StreamView>('/debug/streams'),
     readAdminPage(base, '/debug/sinks').then((page) => (page ?? []) as SinkStreamView[]),
-    read<QuarantineView>('/debug/quarantine'),
+    readAdminResources(base, '/debug/quarantine').then((all) => all as QuarantineView[]),
     readAdminPage(base, `/debug/conflicts?limit=${shownConflicts}`).then(
       (page) => (page ?? noConflicts) as ConflictPage,
     ),

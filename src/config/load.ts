@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { IsthmusError, messageOf } from '../model/errors.ts';
+import { closest } from '../model/suggest.ts';
+import { settingsAt } from './json-schema.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
 
 /** One thing that is wrong; `at` is the flag, or the place in the file as `file:line:column`. */
@@ -24,8 +26,6 @@ export class ConfigError extends IsthmusError {
 }
 
 type Path = readonly (string | number)[];
-
-const unknownSetting = 'unknown setting';
 
 /** Flags of `serve`, by the setting that each one sets. */
 const flagOf: Readonly<Record<string, string>> = {
@@ -68,18 +68,30 @@ function configOf(document: Document | undefined, flags: ConfigInput): Config {
   const findings = result.error.issues.flatMap((issue): Finding[] => {
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
     if (issue.code !== 'unrecognized_keys') return [findingAt(path, issue.message, document, flags)];
-    return issue.keys.map((key) => findingAt([...path, key], unknownSetting, document, flags));
+    return issue.keys.map((key) => findingAt([...path, key], unknownSetting(path, key), document, flags, true));
   });
   throw invalid(document?.file ?? 'flags', findings);
 }
 
-function findingAt(path: Path, message: string, document: Document | undefined, flags: ConfigInput): Finding {
+function unknownSetting(path: Path, key: string): string {
+  const meant = closest(key, settingsAt(path));
+  return meant === undefined ? 'unknown setting' : `unknown setting; did you mean "${meant}"?`;
+}
+
+/** @param atKey whether it is the name of the setting that is wrong. */
+function findingAt(
+  path: Path,
+  message: string,
+  document: Document | undefined,
+  flags: ConfigInput,
+  atKey = false,
+): Finding {
   if (document === undefined || isGiven(flags, path)) {
     const setting = describe(path.slice(0, path.findIndex((part) => typeof part === 'number') >>> 0));
     return { at: flagOf[setting] ?? describe(path), what: message, inFile: false };
   }
   return {
-    at: locate(document, path, message === unknownSetting),
+    at: locate(document, path, atKey),
     what: `${describe(path)}: ${message}`,
     inFile: true,
   };

@@ -399,6 +399,11 @@ export const configSchema = z
       }
       seen.add(name);
     }
+    for (const [index, given] of config.sources.entries()) {
+      for (const [renamed, message] of nameMistakes(given)) {
+        context.addIssue({ code: 'custom', path: ['sources', index, 'askAs', renamed], message });
+      }
+    }
     for (const { at, message } of matchMistakes(config)) {
       context.addIssue({ code: 'custom', path: ['sources', ...at], message });
     }
@@ -476,6 +481,25 @@ function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Ge
         at: [index, 'match'],
         message: `it is that of "${other}", which comes first: it would never be its turn`,
       };
+  }
+}
+
+/** Collections that are asked for by the name of another one, so that nobody could tell which of them an answer is. */
+function* nameMistakes(given: {
+  readonly collections?: readonly string[] | undefined;
+  readonly askAs?: Readonly<Record<string, string>> | undefined;
+}): Generator<readonly [collection: string, message: string]> {
+  const { askAs = {} } = given;
+  const asked = askedOf(given);
+  for (const [index, renamed] of asked.entries()) {
+    const name = askAs[renamed];
+    if (name === undefined) continue;
+    // Of two that are renamed, the second one is told of.
+    const other = asked.find(
+      (one, at) => one !== renamed && (askAs[one] ?? one) === name && (askAs[one] === undefined || at < index),
+    );
+    if (other === undefined) continue;
+    yield [renamed, `"${name}" is also asked for ${other}; give each collection its own name, or leave one out`];
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from './descriptor.ts';
 import { valueText, type Path, type Problem } from './problem.ts';
 import { isDefault, parseScalar, toLong, type Scalar } from './scalars.ts';
-import { closest } from './suggest.ts';
+import { closest } from '../model/suggest.ts';
 import { memberOfValue, parseDuration, parseTimestamp, transparent, type Seconds } from './well-known.ts';
 
 /** A message in the form that protobufjs encodes. */

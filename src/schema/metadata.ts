@@ -1,5 +1,5 @@
 import { valueText, type Path, type Problem } from './problem.ts';
-import { closest } from './suggest.ts';
+import { closest } from '../model/suggest.ts';
 import { parseTimestamp } from './well-known.ts';
 
 /** The part of Kubernetes' ObjectMeta that MCP carries. */

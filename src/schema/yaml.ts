@@ -2,7 +2,7 @@ import { kindOf, kinds, type Kind } from '../model/kinds.ts';
 import { bodyFromJson, bodyToJson } from './json.ts';
 import { readMetadata } from './metadata.ts';
 import { pathText, valueText, type Path, type Problem } from './problem.ts';
-import { closest } from './suggest.ts';
+import { closest } from '../model/suggest.ts';
 import { validate } from './validate/validate.ts';
 import { consequence, type Subject } from './validate/violation.ts';
 import { readYamlDocuments, type YamlDocument } from './yaml-documents.ts';

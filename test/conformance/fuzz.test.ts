@@ -10,9 +10,9 @@ import { fuzzServers } from '../support/fuzz/servers.ts';
 const seed = Number(process.env['ISTHMUS_SEED'] ?? 20_261_126);
 
 /** Inputs of each parser, rounds on each server, and calls to hostile sources: about 30 seconds in all. */
-const inputs = 600;
-const rounds = 12;
-const calls = 600;
+const inputs = 500;
+const rounds = 10;
+const calls = 500;
 
 /** What may be more at the end; a leak of a message for each input would be more. */
 const growthBytes = 64 << 20;

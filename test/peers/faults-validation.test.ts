@@ -116,7 +116,7 @@ class AllKinds {
 /** Whether Isthmus itself looks for what breaks the rules of Istio. */
 const semanticQuarantine = quarantineReasons.some((reason) => reason.startsWith('invalid_'));
 
-type QuarantinePage = readonly { readonly kind: string; readonly resource: string }[];
+type QuarantinePage = { readonly resources: readonly { readonly kind: string; readonly resource: string }[] };
 type Held = ReadonlyMap<string, HeldConfig>;
 
 const keyOf = (one: Written, name: string): string => `${one.case.kind}/${name}`;
@@ -209,8 +209,8 @@ describeWithPeers('Good and bad resources of every kind, through Isthmus', ['ist
     const refusedByBoth = new Set(keysWhere((one) => versions.every((version) => refuses(version, one))));
     const found = semanticQuarantine ? keysWhere((one) => one.case.finds.length > 0) : [];
     const quarantined = await until('what breaks a rule is in quarantine', async () => {
-      const quarantine = (await isthmus.page('/debug/quarantine')) as QuarantinePage;
-      const keys = new Set(quarantine.map(({ kind, resource }) => `${kind}/${resource}`));
+      const { resources } = (await isthmus.page('/debug/quarantine?limit=5000')) as QuarantinePage;
+      const keys = new Set(resources.map(({ kind, resource }) => `${kind}/${resource}`));
       return found.every((key) => keys.has(key)) && [...keys];
     });
     expect(quarantined.filter((key) => !refusedByBoth.has(key))).toEqual([]);

@@ -42,11 +42,13 @@ spec: {address: 10.10.0.3, labels: {app: catalog}, ports: {http: 18080}, service
 /** A field that says it is five bytes long and is one. */
 const undecodable = Uint8Array.of(0x0a, 0x05, 0x61);
 
-type QuarantinePage = readonly {
-  readonly resource: string;
-  readonly reason: string;
-  readonly lastGoodSent: boolean;
-}[];
+type QuarantinePage = {
+  readonly resources: readonly {
+    readonly resource: string;
+    readonly reason: string;
+    readonly lastGoodSent: boolean;
+  }[];
+};
 type OriginsPage = readonly {
   readonly connection: { readonly unsupportedCollections: Readonly<Record<string, string>> };
 }[];
@@ -219,15 +221,15 @@ for (const { version, peer, known, extra } of versions) {
         await source.put(service('sound', '10.70.0.2'));
         await until('the sound one has arrived', async () => (await istiod.configz()).has('ServiceEntry/go/sound'));
         expect((await istiod.configz()).get('ServiceEntry/go/broken')).toEqual(good);
-        const quarantine = (await isthmus.page('/debug/quarantine')) as QuarantinePage;
-        expect(quarantine.map(({ resource, lastGoodSent }) => [resource, lastGoodSent])).toEqual([['go/broken', true]]);
+        const { resources } = (await isthmus.page('/debug/quarantine')) as QuarantinePage;
+        expect(resources.map(({ resource, lastGoodSent }) => [resource, lastGoodSent])).toEqual([['go/broken', true]]);
         // It is ACKed: after a NACK the source would keep quiet until its next change.
         const answers = (await source.journal(since)).filter(({ what }) => what === 'ack' || what === 'nack');
         expect(answers.map(({ what }) => what)).toEqual(answers.map(() => 'ack'));
 
         await source.put(service('broken', '10.70.0.3'));
         await held();
-        expect(await isthmus.page('/debug/quarantine')).toEqual([]);
+        expect(await isthmus.page('/debug/quarantine')).toEqual({ resources: [], next: null });
         await source.remove('ServiceEntry/go/broken');
         await source.remove('ServiceEntry/go/sound');
         await held();
@@ -291,7 +293,7 @@ for (const { version, peer, known, extra } of versions) {
         const all = await istiod.configz();
         expect(all.has('ServiceEntry/go/found')).toBe(true);
         expect(all.has('ServiceEntry/go/forgotten')).toBe(false);
-        expect(await isthmus.page('/debug/quarantine')).toEqual([]);
+        expect(await isthmus.page('/debug/quarantine')).toEqual({ resources: [], next: null });
         expect(await isthmus.synced()).toBe(true);
       });
     });

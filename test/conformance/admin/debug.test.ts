@@ -178,18 +178,21 @@ test('/debug/streams: what an istiod asked for, was sent and acknowledged', asyn
 
 test('/debug/quarantine: which, why, and since when', async () => {
   const bridge = await start();
-  expect(await bridge.page('/debug/quarantine')).toEqual([
-    {
-      source: 'two',
-      kind: 'ServiceEntry',
-      resource: expect.any(String),
-      reason: 'bad_name',
-      message: expect.stringMatching(/./),
-      since: expect.stringMatching(/^\d{4}-/),
-      lastGoodSent: false,
-      sent: 'nothing',
-    },
-  ]);
+  expect(await bridge.page('/debug/quarantine')).toEqual({
+    resources: [
+      {
+        source: 'two',
+        kind: 'ServiceEntry',
+        resource: expect.any(String),
+        reason: 'bad_name',
+        message: expect.stringMatching(/./),
+        since: expect.stringMatching(/^\d{4}-/),
+        lastGoodSent: false,
+        sent: 'nothing',
+      },
+    ],
+    next: null,
+  });
 });
 
 test('/debug/conflicts: what several sources have, who, and what is done', async () => {

@@ -35,7 +35,7 @@ async function serve(...args: readonly string[]) {
   const page = async <T>(path: string) => (await (await fetch(`${url}${path}`)).json()) as T;
   const quarantined = (count: number) =>
     until(`${count} are shown`, async () => {
-      const all = await page<QuarantineView[]>('/debug/quarantine');
+      const { resources: all } = await page<{ resources: QuarantineView[] }>('/debug/quarantine');
       return all.length === count && all;
     });
   await until('all is complete', async () => (await fetch(`${url}/syncz`)).ok);
@@ -107,7 +107,7 @@ describe('a form that istiod would refuse', () => {
     const { url, page } = await serve('--quarantine-invalid', 'ignore');
     server.update(serving(invalidEntry('shop/one', 'bad.example'), validEntry('shop/two')));
     await until('it is sent', async () => (await run('get', url, '-o', 'yaml')).stdout.includes('bad.example'));
-    expect(await page('/debug/quarantine')).toEqual([]);
+    expect(await page('/debug/quarantine')).toEqual({ resources: [], next: null });
   });
 });
 

@@ -148,7 +148,8 @@ const bad: Bad[] = [
   },
 ];
 
-const quarantineOf = (bridge: Bridge) => bridge.page<QuarantineView[]>('/debug/quarantine');
+const quarantineOf = async (bridge: Bridge) =>
+  (await bridge.page<{ resources: QuarantineView[] }>('/debug/quarantine')).resources;
 
 test.each(bad)('a resource $what, is quarantined alone, by name, and mends itself', async (one) => {
   const { bridge, istiod, source } = await start();

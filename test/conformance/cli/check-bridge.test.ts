@@ -214,15 +214,19 @@ describe('an address where istiod would come', () => {
     const { address } = await startSource(viewOf({}));
     const legacy = address.replace('mcp:', 'xds:');
     const [web, tls] = [`xds://127.0.0.1:${await strangers.http1()}`, `xds://127.0.0.1:${await strangers.tls()}`];
-    const { code, findings } = await check(legacy, web, tls, 'xds://127.0.0.1:1');
+    const { code, findings } = await check(legacy, web, tls);
     expect(code).toBe(1);
     const errors = findings.filter(({ severity }) => severity === 'error');
     expect(errors.map(({ subject, code: what }) => `${subject} ${what}`)).toEqual([
       `${legacy} XDS_NOT_SPOKEN`,
       `${web} WRONG_PROTOCOL`,
       `${tls} TLS_UNEXPECTED`,
-      'xds://127.0.0.1:1 UNREACHABLE',
     ]);
+  });
+
+  test('where nothing is: exit code 3, as for the admin pages of a bridge', async () => {
+    for (const scheme of ['xds', 'http'])
+      expect([scheme, (await check(`${scheme}://127.0.0.1:1`)).code]).toEqual([scheme, 3]);
   });
 });
 

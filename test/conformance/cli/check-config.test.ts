@@ -52,7 +52,10 @@ describe('the config', () => {
         severity: 'error',
         what: `${file}:2:11: xds.listen: "here" is no HOST:PORT; write for example 127.0.0.1:15410`,
       }),
-      expect.objectContaining({ code: 'CONFIG_INVALID', what: `${file}:3:3: xds.mingap: unknown setting` }),
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        what: `${file}:3:3: xds.mingap: unknown setting; did you mean "minGap"?`,
+      }),
     ]);
   });
 

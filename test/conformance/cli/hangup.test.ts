@@ -48,7 +48,7 @@ test('SIGHUP reads the file again: a source comes, another leaves with what it h
   const { failed } = await reloadOf(admin);
   expect(failed?.mistakes).toEqual([
     { at: `${file}:3:16`, what: expect.stringContaining('"soon" is no duration') },
-    { at: `${file}:4:1`, what: 'xsd: unknown setting' },
+    { at: `${file}:4:1`, what: 'xsd: unknown setting; did you mean "xds"?' },
   ]);
   const wrong = await run('status', `http://127.0.0.1:${admin}`);
   expect(wrong.stdout).toContain(`${file}:3:16: guard.hold: "soon" is no duration`);

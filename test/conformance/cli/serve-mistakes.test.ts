@@ -52,7 +52,7 @@ describe('a config file that is wrong is exit code 2', () => {
     expect(stderr.split('\n')).toEqual([
       `isthmus: ${file}: 2 mistakes`,
       `  ${file}:2:11: xds.listen: "here" is no HOST:PORT; write for example 127.0.0.1:15410`,
-      `  ${file}:3:3: xds.mingap: unknown setting`,
+      `  ${file}:3:3: xds.mingap: unknown setting; did you mean "minGap"?`,
       '',
     ]);
   });

@@ -46,6 +46,6 @@ test('… which is what the profile is for: without it, they are quarantined, ea
   );
   const bridge = await bridgeTo(server, { profile: 'default' });
   await new Istiod(bridge, 'ServiceEntry').has('ServiceEntry', 'gateway/a');
-  const quarantine = await bridge.page<{ reason: string }[]>('/debug/quarantine');
-  expect(quarantine.map(({ reason }) => reason)).toEqual(['bad_name', 'bad_name']);
+  const { resources } = await bridge.page<{ resources: { reason: string }[] }>('/debug/quarantine');
+  expect(resources.map(({ reason }) => reason)).toEqual(['bad_name', 'bad_name']);
 });

@@ -87,6 +87,10 @@ test.each<[number, Finding[]]>([
   [1, [error('UNREACHABLE', 'a', 'b')]],
   [2, [error('CONFIG_INVALID', 'a', 'b')]],
   [3, [error('BRIDGE_UNREACHABLE', 'a', 'b'), error('UNREACHABLE', 'a', 'b')]],
+  [3, [about('xds://a:1').error('UNREACHABLE', 'a', 'b')]],
+  [3, [about('xds://a:1').error('UNRESOLVED', 'a', 'b')]],
+  [3, [about('xds://a:1').error('SILENT', 'a', 'b')]],
+  [1, [about('xds://a:1').error('WRONG_PROTOCOL', 'a', 'b')]],
 ])('exit code %i', (code, found) => {
   expect(exitCodeOf(found)).toBe(code);
 });

@@ -17,10 +17,29 @@ const listens = 'sink: { listen: 127.0.0.1:1 }\nsources:\n';
 
 describe('one mistake is named with its line and column', () => {
   test.each([
-    ['an unknown setting', 'xds:\n  lisen: 127.0.0.1:1\n', 'i.yaml:2:3: xds.lisen: unknown setting'],
-    ['an unknown section', '# hello\nxsd: {}\n', 'i.yaml:2:1: xsd: unknown setting'],
+    [
+      'an unknown setting',
+      'xds:\n  lisen: 127.0.0.1:1\n',
+      'i.yaml:2:3: xds.lisen: unknown setting; did you mean "listen"?',
+    ],
+    ['an unknown section', '# hello\nxsd: {}\n', 'i.yaml:2:1: xsd: unknown setting; did you mean "xds"?'],
+    ['a setting that is like none', 'xds: { turbo: true }\n', 'i.yaml:1:8: xds.turbo: unknown setting'],
+    [
+      'a setting in other letters',
+      'guard: { MinRemoved: 2 }\n',
+      'i.yaml:1:10: guard.MinRemoved: unknown setting; did you mean "minRemoved"?',
+    ],
+    [
+      'an unknown setting within one of a source',
+      `${source}  repairs: { zeroPort: true }\n`,
+      'i.yaml:4:14: sources[0].repairs.zeroPort: unknown setting; did you mean "zeroPorts"?',
+    ],
     ['an unknown setting with a number for a name', '1: x\n', 'i.yaml:1:1: 1: unknown setting'],
-    ['an unknown setting of a source', `${source}  profil: x\n`, 'i.yaml:4:3: sources[0].profil: unknown setting'],
+    [
+      'an unknown setting of a source',
+      `${source}  profil: x\n`,
+      'i.yaml:4:3: sources[0].profil: unknown setting; did you mean "profile"?',
+    ],
     ['a section that is a text', 'xds: here\n', 'i.yaml:1:6: xds: '],
     ['a section that is empty', 'log:\n', 'i.yaml:1:5: log: '],
     ['a list that is a mapping', 'sources: { galley: 1 }\n', 'i.yaml:1:10: sources: '],
@@ -124,6 +143,16 @@ describe('one mistake is named with its line and column', () => {
       'a name that is used twice',
       `${source}- name: galley\n  address: mcp://other:9901\n`,
       'i.yaml:4:9: sources[1].name: "galley" is used twice',
+    ],
+    [
+      'one name for two collections',
+      `${source}  askAs: { istio/networking/v1alpha3/gateways: x, istio/networking/v1alpha3/sidecars: x }\n`,
+      'i.yaml:4:87: sources[0].askAs.istio/networking/v1alpha3/sidecars: "x" is also asked for istio/networking/v1alpha3/gateways',
+    ],
+    [
+      'the name of a collection for another one that is asked for, too',
+      `${source}  collections: [istio/networking/v1alpha3/gateways, istio/networking/v1alpha3/sidecars]\n  askAs: { istio/networking/v1alpha3/sidecars: istio/networking/v1alpha3/gateways }\n`,
+      'i.yaml:5:48: sources[0].askAs.istio/networking/v1alpha3/sidecars: "istio/networking/v1alpha3/gateways" is also asked for istio/networking/v1alpha3/gateways',
     ],
     [
       'a debounce that ends before it begins',

@@ -77,6 +77,41 @@ describe('a form that breaks a rule of Istio', () => {
     expect(held()).toEqual({});
   });
 
+  test.each<[string, () => Buffer[], Record<string, string>, Record<string, string>]>([
+    [
+      'last, the form before the message stays',
+      () => [validEntry('a/1', 'new'), invalidEntry('a/1')],
+      { 'a/1': 'one' },
+      { 'a/1': 'invalid_duplicates' },
+    ],
+    [
+      'last, the same where it can not be decoded',
+      () => [validEntry('a/1', 'new'), brokenEntry('a/1')],
+      { 'a/1': 'one' },
+      { 'a/1': 'malformed' },
+    ],
+    [
+      'last, behind what is held already',
+      () => [validEntry('a/1', 'one'), invalidEntry('a/1')],
+      { 'a/1': 'one' },
+      { 'a/1': 'invalid_duplicates' },
+    ],
+    ['first, the good one counts', () => [invalidEntry('a/1'), validEntry('a/1', 'new')], { 'a/1': 'new' }, {}],
+    [
+      'last, of one that is new: it is sent as it came',
+      () => [validEntry('a/2', 'new'), invalidEntry('a/2', 'bad'), validEntry('a/1', 'one')],
+      { 'a/1': 'one', 'a/2': 'bad' },
+      {},
+    ],
+  ])('of a name that comes twice, where it comes %s', async (_what, resources, expected, quarantined) => {
+    await say([validEntry('a/1', 'one')]);
+    await say(resources());
+    expect([sent(), held()]).toEqual([expected, quarantined]);
+    // What the source says next counts as ever.
+    await say([validEntry('a/1', 'next')]);
+    expect([sent(), held()]).toEqual([{ 'a/1': 'next' }, {}]);
+  });
+
   test('is sent as it came where there is no better one, and is shown', async () => {
     await say([invalidEntry('a/1', 'bad')]);
     expect(sent()).toEqual({ 'a/1': 'bad' });
