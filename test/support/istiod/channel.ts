@@ -23,6 +23,8 @@ export class Channel {
   #redial: Timer | undefined;
   #ping: Timer | undefined;
   #lastRead = 0;
+  /** Pings so far, and those of them that were answered. */
+  readonly pings = { sent: 0, answered: 0 };
   #waiting: Waiting[] = [];
 
   constructor(port: number, profile: IstiodProfile, clock: Clock, random: () => number) {
@@ -127,7 +129,9 @@ export class Channel {
       }
       this.#ping = this.#clock.after(timeoutMs, () => session.destroy());
       if (session.destroyed) return;
+      this.pings.sent++;
       session.ping(() => {
+        this.pings.answered++;
         if (this.#session !== session || session.destroyed) return;
         this.#ping?.cancel();
         this.read();

@@ -114,6 +114,11 @@ export class Istiod {
     return found;
   }
 
+  /** Its pings so far, and those of them that were answered. */
+  get pings(): { readonly sent: number; readonly answered: number } {
+    return this.#channel.pings;
+  }
+
   /** Its connection breaks. */
   cut(): void {
     this.#channel.cut();
