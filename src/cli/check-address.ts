@@ -20,8 +20,8 @@ const resourceSource = 'istio.mcp.v1alpha1.ResourceSource';
 const aggregatedMcp = 'istio.mcp.v1alpha1.AggregatedMeshConfigService';
 const aggregatedDiscovery = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
 
-/** Who dials an address, for the texts. */
-export type Dialler = 'Isthmus' | 'istiod';
+/** Who dials an address, for the texts. `newIstiod`: 1.26 or newer, which has TLS where its tlsSettings say so. */
+export type Dialler = 'Isthmus' | 'istiod' | 'newIstiod';
 
 /** `speaksHttp2`: a gRPC server may be there; it is of use to ask it more. With TLS, that shows only within. */
 export type AddressReport = { readonly findings: readonly Finding[]; readonly speaksHttp2: boolean };
@@ -60,6 +60,7 @@ export async function checkAddress(
 const wanted: Readonly<Record<Dialler, string>> = {
   Isthmus: 'a legacy MCP server (istio.mcp.v1alpha1)',
   istiod: 'a bridge (its xds.listen)',
+  newIstiod: 'a bridge (its xds.listen)',
 };
 
 const codes: Readonly<Record<Spoken['speaks'], FindingCode>> = {
@@ -83,8 +84,12 @@ export function spokenFinding(spoken: Spoken, subject: string, dialler: Dialler,
   if (spoken.speaks === 'http2') return ok(code, 'it speaks HTTP/2 without TLS, as gRPC servers do');
   if (spoken.speaks === 'tls' && dialler === 'istiod') {
     const next =
-      'istiod up to 1.25 has no TLS here; for 1.26 and newer set tlsSettings.mode SIMPLE in its configSources';
+      'istiod up to 1.25 has no TLS here; for 1.26 and newer set tlsSettings.mode SIMPLE in its configSources, and say ' +
+      '--istiod-version 1.26 here';
     return error(code, 'it speaks TLS, and istiod dials in plaintext', next);
+  }
+  if (spoken.speaks === 'tls' && dialler === 'newIstiod') {
+    return ok('TLS_SPOKEN', 'it speaks TLS: istiod needs tlsSettings.mode SIMPLE in its configSources');
   }
   const { problem, hint } = protocolHint(spoken, wanted[dialler], isSecure);
   return error(code, problem, hint ?? `give the address of ${wanted[dialler]}`);

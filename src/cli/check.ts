@@ -33,6 +33,9 @@ const defaultWidth = 100;
 /** The istiod that is played where nobody says which one will come. */
 const defaultMinor = 24;
 
+/** From this one on istiod can have TLS here. */
+const tlsMinor = 26;
+
 export function builder(yargs: Argv) {
   return configOptions(yargs)
     .usage(
@@ -277,9 +280,10 @@ function secondConnection(subject: string, profile: string): Finding {
 
 async function checkXds(address: HostPort, version: string | undefined, readers: Readers, timeoutMs: number) {
   const subject = `xds://${formatHostPort(address)}`;
-  const { findings, speaksHttp2 } = await checkAddress(address, subject, 'istiod', timeoutMs);
-  if (!speaksHttp2) return findings;
   const minor = version === undefined ? defaultMinor : Number(version.split('.')[1]);
+  const dialler = minor >= tlsMinor ? 'newIstiod' : 'istiod';
+  const { findings, speaksHttp2 } = await checkAddress(address, subject, dialler, timeoutMs);
+  if (!speaksHttp2) return findings;
   return [...findings, ...xdsFindings(await askAsIstiod(address, minor, timeoutMs), subject, readers)];
 }
 

@@ -24,7 +24,8 @@ export function builder(yargs: Argv) {
         '  mcp://HOST:PORT    a legacy server, with --direct\n' +
         '  FOLDER             of Istio YAML\n' +
         '  FILE               that isthmus get -o yaml or -o json has written\n' +
-        '  FILE               that isthmus capture has written: what its server had at the end\n\n' +
+        '  FILE               that isthmus capture has written: what its server had at the end\n' +
+        '  FILE               of /debug/configz of an istiod: what it has\n\n' +
         'Equal are resources of the same labels, annotations and spec; versions and create times are\n' +
         'compared with --strict only. Exits with 0 where all is equal, 1 where something differs, 3 where\n' +
         'one of the two does not answer.',

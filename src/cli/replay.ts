@@ -12,9 +12,9 @@ export function builder(yargs: Argv) {
   return yargs
     .usage(
       '$0 replay FILE [options]\n\n' +
-        'Serves what isthmus capture has written, as the legacy server that said it: byte for byte, and in the order\n' +
-        'in which it answered. The first stream of the capture to the first sink, and so on; who comes later is told\n' +
-        'what was said last.',
+        'Serves what isthmus capture has written, as the legacy server that said it: byte for byte, and in ' +
+        'the order in which it answered. The first stream of the capture to the first sink, and so on; who comes ' +
+        'later is told what was said last.',
     )
     .positional('file', { type: 'string', demandOption: true, describe: 'A capture' })
     .option('listen', { type: 'string', default: '127.0.0.1:9901', describe: 'Address' })

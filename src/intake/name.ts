@@ -77,8 +77,8 @@ export function parseName(bytes: Buffer, kind: Kind, rules: NameRules): ParsedNa
     const name = escaped(rest);
     if (name !== rest) return written(text.slice(from, first), name, { bare: false, escaped: true });
   }
-  if (first === text.length - 1) return bad(text, 'ends with a slash');
-  if (text.includes('/', first + 1)) return bad(text, 'has more than one slash');
+  if (first === text.length - 1) return bad(text, 'ends with a slash', orEscape);
+  if (text.includes('/', first + 1)) return bad(text, 'has more than one slash', orEscape);
   return { key: from === 0 ? text : text.slice(1), bytes: bytes.subarray(from), bare: false };
 }
 
@@ -96,7 +96,10 @@ function written(namespace: string, name: string, how: { bare: boolean; escaped?
   return { key, bytes, ...how };
 }
 
-function bad(text: string, what: string): ParsedName {
+/** For names that another setting of the source would take. */
+const orEscape = '; where it is meant so, set slashes: escape for this source';
+
+function bad(text: string, what: string, more = ''): ParsedName {
   const name = text === '' ? 'metadata.name' : `metadata.name "${text}"`;
-  return { reason: 'bad_name', message: `${name} ${what}; "namespace/name" is expected` };
+  return { reason: 'bad_name', message: `${name} ${what}; "namespace/name" is expected${more}` };
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../model/errors.ts';
@@ -63,11 +64,20 @@ export async function probeProtocol(
 /** What the first bytes of an answer to {@link http2Greeting} are. */
 function spokenBy(bytes: Buffer): Spoken {
   // The first frame of a server is SETTINGS: its length, then type 4.
-  if (bytes[0] === 0 && bytes[3] === 4) return { speaks: 'http2' };
+  if (bytes[0] === 0 && bytes[3] === 4) return { speaks: wantsTls(bytes) ? 'tls' : 'http2' };
   // A TLS record: alert or handshake, version 3.x.
   if ((bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 3) return { speaks: 'tls' };
   const said = firstLine(bytes);
   return { speaks: said.startsWith('HTTP/1') ? 'http1' : 'other', said };
+}
+
+/**
+ * True where a GOAWAY with INADEQUATE_SECURITY (RFC 9113, 7) stands behind the SETTINGS: a port with TLS that tells clients
+ * without it why they can't come in, as those of Isthmus do.
+ */
+function wantsTls(bytes: Buffer): boolean {
+  const goAway = bytes.subarray(9 + bytes.readUIntBE(0, 3));
+  return goAway.length >= 17 && goAway[3] === 7 && goAway.readUInt32BE(13) === constants.NGHTTP2_INADEQUATE_SECURITY;
 }
 
 /** The first line of some bytes, at most 80 characters, without what would command a terminal. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 
 /** What an operator wants to know of a certificate. Nothing of it is secret. */
 export type Certificate = {
-  /** The subject's common name; often empty. */
+  /** The subject's common name, or its organisation, which is all that a CA of Istio has; often empty. */
   readonly subject: string;
   /** Common name of who signed it, or its organisation. */
   readonly issuer: string;
@@ -21,7 +21,7 @@ export function describeCertificate({
   validTo,
 }: X509Certificate): Certificate {
   return {
-    subject: partOf(subject, 'CN'),
+    subject: partOf(subject, 'CN') || partOf(subject, 'O'),
     issuer: partOf(issuer, 'CN') || partOf(issuer, 'O'),
     names: altNamesOf(subjectAltName ?? '').map(({ value }) => value),
     validFrom: timeOf(validFrom),

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { probeProtocol, protocolHint, type Spoken } from '../../../src/net/protocol-hint.ts';
+import { issue, newAuthority } from '../../support/certificates.ts';
 import { listen } from '../../support/listeners.ts';
 import { strangers } from '../../support/strangers.ts';
 import { createServer } from 'node:net';
 import { Bridge } from '../../support/bridge.ts';
+import { TlsFolder } from '../../support/tls-folder.ts';
 
 const wanted = 'a legacy MCP server (istio.mcp.v1alpha1)';
 
@@ -16,6 +18,12 @@ async function closedPort(): Promise<number> {
     server.close(resolve);
   });
   return port;
+}
+
+/** The xDS port of a bridge with TLS. It answers those without in HTTP/2, so that they know why. */
+async function secureBridge(): Promise<number> {
+  const tls = new TlsFolder().put('xds', await issue(await newAuthority('mesh CA'), ['127.0.0.1']));
+  return (await Bridge.of({ xds: { listen: '127.0.0.1:0', tls } })).ports.xds;
 }
 
 const cases: [string, () => Promise<number>, Spoken, RegExp][] = [
@@ -43,6 +51,7 @@ const cases: [string, () => Promise<number>, Spoken, RegExp][] = [
   ['a web server in HTTP/2', strangers.web, { speaks: 'http2' }, /HTTP\/2/],
   ['an xDS server', strangers.xds, { speaks: 'http2' }, /HTTP\/2/],
   ['Isthmus itself', async () => (await Bridge.of({})).ports.xds, { speaks: 'http2' }, /HTTP\/2/],
+  ['Isthmus itself, with TLS', secureBridge, { speaks: 'tls' }, /speaks TLS/],
   ['nobody', closedPort, { speaks: 'unreachable', why: 'ECONNREFUSED' }, /nobody listens there \(ECONNREFUSED\)/],
 ];
 

@@ -172,6 +172,18 @@ describe('a source over TLS', () => {
   });
 });
 
+test('the xDS port of a bridge with TLS: its certificate is shown, and which istiod can come in', async () => {
+  const folder = new TlsFolder();
+  const { xds } = await startServe('--config', configOf(folder, { xds: { tls: folder.put('xds', server) } }));
+  const address = `xds://127.0.0.1:${xds}`;
+  const any = await check(address);
+  expect([any.code, any.of('TLS_UNEXPECTED')[0]?.severity]).toEqual([1, 'error']);
+  expect(any.of('TLS_UNEXPECTED')[0]?.next).toContain('--istiod-version');
+  const { code, findings, of } = await check(address, '--istiod-version', '1.26');
+  expect([code, findings.map((one) => one.code)]).toEqual([0, ['TLS_SPOKEN', 'CERTIFICATE']]);
+  expect(of('CERTIFICATE')[0]?.what).toMatch(/DNS:isthmus\.istio-system, by mesh CA, valid from/);
+});
+
 test('a bridge that runs says what is wrong with its files, and goes on; status and check tell it', async () => {
   const folder = new TlsFolder();
   const tls = folder.put('xds', server);

@@ -63,6 +63,23 @@ test('every form of one state is equal to every other: exit code 0', async () =>
   }
 });
 
+test('what istiod has, as its /debug/configz says, is a side too; what is no business of ours is left out', async () => {
+  const { http } = await start(entries);
+  const file = join(tempFolder(), 'istiod.json');
+  // As istiod 1.16.5 and 1.24.0 write it: one line, with the version of the bridge and a time.
+  const configz = Object.entries({ ...entries, 'k8s/own': 'own.example' }).map(([key, host]) => {
+    const [namespace = '', name = ''] = key.split('/');
+    const metadata = { name, namespace, resourceVersion: 'qZRN', creationTimestamp: '2026-11-26T10:47:16Z' };
+    return { kind: 'ServiceEntry', apiVersion: 'networking.istio.io/v1', metadata, spec: { hosts: [host] } };
+  });
+  const route = { kind: 'HTTPRoute', apiVersion: 'gateway.networking.k8s.io/v1', metadata: { name: 'r' }, spec: {} };
+  writeFileSync(file, JSON.stringify([...configz, route]));
+  const { code, equal, differences, stderr } = await diff(http, file, '--type', 'ServiceEntry');
+  expect([code, equal]).toEqual([1, 3]);
+  expect(differences).toMatchObject([{ in: 'B', kind: 'ServiceEntry', name: 'k8s/own' }]);
+  expect(stderr).toContain('HTTPRoute of gateway.networking.k8s.io/v1 is no Istio configuration; it is left out');
+});
+
 test('what differs is told by resource and by field: exit code 1', async () => {
   const [before, after] = [await start(entries), await start(changed)];
   const expected = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { expectGolden } from '../../support/servers/golden.ts';
 import { IstioConsul } from '../../support/servers/istio-consul.ts';
-import { hasAddresses, originOf, taken, watched } from '../../support/servers/lab.ts';
+import { hasAddresses, kindOf, originOf, taken, watched } from '../../support/servers/lab.ts';
 import { NacosIstio } from '../../support/servers/nacos-istio.ts';
 import { service } from '../../support/servers/server.ts';
 import { until } from '../../support/until.ts';
@@ -32,6 +32,24 @@ describe('istio-consul', () => {
     await taken(bridge, 2);
     server.change(service('api', '10.0.1.1'));
     await istiod.has({ ...web, ...api });
+    expect(istiod.lost('service/web')).toEqual([]);
+  });
+
+  test('a service that is gone leaves once the server has forgotten it and has a new name, and no other with it', async () => {
+    const server = await new IstioConsul().listen();
+    server.change(service('web', '10.0.0.1'));
+    server.change(service('api', '10.0.1.1'));
+    const { bridge, istiod } = await watched(server, { profile: 'istio-consul' });
+    await istiod.has({ ...web, ...api });
+    server.lose('api');
+    await server.restart();
+    await taken(bridge, 2);
+    expect((await kindOf(bridge)).effective).toBe(2);
+    await bridge.reload({
+      sources: [server.at({ name: 'registry-2', profile: 'istio-consul' })],
+      confirmRemoval: ['registry'],
+    });
+    await istiod.hasOnly(web);
     expect(istiod.lost('service/web')).toEqual([]);
   });
 

@@ -4,12 +4,23 @@ import { type Request, say, Server, type Service, serviceEntries, serviceEntry }
 /** costinm/istio-consul: all services to who asks, and then the one that has changed, as though it were all. */
 export class IstioConsul extends Server {
   readonly #services = new Map<string, Service>();
+  readonly #gone = new Set<string>();
   #clock = 0;
 
   /** One service has changed; none is ever removed. */
   change(service: Service): void {
     this.#services.set(service.name, service);
     for (const stream of this.streams) this.#send(stream, [service]);
+  }
+
+  /** Consul has a service no more. Nobody hears of it, and it is known until the process ends. */
+  lose(name: string): void {
+    this.#gone.add(name);
+  }
+
+  protected override forget(): void {
+    for (const name of this.#gone) this.#services.delete(name);
+    this.#gone.clear();
   }
 
   protected override answer(stream: SourceStream, { collection, responseNonce }: Request): void {

@@ -28,6 +28,9 @@ describe('what a port speaks', () => {
 
   test('TLS where istiod would come says which istiod can do that', () => {
     expect(spokenFinding({ speaks: 'tls' }, 'xds://a:1', 'istiod').next).toContain('tlsSettings.mode SIMPLE');
+    const newer = spokenFinding({ speaks: 'tls' }, 'xds://a:1', 'newIstiod');
+    expect(codesOf([newer])).toEqual(['ok TLS_SPOKEN']);
+    expect(newer.what).toContain('tlsSettings.mode SIMPLE');
   });
 });
 

@@ -64,12 +64,18 @@ describe('docs/profiles.md', () => {
 });
 
 const folder = join(docs, 'servers');
-const pages = readdirSync(folder);
+const steps = 'README.md';
+const pages = readdirSync(folder).filter((name) => name !== steps);
 
 describe('docs/servers', () => {
   test('every page is linked, and every link is a page', () => {
     const linked = Array.from(page.matchAll(/\(servers\/([^)]+)\)/g), ([, file = '']) => file);
     expect([...new Set(linked)].toSorted()).toEqual(pages.toSorted());
+  });
+
+  test.each(pages)('%s: the page of the steps leads to it, and back', (file) => {
+    expect(readFileSync(join(folder, steps), 'utf8')).toContain(`](${file})`);
+    expect(readFileSync(join(folder, file), 'utf8')).toContain(`](${steps})`);
   });
 
   test.each(pages)('%s: its links are files, its tests among them', (file) => {
@@ -79,7 +85,7 @@ describe('docs/servers', () => {
     expect(links.filter((link) => !existsSync(join(folder, link)))).toEqual([]);
   });
 
-  test.each(pages)('%s: its config is one', (file) => {
+  test.each([steps, ...pages])('%s: its config is one', (file) => {
     const [, block] = /```yaml\n(.*?)```/s.exec(readFileSync(join(folder, file), 'utf8')) ?? [];
     if (block === undefined) {
       // The page of a server that nobody knows has commands alone.

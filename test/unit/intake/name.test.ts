@@ -40,6 +40,11 @@ describe('a name', () => {
     expect(parse(name)).toEqual({ reason: 'bad_name', message: expect.stringContaining(what) as string });
   });
 
+  test.each(['shop/', 'a/b/c'])('%j is refused with the setting that would take it', (name) => {
+    expect(parse(name)).toMatchObject({ message: expect.stringContaining('set slashes: escape') as string });
+    expect(parse('/orders')).toMatchObject({ message: expect.not.stringContaining('escape') as string });
+  });
+
   test('that is no UTF-8 is refused, and is not shown', () => {
     const parsed = parse(Buffer.from([0x61, 0x2f, 0xff, 0xfe]));
     expect(parsed).toEqual({

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { generate } from 'selfsigned';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { lookAtTls } from '../../../src/net/probe.ts';
 import {
@@ -50,6 +51,15 @@ describe('alternative names', () => {
     expect(identitiesOf(`URI:${spiffe}, DNS:galley.shop, IP Address:10.0.0.7`)).toEqual([spiffe, 'galley.shop']);
     expect(identitiesOf(`DNS:${spiffe}, DNS:"a, URI:${spiffe}", email:${spiffe}`)).toEqual([]);
   });
+});
+
+test('a CA without a common name, as Istio makes it, is called by its organisation', async () => {
+  const extensions = [{ name: 'basicConstraints' as const, cA: true }];
+  const { cert } = await generate([{ name: 'organizationName', value: 'cluster.local' }], {
+    keyType: 'ec',
+    extensions,
+  });
+  expect(nameOfCertificate(describeCertificate(new X509Certificate(cert)))).toBe('cluster.local');
 });
 
 /** The same certificate, with times that can't be read; its signature is wrong, too. */
