@@ -57,7 +57,9 @@ export function allSources({ meshConfigs }: Scanned): SourceOf[] {
 
 /** A check of single entries of `configSources`. */
 export function sourceCheck(
-  check: Omit<Check, 'applicable' | 'run'> & { look(of: SourceOf, scanned: Scanned): Found | Found[] | undefined },
+  check: Omit<Check, 'applicable' | 'run'> & {
+    readonly look: (of: SourceOf, scanned: Scanned) => Found | Found[] | undefined;
+  },
 ): Check {
   const { look, ...rest } = check;
   return {

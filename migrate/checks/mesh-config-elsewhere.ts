@@ -20,7 +20,7 @@ export const meshConfigElsewhere: Check = {
       .flatMap((mesh) => {
         const other = meshConfigs.find((one) => isInstalledFrom(one) && listOfAddresses(one) !== listOfAddresses(mesh));
         if (other === undefined) return [];
-        const { file, line } = other.at([]);
+        const { file, line } = other.at([fieldOf(other, 'configSources')], true);
         const says = listOfAddresses(other) || 'none';
         return [
           {
