@@ -115,8 +115,7 @@ function encode(insert: string, style: LayerStyle, newLine: string): string | un
       return JSON.stringify(insert).slice(1, -1);
     case 'single':
       return insert.includes('\n') ? undefined : insert.replaceAll("'", "''");
-    case 'folded':
-    case 'plain':
+    default:
       return insert.includes('\n') ? undefined : insert;
   }
 }
