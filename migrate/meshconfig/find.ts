@@ -170,7 +170,7 @@ function readPlace({ kind, path, isText }: Candidate, object: ObjectName | undef
   };
   if (!isText) {
     const locate: Locate = (inside, onKey) => spot(document.offsetOf([...path, ...inside], onKey));
-    const value = at(document.value, path) ?? {};
+    const value = valueAt(document.value, path) ?? {};
     if (!isFields(value)) {
       problem('notMap', locate([]), 'is no map of settings', 'write its settings below it, one a line');
       return;
@@ -248,7 +248,7 @@ function isNode(value: unknown): value is Node {
   return isMap(value) || isSeq(value) || isScalar(value) || isAlias(value);
 }
 
-function at(value: unknown, path: Path): unknown {
+function valueAt(value: unknown, path: Path): unknown {
   let found = value;
   for (const step of path) {
     if (Array.isArray(found)) found = (found as readonly unknown[])[step as number];
@@ -268,7 +268,7 @@ function switchesIn(value: unknown, objects: readonly { name: ObjectName; path: 
   return objects.flatMap(({ path }) =>
     ['values', 'unvalidatedValues'].flatMap((values) => {
       const base = [...path, 'spec', values];
-      return switchesOf(at(value, base), base);
+      return switchesOf(valueAt(value, base), base);
     }),
   );
 }

@@ -32,7 +32,6 @@ export type Layer = {
 
 /** The whole file as a text of its own. */
 export function fileLayer(text: string): Layer {
-  const eol = lineBreakOf(text);
   return {
     style: 'file',
     text,
@@ -40,13 +39,15 @@ export function fileLayer(text: string): Layer {
     end: text.length,
     exact: true,
     fileOffset: (offset) => offset,
-    replace: (start, end, insert) => ({ start, end, text: insert.replaceAll('\n', eol) }),
+    replace: (start, end, insert) => ({ start, end, text: insert.replaceAll('\n', lineBreakAt(text, start)) }),
   };
 }
 
-/** The line break of a file: that of its first line. */
-export function lineBreakOf(text: string): '\n' | '\r\n' {
-  return /^[^\n]*\r\n/.test(text) ? '\r\n' : '\n';
+/** The line break at the end of the line that an offset is in; of the line before, where it has none. */
+function lineBreakAt(text: string, offset: number): '\n' | '\r\n' {
+  const next = text.indexOf('\n', offset);
+  const at = next >= 0 ? next : text.lastIndexOf('\n');
+  return text[at - 1] === '\r' ? '\r\n' : '\n';
 }
 
 /**
@@ -63,7 +64,7 @@ export function scalarLayer(file: string, pieceStart: number, node: unknown): La
   const style = styleOf(node.type);
   const found = style === 'literal' || style === 'folded' ? blockRuns(source, text, style) : flowRuns(source, style);
   const runs = found !== undefined && isWhole(found, text, source) ? found : undefined;
-  const eol = lineBreakOf(file);
+  const eol = lineBreakAt(file, start);
   const indent = runs === undefined ? '' : indentOf(source, runs);
   const at = (offset: number) => runs?.[lastAtOrBefore(runs, offset)];
   const fileOffset = (offset: number): number => {
@@ -73,12 +74,6 @@ export function scalarLayer(file: string, pieceStart: number, node: unknown): La
     return (
       start + run.file + (run.length === run.fileLength ? Math.min(into, run.length) : into > 0 ? run.fileLength : 0)
     );
-  };
-  /** Behind the character before the offset, so that what follows it on its line stays behind. */
-  const fileEnd = (offset: number): number => {
-    const run = offset > 0 ? at(offset - 1) : undefined;
-    if (run === undefined) return fileOffset(offset);
-    return offset - run.inner >= run.length ? start + run.file + run.fileLength : fileOffset(offset);
   };
   return {
     style,
@@ -91,10 +86,7 @@ export function scalarLayer(file: string, pieceStart: number, node: unknown): La
       if (runs === undefined) return undefined;
       const written = encode(insert, style, eol + indent);
       if (written === undefined) return undefined;
-      // An insertion goes behind what is before it, unless a line begins there.
-      const lineStart = from === 0 || text[from - 1] === '\n';
-      const fileStart = to > from || lineStart ? fileOffset(from) : fileEnd(from);
-      return { start: fileStart, end: to > from ? fileEnd(to) : fileStart, text: written };
+      return { start: fileOffset(from), end: fileOffset(to), text: written };
     },
   };
 }
@@ -123,8 +115,7 @@ function encode(insert: string, style: LayerStyle, newLine: string): string | un
       return JSON.stringify(insert).slice(1, -1);
     case 'single':
       return insert.includes('\n') ? undefined : insert.replaceAll("'", "''");
-    case 'folded':
-    case 'plain':
+    default:
       return insert.includes('\n') ? undefined : insert;
   }
 }

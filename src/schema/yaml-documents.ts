@@ -76,7 +76,7 @@ function pieces(text: string): { start: number; end: number }[] {
 }
 
 /** Where a piece of the text begins, and what line and column an offset in it is. */
-type Place = { readonly start: number; position(offset: number): Position };
+type Place = { readonly start: number; readonly position: (offset: number) => Position };
 
 function readPiece(text: string, place: Place, before: number): YamlDocument[] {
   let parsed: Document[];
