@@ -18,18 +18,17 @@ import { requireVersion } from './version.ts';
 /** Width of text where no terminal says its own. */
 const defaultWidth = 100;
 
-export const command = 'analyze <files..>';
-
-export const describe = 'Look at a mesh config, and at what belongs to it, for what a migration stumbles over';
+const outputOption = { alias: 'o', choices: outputs, default: 'text', describe: 'Form' } as const;
 
 export function builder(yargs: Argv) {
   return yargs
     .usage(
       '$0 migrate analyze FILE.. [options]\n\n' +
-        'Says what has to be done before istiod 1.9 or newer takes the place of a Pilot that reads legacy MCP, and what\n' +
-        'happens otherwise. Looks at whatever of this is in the files: the ConfigMap "istio" or the mesh config by itself,\n' +
-        'Helm values, an IstioOperator, Deployments of Galley, Mixer, Pilot and istiod, and Istio’s resources.\n\n' +
-        'Nothing is changed, and no network is used. Exits with 1 where there are errors or warnings, 2 where a file that\n' +
+        'Says what has to be done before istiod 1.9 or newer takes the place of a Pilot that reads\n' +
+        'legacy MCP, and what happens otherwise. It looks at whatever of this is in the files: the\n' +
+        'ConfigMap "istio" or the mesh config by itself, Helm values, an IstioOperator, Deployments of\n' +
+        'Galley, Mixer, Pilot and istiod, and Istio’s resources. It changes nothing, and uses no\n' +
+        'network. Exits with 0 where nothing is wrong, 1 for errors and warnings, 2 where a file that\n' +
         'was named can’t be read.',
     )
     .positional('files', {
@@ -53,7 +52,7 @@ export function builder(yargs: Argv) {
       describe:
         'What the bridge serves: a file (isthmus get http://… -o yaml > FILE) or a folder, for conflicts and sizes',
     })
-    .option('output', { alias: 'o', choices: outputs, default: 'text', describe: 'Form' })
+    .option('output', outputOption)
     .epilogue(
       examples(
         [

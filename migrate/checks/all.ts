@@ -17,6 +17,7 @@ import { discoverySelectors } from './discovery-selectors.ts';
 import { envoyFilterOld } from './envoy-filter-old.ts';
 import { fieldDropped } from './field-dropped.ts';
 import { flagRemoved } from './flag-removed.ts';
+import { galleyAndKubernetes } from './galley-and-kubernetes.ts';
 import { galleyDialsOut } from './galley-dials-out.ts';
 import { galleyLeftover } from './galley-leftover.ts';
 import { galleyTls } from './galley-tls.ts';
@@ -65,6 +66,7 @@ export const allChecks: readonly Check[] = [
   kubernetesSourceInexact,
   sourceTwice,
   sourceOrder,
+  galleyAndKubernetes,
   subscribedResources,
   discoverySelectors,
   tlsIgnored,

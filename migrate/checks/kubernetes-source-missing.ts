@@ -2,10 +2,7 @@ import { isKubernetes, isNetwork } from '../scan/address.ts';
 import { fieldOf, type MeshConfig } from '../scan/mesh-config.ts';
 import type { Scanned } from '../scan/scan.ts';
 import { type Check, initConfigSources } from './check.ts';
-
-/** Galley fed Pilot with what it read from Kubernetes. */
-const isGalley = ({ sources }: MeshConfig): boolean =>
-  sources.some(({ address }) => /(^|[-.])galley([-.]|$)/.test(address.host));
+import { isGalley } from './legacy-address.ts';
 
 const candidates = ({ meshConfigs }: Scanned): MeshConfig[] =>
   meshConfigs.filter(
@@ -33,14 +30,17 @@ export const kubernetesSourceMissing: Check = {
   run: (scanned) =>
     candidates(scanned).map((mesh) => {
       const hasResources = scanned.resources.some(({ kind }) => kind !== undefined);
+      const isFromGalley = mesh.sources.some(({ address }) => isGalley(address));
       let why = '';
-      if (isGalley(mesh)) why = '; Galley gave Pilot what it read there, and nobody does so any more';
+      if (isFromGalley) why = '; Galley gave Pilot what it read there, and nobody does so any more';
       else if (hasResources) why = `; ${scanned.resources.length} of them are among the inputs`;
       return {
         at: mesh.at([fieldOf(mesh, 'configSources')], true),
         message: `${mesh.subject}: configSources has no k8s://, so Istio’s resources in Kubernetes are not read${why}`,
         severity: why === '' ? 'warning' : 'error',
-        fix: 'add a line "- address: k8s://" to configSources (isthmus migrate patch does so), unless Kubernetes shall not be read',
+        fix: isFromGalley
+          ? 'write "- address: k8s://" in the place of Galley'
+          : 'add a line "- address: k8s://" to configSources (isthmus migrate patch does so), unless Kubernetes shall not be read',
       };
     }),
 };

@@ -16,11 +16,11 @@ export const mixerLeftover: Check = {
       .map((mixer) => {
         const store = mixer.flags.findLast(({ name }) => name === 'configStoreURL');
         const reads = /^mcps?:/.test(store?.value ?? '');
-        const from = reads ? `, and reads its configuration from ${store?.value} over legacy MCP` : '';
+        const from = reads ? `Mixer reads its configuration from ${store?.value} over legacy MCP, and ` : '';
         const keep = reads ? '; until then it needs that server, so keep it beside the bridge' : '';
         return {
           at: (reads ? store?.at : undefined) ?? mixer.at,
-          message: `${mixer.subject}: no Istio since 1.8 has Mixer${from}`,
+          message: `${mixer.subject}: ${from}no Istio since 1.8 has ${reads ? 'it' : 'Mixer'}`,
           fix: `replace what its rules do (docs/dropped-collections.md), then remove it${keep}`,
         };
       });

@@ -23,14 +23,21 @@ export const mixerMeshField: Check = {
   source: 'Istio without Mixer since 1.8; pkg/config/mesh takes unknown fields',
   applicable: ({ meshConfigs }) => meshConfigs.length > 0,
   run: ({ meshConfigs }) =>
-    meshConfigs.flatMap((mesh) =>
-      fields
+    meshConfigs.flatMap((mesh) => {
+      const found = fields
         .map((name) => fieldOf(mesh, name))
         .filter((field) => Object.hasOwn(mesh.json, field))
-        .map((field) => ({
-          at: mesh.at([field], true),
-          message: `${mesh.subject}: ${field} was Mixer’s, which no Istio since 1.8 has`,
-          fix: 'remove it once no sidecar up to 1.7 is left',
-        })),
-    ),
+        .map((field) => ({ field, at: mesh.at([field], true) }))
+        .toSorted((a, b) => a.at.line - b.at.line);
+      const [first] = found;
+      if (first === undefined) return [];
+      const names = found.map(({ field }) => field).join(', ');
+      return [
+        {
+          at: first.at,
+          message: `${mesh.subject}: ${names} ${found.length === 1 ? 'was' : 'were'} Mixer’s, which no Istio since 1.8 has`,
+          fix: 'remove what was Mixer’s once no sidecar up to 1.7 is left',
+        },
+      ];
+    }),
 };

@@ -32,7 +32,7 @@ export const readingCodes: readonly ReadingCode[] = [
     code: 'TEMPLATE',
     severity: 'warning',
     finds: 'A Helm template, which is no YAML.',
-    fix: 'Analyse what comes out: `helm template … | isthmus migrate analyze -`.',
+    fix: 'Analyse what comes out: `helm template … > all.yaml`.',
   },
   {
     code: 'FILE_UNREAD',

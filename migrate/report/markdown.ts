@@ -23,7 +23,7 @@ function item({ severity, code: name, file, line, column, message, fix, left }: 
   const box = severity === 'info' ? '-' : '- [ ]';
   const lines = [
     `${box} **${escape(message)}** ${code(`${file}:${line}:${column}`)} (${name})`,
-    ...left.map((consequence) => `  - If left, ${versionsText(consequence)} ${escape(consequence.what)}.`),
+    ...left.map((one) => `  - ${severity === 'info' ? '' : 'If left, '}${versionsText(one)} ${escape(one.what)}.`),
     `  - To do: ${escape(fix)}.`,
   ];
   return lines.join('\n');

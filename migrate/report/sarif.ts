@@ -47,7 +47,7 @@ export function renderSarif({ findings }: Report): string {
 }
 
 function result({ code, severity, file, line, column, message, fix, left }: Finding) {
-  const consequences = left.map((one) => `If left, ${versionsText(one)} ${one.what}.`);
+  const consequences = left.map((one) => `${severity === 'info' ? '' : 'If left, '}${versionsText(one)} ${one.what}.`);
   return {
     ruleId: code,
     ruleIndex: rules.findIndex((rule) => rule.code === code),

@@ -40,7 +40,7 @@ function renderFinding({ finding, more }: Shown, width: number): string {
   const lines = [
     `${bold(place)}  ${colour(severity, severity)}  ${dim(code)}`,
     ...block(message),
-    ...left.flatMap((consequence) => block(`if left: ${versionsText(consequence)} ${consequence.what}`)),
+    ...left.flatMap((one) => block(`${severity === 'info' ? '' : 'if left: '}${versionsText(one)} ${one.what}`)),
     ...block(`→ ${fix}`),
     ...(more.length === 0 ? [] : block(`and ${more.length} more like it (-o json has all)`)),
   ];

@@ -22,7 +22,7 @@ export type Scanned = {
   readonly from: Version | undefined;
   /** The version after the migration: as it was given, or that of an istiod 1.9 or newer that runs already. */
   readonly target: Version | undefined;
-  /** Where a finding stands that is about no line of the inputs. */
+  /** Where a finding stands that is about no line of the inputs: the first mesh config, or the first file. */
   readonly top: Place;
   /** Where the version was seen; `top` where it was given. */
   readonly fromAt: Place;
@@ -40,12 +40,14 @@ export function scan(inputs: Read, behind: Read | undefined, options: ScanOption
   const beyond = behind?.files.map((file) => scanFile(file));
   const programs = all.flatMap((one) => one.programs);
   const values = all.flatMap((one) => one.values);
-  const top: Place = { file: inputs.files[0]?.file ?? inputs.unread[0]?.file ?? '', line: 1, column: 1 };
+  const meshConfigs = all.flatMap((one) => one.meshConfigs);
+  const firstFile: Place = { file: inputs.files[0]?.file ?? inputs.unread[0]?.file ?? '', line: 1, column: 1 };
+  const top = meshConfigs[0]?.at([]) ?? firstFile;
   const seen = versionsSeen(programs, values);
   const from = options.from ?? seen[0]?.version;
   const unread = [...inputs.unread, ...(behind?.unread ?? [])].map((one) => unreadFinding(one));
   return {
-    meshConfigs: all.flatMap((one) => one.meshConfigs),
+    meshConfigs,
     values,
     programs,
     objects: all.flatMap((one) => one.objects),
@@ -79,10 +81,11 @@ function versionsSeen(programs: readonly Program[], values: readonly Values[]): 
   return (running.length > 0 ? running : wanted).toSorted((a, b) => a.version.minor - b.version.minor);
 }
 
-/** Of a template, whose every document is broken, it is said once. */
+/** Of a template, whose every document is broken, it is said once; of what the parser says of one place, the first. */
 function withoutRepeats(problems: readonly FileProblem[]): FileProblem[] {
-  const firstTemplate = problems.find(({ kind }) => kind === 'template');
-  return problems.filter((problem) => problem.kind !== 'template' || problem === firstTemplate);
+  const idOf = ({ kind, offset }: FileProblem) => (kind === 'template' ? kind : `${kind} ${offset}`);
+  const first = new Map(problems.toReversed().map((problem) => [idOf(problem), problem]));
+  return problems.filter((problem) => first.get(idOf(problem)) === problem);
 }
 
 const codes: Readonly<Record<FileProblem['kind'], string>> = {

@@ -193,9 +193,9 @@ testCheck(mixerLeftover, {
 
 testCheck(mixerMeshField, {
   finds: {
-    'two of them': {
-      in: 'trustDomain: x\n«mixerCheckServer: a:1\n«disable_policy_checks: true\n',
-      says: ['was Mixer’s'],
+    'them, at the first one': {
+      in: 'trustDomain: x\n«mixerCheckServer: a:1\ndisable_policy_checks: true\n',
+      says: ['mixerCheckServer, disable_policy_checks were Mixer’s'],
     },
   },
   passes: { others: 'trustDomain: x\n' },

@@ -1,6 +1,7 @@
 import { alreadyMigrated } from '../../../../migrate/checks/already-migrated.ts';
 import { bridgeFirst } from '../../../../migrate/checks/bridge-first.ts';
 import { discoverySelectors } from '../../../../migrate/checks/discovery-selectors.ts';
+import { galleyAndKubernetes } from '../../../../migrate/checks/galley-and-kubernetes.ts';
 import { kubernetesSourceInexact } from '../../../../migrate/checks/kubernetes-source-inexact.ts';
 import { kubernetesSourceMissing } from '../../../../migrate/checks/kubernetes-source-missing.ts';
 import { noConfigSources } from '../../../../migrate/checks/no-config-sources.ts';
@@ -133,4 +134,16 @@ testCheck(noConfigSources, {
     'an empty list': '«trustDomain: x\nconfigSources: []\n',
   },
   passes: { one: sources('k8s://') },
+});
+
+testCheck(galleyAndKubernetes, {
+  finds: {
+    Galley: {
+      in: sources('«istio-galley.istio-system.svc:9901'),
+      says: ['--no-k8s'],
+      left: ['1.9 to 1.29', '1.30 and newer'],
+    },
+    'Galley beside k8s://': { in: sources('k8s://', '«galley:9901'), says: ['is listed beside k8s://'] },
+  },
+  passes: { 'another server': sources('nacos:18848', 'k8s://'), 'Kubernetes alone': sources('k8s://') },
 });
