@@ -17,7 +17,7 @@ export const addressBareIp = sourceCheck({
   look({ source }) {
     const { address } = source;
     if (address.form !== 'ip') return undefined;
-    const message = `"${address.text}" has no scheme, and can’t be parsed as a URL: a legacy MCP server, which no istiod since 1.9 can read`;
+    const message = `"${address.shown}" has no scheme, and can’t be parsed as a URL: a legacy MCP server, which no istiod since 1.9 can read`;
     return { at: source.at(['address']), message, fix: bridgeFix(source) };
   },
 });

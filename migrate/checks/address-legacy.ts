@@ -16,7 +16,7 @@ export const addressLegacy = sourceCheck({
   look({ source }) {
     const { address } = source;
     if (address.form !== 'name') return undefined;
-    const message = `"${address.text}" has no scheme: a legacy MCP server, which no istiod since 1.9 can read`;
+    const message = `"${address.shown}" has no scheme: a legacy MCP server, which no istiod since 1.9 can read`;
     return { at: source.at(['address']), message, fix: bridgeFix(source) };
   },
 });

@@ -18,7 +18,7 @@ export const addressScheme = sourceCheck({
     if (address.form !== 'otherScheme') return undefined;
     const isMcp = address.scheme === 'mcp' || address.scheme === 'mcps';
     const more = isMcp ? ', and Pilot up to 1.8 had no such scheme here either' : '';
-    const message = `"${address.text}" has the scheme ${address.scheme}, which no istiod knows${more}`;
+    const message = `"${address.shown}" has the scheme ${address.scheme}, which no istiod knows${more}`;
     return { at: source.at(['address']), message, fix: bridgeFix(source) };
   },
 });

@@ -8,9 +8,9 @@ export const addressTemplate = sourceCheck({
   fix: 'Analyse what comes out of the template.',
   source: 'nothing is guessed',
   look({ source }) {
-    const { form, text } = source.address;
+    const { form, shown } = source.address;
     if (form !== 'template') return undefined;
-    const message = `"${text}" is a template: what stands there in the end is not known, and was not analysed`;
+    const message = `"${shown}" is a template: what stands there in the end is not known, and was not analysed`;
     return {
       at: source.at(['address']),
       message,

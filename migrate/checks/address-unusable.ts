@@ -26,8 +26,8 @@ export const addressUnusable = sourceCheck({
   look({ source }) {
     const form = forms[source.address.form];
     if (form === undefined) return undefined;
-    const { text } = source.address;
-    const message = text === '' ? 'the entry has no address' : `"${text}" ${form.what}`;
+    const { shown } = source.address;
+    const message = shown === '' ? 'the entry has no address' : `"${shown}" ${form.what}`;
     const fix = 'write xds://HOST:PORT with two slashes and an IPv6 host in brackets; or k8s://, or fs:///FOLDER';
     return { at: source.at(['address']), message, fix, left: form.left };
   },

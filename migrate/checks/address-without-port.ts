@@ -11,6 +11,6 @@ export const addressWithoutPort = sourceCheck({
     const { address } = source;
     if (address.form !== 'xdsWithoutPort') return undefined;
     const fix = `add the port of the server, as in xds://${address.host}:15410 for Isthmus with its default`;
-    return { at: source.at(['address']), message: `"${address.text}" has no port, and istiod knows no default`, fix };
+    return { at: source.at(['address']), message: `"${address.shown}" has no port, and istiod knows no default`, fix };
   },
 });

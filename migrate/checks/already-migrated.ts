@@ -1,4 +1,4 @@
-import { isLegacy } from '../scan/address.ts';
+import { isLegacy, targetText } from '../scan/address.ts';
 import { type Check, initConfigSources } from './check.ts';
 
 export const alreadyMigrated: Check = {
@@ -13,12 +13,12 @@ export const alreadyMigrated: Check = {
     meshConfigs.flatMap(({ sources, subject }) => {
       const xds = sources.find(({ address }) => address.form === 'xds');
       if (xds === undefined || sources.some(({ address }) => isLegacy(address))) return [];
-      const { text } = xds.address;
+      const { shown } = xds.address;
       return [
         {
           at: xds.at(['address']),
-          message: `${subject}: ${text} is MCP-over-xDS already, and no legacy source is left`,
-          fix: `see that it works: isthmus check ${text}, from a Pod beside istiod`,
+          message: `${subject}: ${shown} is MCP-over-xDS already, and no legacy source is left`,
+          fix: `see that it works: isthmus check xds://${targetText(xds.address)}, from a Pod beside istiod`,
         },
       ];
     }),

@@ -26,7 +26,7 @@ export const galleyAndKubernetes: Check = {
       return [
         {
           at: galley.at(['address']),
-          message: `${galley.address.text} ${both}has what is in Kubernetes: never list k8s:// and a bridge that reads Galley`,
+          message: `${galley.address.shown} ${both}has what is in Kubernetes: never list k8s:// and a bridge that reads Galley`,
           fix: 'list k8s:// without Galley (nothing is left for the bridge then), or the bridge alone while Galley stays (isthmus migrate patch --no-k8s); both only where Galley reads files (--configPath)',
         },
       ];

@@ -16,12 +16,12 @@ export const galleyDialsOut: Check = {
         const flag = galley.flags.findLast(({ name }) => name === 'sinkAddress');
         if (flag?.value === undefined || flag.value === '') return [];
         const meta = flagValue(galley, 'sinkMeta');
-        const match = meta === undefined ? '' : ` and "match: { meta: … }" for its --sinkMeta`;
+        const match = meta === undefined ? '"match"' : '"match: { meta: … }" for its --sinkMeta';
         return [
           {
             at: flag.at,
             message: `${galley.subject}: --sinkAddress ${flag.value} is dialled by Galley itself`,
-            fix: `start the bridge with --sink-listen 0.0.0.0:15411, a source with "match"${match}, and set --sinkAddress to the bridge (docs/sink-listen.md)`,
+            fix: `start the bridge with --sink-listen 0.0.0.0:15411, a source with ${match}, and set --sinkAddress to the bridge (docs/sink-listen.md)`,
           },
         ];
       }),

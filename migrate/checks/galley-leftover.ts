@@ -29,7 +29,7 @@ export const galleyLeftover: Check = {
         return {
           at: galley.at,
           message: `${galley.subject}: ${version} feeds Pilot over legacy MCP; no istiod since 1.9 reads it`,
-          fix: 'what it has is Kubernetes’ own: with k8s:// in configSources istiod reads that itself, and Galley can go, its ValidatingWebhookConfiguration with it; until then it can be a source of the bridge',
+          fix: 'what it has is Kubernetes’ own: with k8s:// in configSources istiod reads that itself, and Galley can go, its ValidatingWebhookConfiguration with it; or it stays as a source of the bridge, and k8s:// is not listed: never both',
         };
       });
     const wanted = values.flatMap(({ switches, subject }) =>

@@ -1,16 +1,14 @@
-import { mapOf } from '../scan/json.ts';
+import { listOf, mapOf, textOf } from '../scan/json.ts';
 import type { Check } from './check.ts';
 
 const mcpSwitches = ['global.useMCP', 'pilot.useMCP', 'pilot.configSource'];
 
 const isOn = (value: unknown): boolean => value === true || value === 'true';
 
-/** `subscribedResources: []` is what the charts have by default. */
+/** `subscribedResources` with nothing in it is what the charts have by default. */
 function isDefault(value: unknown): boolean {
-  const { subscribedResources } = mapOf(value);
-  return (
-    Object.keys(mapOf(value)).length === 1 && Array.isArray(subscribedResources) && subscribedResources.length === 0
-  );
+  const { subscribedResources, ...others } = mapOf(value);
+  return Object.keys(others).length === 0 && listOf(subscribedResources).length === 0 && !textOf(subscribedResources);
 }
 
 export const helmValueRemoved: Check = {

@@ -13,14 +13,14 @@ export const kubernetesSourceInexact = sourceCheck({
   fix: 'Write exactly `k8s://`.',
   source: `${initConfigSources}; server.go, initKubeClient`,
   look({ source }) {
-    const { form, text } = source.address;
+    const { form, shown } = source.address;
     const at = source.at(['address']);
     const fix = 'write exactly k8s://';
-    if (form === 'k8sInexact') return { at, message: `"${text}" is not exactly k8s://`, fix };
+    if (form === 'k8sInexact') return { at, message: `"${shown}" is not exactly k8s://`, fix };
     if (form !== 'k8sPath') return undefined;
     const left = [
       { from: 9, what: 'passes over it with the warning “Not implemented, ignore”: Kubernetes is not read' },
     ];
-    return { at, message: `"${text}" has a path, which no istiod knows`, fix, severity: 'error', left };
+    return { at, message: `"${shown}" has a path, which no istiod knows`, fix, severity: 'error', left };
   },
 });

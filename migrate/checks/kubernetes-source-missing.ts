@@ -29,11 +29,11 @@ export const kubernetesSourceMissing: Check = {
   applicable: (scanned) => candidates(scanned).length > 0,
   run: (scanned) =>
     candidates(scanned).map((mesh) => {
-      const hasResources = scanned.resources.some(({ kind }) => kind !== undefined);
+      const count = scanned.resources.filter(({ kind }) => kind !== undefined).length;
       const isFromGalley = mesh.sources.some(({ address }) => isGalley(address));
       let why = '';
       if (isFromGalley) why = '; Galley gave Pilot what it read there, and nobody does so any more';
-      else if (hasResources) why = `; ${scanned.resources.length} of them are among the inputs`;
+      else if (count > 0) why = `; ${count} of them ${count === 1 ? 'is' : 'are'} among the inputs`;
       return {
         at: mesh.at([fieldOf(mesh, 'configSources')], true),
         message: `${mesh.subject}: configSources has no k8s://, so Istio’s resources in Kubernetes are not read${why}`,

@@ -3,7 +3,7 @@ import type { Check } from './check.ts';
 
 const isInstalledFrom = ({ kind }: MeshConfig): boolean => kind === 'helmValues' || kind === 'istioOperator';
 
-const listOfAddresses = ({ sources }: MeshConfig): string => sources.map(({ address }) => address.text).join(', ');
+const listOfAddresses = ({ sources }: MeshConfig): string => sources.map(({ address }) => address.shown).join(', ');
 
 export const meshConfigElsewhere: Check = {
   code: 'MESH_CONFIG_ELSEWHERE',

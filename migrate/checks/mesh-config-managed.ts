@@ -12,7 +12,7 @@ type Owner = {
 
 const helm = 'change meshConfig in the values of the release, then helm upgrade (or patch both)';
 const operator = 'change meshConfig in the IstioOperator, then install it again (or patch both)';
-const gitOps = 'change it in the repository that it comes from: this tool edits that file too';
+const gitOps = 'change it in the repository that it comes from: isthmus migrate patch edits that file too';
 
 /** Who would write the ConfigMap again; the first that fits is told. */
 const owners: readonly Owner[] = [

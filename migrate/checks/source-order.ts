@@ -20,7 +20,7 @@ export const sourceOrder: Check = {
       .filter(({ sources }) => sources.length > 1 && sources.some(({ address }) => isNetwork(address)))
       .map((mesh) => {
         const names = mesh.sources.map(({ address }) =>
-          isKubernetes(address) ? 'Kubernetes' : address.text || '(empty)',
+          isKubernetes(address) ? 'Kubernetes' : address.shown || '(empty)',
         );
         return {
           at: mesh.at([fieldOf(mesh, 'configSources')], true),

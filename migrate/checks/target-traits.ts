@@ -31,7 +31,7 @@ export const targetTraits: Check = {
     },
     { from: 9, to: 29, what: 'serves wrong endpoints where two of its sources have the same namespace/name' },
   ],
-  fix: 'Nothing to do for Isthmus; other servers have to cope by themselves.',
+  fix: 'Nothing, with Isthmus alone: it does about each what a server can.',
   source: 'run on 1.9.9, 1.11.8, 1.12.9, 1.18.1, 1.24.0, 1.30.3; the rest is by Istio’s source',
   applicable: (scanned) =>
     scanned.target !== undefined && allSources(scanned).some(({ source }) => isNetwork(source.address)),
@@ -43,7 +43,7 @@ export const targetTraits: Check = {
       {
         at: first.source.at([]),
         message,
-        fix: 'nothing to do for Isthmus, which copes with it; see that other servers do',
+        fix: 'nothing, with Isthmus alone: it does about each what a server can; see that other servers do',
       },
     ];
   },

@@ -1,5 +1,4 @@
-import { wrap } from '../../src/cli/check-report.ts';
-import { colorsOf, oneLine } from '../../src/cli/terminal.ts';
+import { colorsOf, oneLine, wrap } from '../../src/cli/terminal.ts';
 import { countSeverities, type Finding, type Severity } from '../finding.ts';
 import { versionsText } from '../version.ts';
 import { bySeverity, countsText, journeyText, type Report } from './report.ts';

@@ -6,6 +6,8 @@ import { isIP, isIPv6 } from 'node:net';
  */
 export type Address = {
   readonly text: string;
+  /** The same for messages: what stands before an `@` may be a secret. */
+  readonly shown: string;
   readonly form: AddressForm;
   /** In lower case; empty where there is none. */
   readonly scheme: string;
@@ -52,7 +54,8 @@ export const placeholder = /\{\{|\$\{|\$\(/;
 const schemeForm = /^([a-zA-Z][a-zA-Z0-9+.-]*):(.*)$/s;
 
 export function parseAddress(text: string): Address {
-  const base = { text, scheme: '', host: '', port: '', ignored: [] };
+  const shown = text.replace(/^([^/]*\/\/)?[^/?#]*@/, '$1…@');
+  const base = { text, shown, scheme: '', host: '', port: '', ignored: [] };
   if (placeholder.test(text)) return { ...base, form: 'template' };
   const [, scheme, rest = ''] = schemeForm.exec(text) ?? [];
   if (scheme === undefined) return withoutScheme(text, base);
@@ -104,11 +107,14 @@ function k8sForm(text: string, rest: string): AddressForm {
 
 function xdsAddress(parts: Parts, rest: string): Address {
   const { target, path, query, user, isMalformed } = authority(rest);
-  const ignored = [
-    ...(user === '' ? [] : ['the user part']),
-    ...(path === '' || path === '/' ? [] : [`the path ${path}`]),
-    ...(query === '' ? [] : [`the query ${query}`]),
-  ];
+  const ignored =
+    target.host === ''
+      ? []
+      : [
+          ...(user === '' ? [] : ['the user part']),
+          ...(path === '' || path === '/' ? [] : [`the path ${path}`]),
+          ...(query === '' ? [] : [`the query ${query}`]),
+        ];
   const all = { ...parts, ...target, ignored };
   if (!rest.startsWith('//') || target.host === '') return { ...all, form: 'xdsWithoutHost' };
   if (isMalformed) return { ...all, form: 'xdsMalformed' };

@@ -1,7 +1,6 @@
 import { type Collection, type Kind, kindOf } from '../../src/model/kinds.ts';
 import { bodyFromJson } from '../../src/schema/json.ts';
 import { pathText, type Problem } from '../../src/schema/problem.ts';
-import { encodeResourceMessage } from '../../src/wire/resource-view.ts';
 import type { Place } from '../finding.ts';
 import type { KubeObject } from './objects.ts';
 
@@ -79,11 +78,8 @@ function oldCollection(group: string, kind: string): Collection | undefined {
   return group === 'config.istio.io' && /^[a-z]/.test(kind) ? `istio/config/v1alpha2/legacy/${kind}` : undefined;
 }
 
-/** What a message holds beside each resource: its type URL and lengths. */
-const framingBytes = 64;
-
-/** As long as those that Isthmus makes of the content. */
-const anyVersion = '0123456789abcdef';
+/** Type URLs, version, create time, and what says how long everything is, as they are with names of usual length. */
+const envelopeBytes = 200;
 
 function readSpec(kind: Kind, object: KubeObject): { faults: ResourceFault[]; bytes: number } {
   const { spec } = object.json;
@@ -95,13 +91,12 @@ function readSpec(kind: Kind, object: KubeObject): { faults: ResourceFault[]; by
     const { path, onKey, message, hint } = problem;
     return [{ type, path: pathText(path), message, hint, at: object.at(path, onKey) }];
   });
-  return { faults, bytes: body === undefined ? 0 : sizeOf(kind, object, body) };
+  return { faults, bytes: body === undefined ? 0 : sizeOf(object, body) };
 }
 
-function sizeOf(kind: Kind, { namespace, name, labels, annotations }: KubeObject, body: Buffer): number {
-  const createTime = new Date(0);
-  const fields = { name: `${namespace}/${name}`, version: anyVersion, labels, annotations, createTime };
-  return framingBytes + encodeResourceMessage({ ...fields, bodyType: kind.body, body }).length;
+function sizeOf({ namespace, name, labels, annotations }: KubeObject, body: Buffer): number {
+  const texts = [namespace, name, ...Object.entries({ ...labels, ...annotations }).flat()];
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 3, envelopeBytes + body.length);
 }
 
 function typeOf({ severity, isDropped }: Problem): ResourceFault['type'] | undefined {

@@ -18,7 +18,7 @@ export type Scanned = {
   readonly resources: readonly Resource[];
   /** What the bridge serves, or will serve; undefined where it was not given. */
   readonly behind: readonly Resource[] | undefined;
-  /** The version that runs: as it was given, or the oldest Pilot that was seen. */
+  /** The version that runs: as it was given, or as the images and tags say, the oldest Pilot first. */
   readonly from: Version | undefined;
   /** The version after the migration: as it was given, or that of an istiod 1.9 or newer that runs already. */
   readonly target: Version | undefined;
@@ -74,11 +74,13 @@ function scanFile({ file, text }: SourceFile) {
   };
 }
 
-/** Versions of Pilot, the oldest first. What runs says more than what is to be installed. */
+/** Versions, the oldest first: of Pilot where one runs, else of what is installed, else of Galley and Mixer. */
 function versionsSeen(programs: readonly Program[], values: readonly Values[]): { version: Version; at: Place }[] {
-  const running = programs.flatMap(({ role, version, at }) => (role === 'pilot' && version ? [{ version, at }] : []));
+  const running = programs.flatMap(({ role, version, at }) => (version ? [{ role, version, at }] : []));
+  const pilots = running.filter(({ role }) => role === 'pilot');
   const wanted = values.flatMap(({ version, versionAt }) => (version ? [{ version, at: versionAt }] : []));
-  return (running.length > 0 ? running : wanted).toSorted((a, b) => a.version.minor - b.version.minor);
+  const seen = [pilots, wanted, running].find(({ length }) => length > 0) ?? [];
+  return seen.toSorted((a, b) => a.version.minor - b.version.minor);
 }
 
 /** Of a template, whose every document is broken, it is said once; of what the parser says of one place, the first. */

@@ -48,3 +48,12 @@ test('what istiod takes no notice of in an xds address is named, the user part w
   ]);
   expect(parseAddress('xds://isthmus:15410/').ignored).toEqual([]);
 });
+
+test.each([
+  ['xds://me:word@isthmus:15410/a', 'xds://…@isthmus:15410/a'],
+  ['me:word@isthmus:15410', '…@isthmus:15410'],
+  ['xds://isthmus:15410/a@b', 'xds://isthmus:15410/a@b'],
+  ['istio-galley:9901', 'istio-galley:9901'],
+])('%s is shown as %s', (text, shown) => {
+  expect(parseAddress(text).shown).toBe(shown);
+});
