@@ -1,6 +1,7 @@
 import { oneLine } from '../src/cli/terminal.ts';
 import { IsthmusError } from '../src/model/errors.ts';
 import type { FileProblem, FoundFile, MeshPlace } from './meshconfig/find.ts';
+import type { ObjectName } from './meshconfig/places.ts';
 
 /** Problems of a file that are told at once. */
 const maxProblems = 10;
@@ -19,10 +20,9 @@ export type Choice = {
  * @throws IsthmusError CONFIG_INVALID where it can't be read; USAGE where there is none, or where it is not clear which.
  */
 export function choosePlace(found: FoundFile, { document, name }: Choice, manualStep: string): MeshPlace {
-  const places = found.meshes.filter(
-    (place) =>
-      (document === undefined || place.document === document) && (name === undefined || place.what.includes(name)),
-  );
+  const inDocument = found.meshes.filter((place) => document === undefined || place.document === document);
+  const exact = inDocument.filter(({ object }) => name !== undefined && object !== undefined && isNamed(object, name));
+  const places = exact.length > 0 ? exact : inDocument.filter(({ what }) => name === undefined || what.includes(name));
   const [first, second] = places;
   if (first !== undefined && second === undefined) return first;
   if (second !== undefined) {
@@ -38,6 +38,10 @@ export function choosePlace(found: FoundFile, { document, name }: Choice, manual
     });
   }
   throw nothingThere(found, manualStep);
+}
+
+function isNamed({ name, namespace }: ObjectName, text: string): boolean {
+  return text === name || text === `${namespace}/${name}`;
 }
 
 function listOf(places: readonly MeshPlace[]): string {
@@ -66,13 +70,13 @@ function nothingThere(found: FoundFile, manualStep: string): IsthmusError {
   const what = kinds.length === 0 ? 'there is nothing in it' : `there is no mesh config in it, but ${some}`;
   if (found.documents.some((one) => one.what === 'Helm values')) {
     return new IsthmusError('USAGE', found.file, what, {
-      hint: `add one by hand, then leave it to Helm:\nmeshConfig:\n${manualStep}`,
+      hint: `add one by hand, at the top:\n    meshConfig:\n${manualStep}`,
     });
   }
   const operator = found.objects.find(({ kind }) => kind === 'IstioOperator' || kind === 'IstioControlPlane');
   if (operator !== undefined) {
     return new IsthmusError('USAGE', found.file, what, {
-      hint: `add one by hand, below its spec:\nmeshConfig:\n${manualStep}`,
+      hint: `add one by hand, below its spec:\n    meshConfig:\n${manualStep}`,
     });
   }
   return new IsthmusError('USAGE', found.file, what, {

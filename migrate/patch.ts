@@ -73,7 +73,7 @@ export async function handler(flags: Flags): Promise<number> {
   requireBackup(flags);
   const input = await readTextFile(flags.file);
   const found = findMeshConfigs(input.name, input.text);
-  const byHand = listByHand(planSources([], [], wish)).replaceAll(/^/gm, '  ');
+  const byHand = listByHand(planSources([], [], wish)).replaceAll(/^/gm, '      ');
   const place = choosePlace(found, { document: flags.document, name: flags.name }, byHand);
   const done = patchText(found, place, wish);
   for (const problem of found.problems) say(`warning: ${problemText(input.name, problem)}`);

@@ -12,6 +12,13 @@ import type { Splice } from './splice.ts';
  * @throws Refusal where the text has something in it that an edit could change elsewhere.
  */
 export function proposals(place: MeshPlace, plan: Plan): Splice[][] {
+  const nice = writings(place, plan);
+  // Where a text can take no line break, as between the lines of a folded one, JSON does without.
+  const flat = nice.map((splices) => splices.map((one) => ({ ...one, text: one.text.replaceAll(/\n */g, ' ') })));
+  return [...nice, ...flat];
+}
+
+function writings(place: MeshPlace, plan: Plan): Splice[][] {
   refuseShared(place);
   const { layer, base, root } = place.text;
   const text = layer.text;
@@ -132,7 +139,9 @@ function fillEmpty(
   const keyStart = startOf(key, base);
   const keyEnd = base + ((key as { range?: readonly number[] }).range?.[1] ?? 0);
   const colon = text.indexOf(':', keyEnd) + 1;
-  const end = Math.max(colon, contentEnd(value, text, base));
+  const valueEnd = Math.max(colon, contentEnd(value, text, base));
+  // Behind the colon of nothing, the space before a comment stays.
+  const end = text.slice(colon, valueEnd).trim() === '' ? colon : valueEnd;
   const flow = { start: colon, end, text: ` ${flowList(addresses, quotesKeys(root))}` };
   const indent = text.slice(lineStart(text, keyStart), keyStart);
   if (root.flow === true || /[^ ]/.test(indent)) return [[flow]];

@@ -205,7 +205,14 @@ function readPlace({ kind, path, isText }: Candidate, object: ObjectName | undef
     return;
   }
   const problems = problemsOf(first, document.number, layer.text, toFile);
-  found.problems.push(...problems.map((one) => ({ ...one, message: `${what}: ${one.message}` })));
+  const isFolded = layer.style === 'folded';
+  found.problems.push(
+    ...problems.map((one) => ({
+      ...one,
+      message: `${what}: ${one.message}`,
+      hint: isFolded && one.kind === 'syntax' ? 'its line breaks are spaces (>): write mesh: | instead' : one.hint,
+    })),
+  );
   if (first.value === undefined || first.parsed === undefined) return;
   const locate: Locate = (inside, onKey) => toFile(first.offsetOf(inside, onKey));
   if (!isFields(first.value)) {

@@ -69,7 +69,7 @@ export function scalarLayer(file: string, pieceStart: number, node: unknown): La
   const at = (offset: number) => runs?.[lastAtOrBefore(runs, offset)];
   const fileOffset = (offset: number): number => {
     const run = at(offset);
-    if (run === undefined) return start;
+    if (run === undefined) return runs === undefined || source.length < 2 ? start : start + 1;
     const into = offset - run.inner;
     return (
       start + run.file + (run.length === run.fileLength ? Math.min(into, run.length) : into > 0 ? run.fileLength : 0)

@@ -62,8 +62,9 @@ export function planSources(sources: readonly ConfigSource[], raw: readonly unkn
   const insertBridge = () => {
     steps.push({ do: 'insert', index: bridgeAt, address: bridge });
     result.push({ address: bridge });
+    const where = bridgeAt < sources.length ? 'before k8s://' : sources.length > 0 ? 'behind what is there' : 'first';
     change(
-      `adds ${bridge}: ${bridgeAt < sources.length ? 'before k8s://' : 'behind what is there'}, since what comes first in the list wins where two entries have the same namespace/name`,
+      `adds ${bridge}, ${where}: what comes first in the list wins where two entries have the same namespace/name`,
     );
   };
   for (const source of sources) {

@@ -39,14 +39,14 @@ export function rollBackText(
     const why = problem === undefined ? '' : ` (line ${problem.line}: ${problem.message})`;
     return gone(`there is no ${place.what} in it any more${why}`);
   }
-  const [old, own, is] = [regionText(before, was), regionText(patched, then), regionText(now, found)];
-  if (is === own) {
-    const { start, end } = regionOf(found);
-    return { text: current.slice(0, start) + old + current.slice(end), kept: true };
-  }
+  const hull = hullOf({ original, after, edits }, regionOf(was), regionOf(then));
+  const region = regionOf(found);
+  const [start, end] = [region.start - hull.before, region.end + hull.behind];
+  const is = start >= 0 ? current.slice(start, end) : current;
+  if (is === hull.patched) return { text: current.slice(0, start) + hull.original + current.slice(end), kept: true };
   const moved = found.text.layer.style === 'file' ? undefined : sameTextElsewhere(now, found, then, was);
   if (moved !== undefined) return { text: moved, kept: true };
-  return { reason: 'its mesh config was changed since the patch', patched: own, now: is };
+  return { reason: 'its mesh config was changed since the patch', patched: hull.patched, now: is };
 }
 
 const gone = (reason: string): NotRolledBack => ({ reason, patched: undefined, now: undefined });
@@ -68,9 +68,28 @@ function placeIn({ meshes }: FoundFile, { what, document, path }: Backup['place'
   return named.find((one) => one.document === document && one.path.join('\n') === path.join('\n'));
 }
 
-function regionText({ text }: FoundFile, place: MeshPlace): string {
-  const { start, end } = regionOf(place);
-  return text.slice(start, end);
+type Span = { readonly start: number; readonly end: number };
+
+/**
+ * What a patch had to do with: the mesh config and all its edits, which may stand behind it (a mesh config of one more line takes in the
+ * comment that was behind it, or leaves it out).
+ * @returns its texts, and by how much it is larger than the mesh config of the patched text.
+ */
+function hullOf(
+  { original, after, edits }: { readonly original: string; readonly after: string; readonly edits: Backup['edits'] },
+  was: Span,
+  then: Span,
+): { original: string; patched: string; before: number; behind: number } {
+  const start = Math.min(was.start, then.start, edits[0]?.start ?? was.start);
+  const rest = original.length - Math.max(was.end, edits.at(-1)?.end ?? 0);
+  const same = Math.min(rest, after.length - then.end);
+  const end = after.length - same;
+  return {
+    original: original.slice(start, original.length - same),
+    patched: after.slice(start, end),
+    before: then.start - start,
+    behind: end - then.end,
+  };
 }
 
 /** Somebody wrote the file anew, as kubectl does, and the mesh config in it still says exactly what the patch made it say. */
