@@ -51,8 +51,8 @@ describe('isthmus migrate analyze', () => {
   });
 
   test('tells of each version what it does where the target is not known, and only of the target where it is', async () => {
-    const text = 'configSources:\n- address: a.b:1\n  tlsSettings: { mode: SIMPLE }\n';
-    const file = join(tempFolder({ 'mesh.yaml': text }), 'mesh.yaml');
+    const insecure = 'configSources:\n- address: a.b:1\n  tlsSettings: { mode: SIMPLE }\n';
+    const file = join(tempFolder({ 'mesh.yaml': insecure }), 'mesh.yaml');
     const codesOf = async (...args: readonly string[]) =>
       (await analyzed(file, ...args)).report.findings.flatMap(({ code }) => (code.startsWith('TLS_') ? [code] : []));
     expect(await codesOf()).toEqual(['TLS_IGNORED', 'TLS_UNVERIFIED']);

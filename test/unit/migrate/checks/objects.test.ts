@@ -137,6 +137,9 @@ testCheck(meshConfigElsewhere, {
   passes: {
     'the same sources': { in: { 'istio.yaml': configMap('', 'k8s://'), 'operator.yaml': operator } },
     'a ConfigMap alone': configMap('', 'nacos:18848'),
+    'several to install from, of which one can’t know which it is': {
+      in: { 'istio.yaml': configMap('', 'nacos:18848'), 'a.yaml': operator, 'b.yaml': operator },
+    },
   },
 });
 
