@@ -9,7 +9,7 @@ export const addressBareIp = sourceCheck({
   left: [
     {
       from: 9,
-      what: 'does not start: exit code 255, “first path segment in URL cannot contain colon”',
+      what: 'does not start: exit code 255, “invalid config URL”',
     },
   ],
   fix: 'Let the bridge read that server, and write the bridge’s address in its place.',

@@ -9,7 +9,8 @@ const listOfAddresses = ({ sources }: MeshConfig): string =>
 export const meshConfigElsewhere: Check = {
   code: 'MESH_CONFIG_ELSEWHERE',
   severities: ['warning'],
-  finds: 'A ConfigMap and what Istio is installed from (Helm values, an IstioOperator) with different `configSources`.',
+  finds:
+    'A ConfigMap and what Istio is installed from (Helm values, an IstioOperator) with different `configSources`, where there is one of the latter.',
   left: [],
   fix: 'Make them say the same: the next installation writes the ConfigMap anew.',
   source: 'istioctl, the operator and Helm write the ConfigMap whole',

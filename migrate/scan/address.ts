@@ -67,7 +67,7 @@ export function parseAddress(text: string): Address {
     case 'k8s':
       return { ...parts, form: k8sForm(text, rest) };
     case 'fs':
-      return { ...parts, form: /^\/\/[^/]*\/./.test(rest) ? 'fs' : 'fsWithoutPath' };
+      return { ...parts, form: rest.replace(/^\/\/[^/]*/, '').startsWith('/') ? 'fs' : 'fsWithoutPath' };
     case 'xds':
       return xdsAddress(parts, rest);
     default:
