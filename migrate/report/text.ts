@@ -16,17 +16,22 @@ export function renderText(report: Report, width: number): string {
 }
 
 function withoutMany(findings: readonly Finding[]): Shown[] {
-  const groups = new Map<string, Finding[]>();
+  const groups = new Map<string, { finding: Finding; more: Finding[] }[]>();
+  const shown: Shown[] = [];
   for (const finding of findings) {
     const key = `${finding.code}\n${finding.severity}\n${finding.fix}`;
-    groups.set(key, [...(groups.get(key) ?? []), finding]);
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    const last = group[maxAlike - 1];
+    if (last !== undefined) {
+      last.more.push(finding);
+      continue;
+    }
+    const one = { finding, more: [] };
+    group.push(one);
+    shown.push(one);
   }
-  return findings.flatMap((finding) => {
-    const group = groups.get(`${finding.code}\n${finding.severity}\n${finding.fix}`) ?? [];
-    const index = group.indexOf(finding);
-    if (index >= maxAlike) return [];
-    return [{ finding, more: index === maxAlike - 1 ? group.slice(maxAlike) : [] }];
-  });
+  return shown;
 }
 
 const indent = '    ';
