@@ -10,6 +10,11 @@ const verbs: readonly Verb[] = [
     load: () => verbModule(import('./analyze.ts')),
   },
   {
+    command: 'plan <files..>',
+    describe: 'Write the checklist: steps, commands, checks and the way back',
+    load: () => verbModule(import('./plan.ts')),
+  },
+  {
     command: 'patch <file>',
     describe: 'Write the mesh config anew with the bridge in place of legacy sources',
     load: () => verbModule(import('./patch.ts')),
@@ -35,6 +40,7 @@ export function builder(yargs: Argv) {
     .epilogue(
       examples(
         ['kubectl -n istio-system get configmap istio -o yaml > cm.yaml', 'the mesh config as it is now'],
+        ['isthmus migrate plan istio.yaml --bridge isthmus.istio-system:15410 > plan.md', 'the checklist'],
         ['isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410', 'what would change, and why'],
         [
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',

@@ -14,14 +14,14 @@ export function bridgeFix({ address, tls }: ConfigSource): string {
 }
 
 /** `istio-galley.istio-system.svc` → `galley`; `consul-mcp.x` → `consul-mcp`. */
-function sourceName({ host }: Address): string {
+export function sourceName({ host }: Address): string {
   const [label = ''] = host.split('.');
   const name = label.replace(/^istio-/, '').replaceAll(/[^a-z0-9-]/g, '');
   return /^[a-z]/.test(name) ? name : 'legacy';
 }
 
 /** The address as Isthmus takes it. */
-function legacyUrl({ host, port }: Address, mode: string | undefined): string {
+export function legacyUrl({ host, port }: Address, mode: string | undefined): string {
   const scheme = mode === undefined || mode === 'DISABLE' ? 'mcp' : 'mcps';
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port === '' ? 'PORT' : port}`;
 }
