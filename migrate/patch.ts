@@ -8,7 +8,7 @@ import { findMeshConfigs, type FoundFile, type MeshPlace } from './meshconfig/fi
 import { patchText } from './meshconfig/patch-text.ts';
 import { type Plan, planSources, type Wish } from './meshconfig/plan.ts';
 import type { Refusal } from './meshconfig/refusal.ts';
-import { isThere, readBytes, readTextFile, standard, type TextFile, writeBytes } from './patch-files.ts';
+import { fileArgument, isThere, readBytes, readTextFile, standard, type TextFile, writeBytes } from './patch-files.ts';
 import { choosePlace, problemText } from './patch-place.ts';
 import { listByHand, nextSteps, unifiedDiff } from './patch-report.ts';
 import { targetMinor } from './patch-version.ts';
@@ -24,7 +24,12 @@ export function builder(yargs: Argv) {
         'writes nothing. Exits with 0 where the file is as it should be or could be made so, 1 where it\n' +
         'has to be edited by hand (it says how), 2 where it can’t be read.',
     )
-    .positional('file', { type: 'string', demandOption: true, describe: 'The file; - is standard input' })
+    .positional('file', {
+      type: 'string',
+      demandOption: true,
+      describe: 'The file; - is standard input',
+      coerce: (file: string) => fileArgument(file),
+    })
     .option('bridge', {
       type: 'string',
       demandOption: true,
