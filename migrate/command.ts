@@ -5,6 +5,11 @@ import { addVerbs, type Verb, verbModule } from '../src/cli/verb.ts';
 /** The verbs of `isthmus migrate`, in the order in which they are used. */
 const verbs: readonly Verb[] = [
   {
+    command: 'analyze <files..>',
+    describe: 'Say what has to be done, and what happens if it is left',
+    load: () => verbModule(import('./analyze.ts')),
+  },
+  {
     command: 'patch <file>',
     describe: 'Write the mesh config anew with the bridge in place of legacy sources',
     load: () => verbModule(import('./patch.ts')),

@@ -2,7 +2,7 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { say, sayError } from './cli/terminal.ts';
-import { addVerbs } from './cli/verb.ts';
+import { addVerbs, hideHyphens } from './cli/verb.ts';
 import { verbs } from './cli/verbs.ts';
 import { exitCode, IsthmusError } from './model/errors.ts';
 import { packageVersion } from './model/package.ts';
@@ -18,7 +18,7 @@ process.on('uncaughtException', (error) => {
   process.exit(exitCode.bug);
 });
 
-const parser = yargs(hideBin(process.argv))
+const parser = yargs(hideHyphens(hideBin(process.argv)))
   .scriptName('isthmus')
   .usage('$0 <command>\n\nBridge from legacy MCP (Mesh Configuration Protocol) servers to istiod 1.9 and newer.')
   .demandCommand(1, 'give a command')

@@ -20,6 +20,25 @@ export type Verb = {
 export const verbModule = async <Flags>(file: Promise<VerbModule<Flags>>): Promise<VerbModule<never>> =>
   (await file) as unknown as VerbModule<never>;
 
+/**
+ * Stands for `-` while yargs reads the command line: it takes that word for the beginning of an option, and leaves it out
+ * of what is positional. No word of a command line can hold it.
+ */
+const hyphen = '\u0000-';
+
+/** The words of a command line as a parser with verbs takes them; its verbs get them back as they were. */
+export function hideHyphens(words: readonly string[]): string[] {
+  return words.map((word) => (word === '-' ? hyphen : word));
+}
+
+function showHyphens<Flags extends object>(flags: Flags): Flags {
+  const show = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map((one) => show(one));
+    return value === hyphen ? '-' : value;
+  };
+  return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, show(value)])) as Flags;
+}
+
 /** Makes a parser take these verbs; the one that runs sets the exit code of the process. */
 export function addVerbs(parser: Argv, verbs: readonly Verb[]): void {
   for (const { command, describe, load } of verbs) {
@@ -28,7 +47,7 @@ export function addVerbs(parser: Argv, verbs: readonly Verb[]): void {
       describe,
       async (args) => (await load()).builder(args),
       async (flags) => {
-        process.exitCode = (await (await load()).handler(flags)) ?? exitCode.ok;
+        process.exitCode = (await (await load()).handler(showHyphens(flags))) ?? exitCode.ok;
       },
     );
   }

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { allChecks } from '../../../migrate/checks/all.ts';
+import { runChecks } from '../../../migrate/checks/check.ts';
+import { scan } from '../../../migrate/scan/scan.ts';
 import { readCaptureFile } from '../../../src/capture/capture-file.ts';
 import { type CaptureRecord, headerLine, recordLine } from '../../../src/capture/format.ts';
 import { Redactor } from '../../../src/capture/redact.ts';
@@ -216,6 +219,14 @@ function fileOf(content: Buffer | string): string {
   return path;
 }
 
+/** What `isthmus migrate analyze` is given, as far as one file goes. */
+const migrations = [
+  'helm-1.1/istio.yaml',
+  'helm-1.1/galley.yaml',
+  'operator-1.6/operator.yaml',
+  'old-objects/networking.yaml',
+].map((file) => readFileSync(join(import.meta.dirname, '../../golden/migrate/analyze', file), 'utf8'));
+
 const config = `sources:
 - name: galley
   address: mcp://galley.istio-system:9901
@@ -325,6 +336,9 @@ export const parserTargets: readonly ParserTarget[] = [
   ),
   textual('YAML documents', [...kinds.map(({ kind }) => sampleOf(kind).text), config], (text) =>
     parseYaml(text, 'x.yaml'),
+  ),
+  textual('what a migration looks at', migrations, (text) =>
+    runChecks(allChecks, scan({ files: [{ file: 'x.yaml', text }], unread: [] }, undefined)),
   ),
   textual('config', [config], (text) => loadConfig(fileOf(text)), IsthmusError),
   textual(
