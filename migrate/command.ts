@@ -35,6 +35,7 @@ export function builder(yargs: Argv) {
     .epilogue(
       examples(
         ['kubectl -n istio-system get configmap istio -o yaml > cm.yaml', 'the mesh config as it is now'],
+        ['isthmus migrate analyze cm.yaml --to-version 1.24', 'what there is to do'],
         ['isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410', 'what would change, and why'],
         [
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',

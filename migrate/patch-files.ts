@@ -7,12 +7,6 @@ import { IsthmusError, messageOf } from '../src/model/errors.ts';
 /** What stands for standard input and output. */
 export const standard = '-';
 
-/** An argument that names a file: yargs makes an empty text of a lone `-`, which is not what nothing at all means. */
-export function fileArgument(value: string, argv: readonly string[] = process.argv): string {
-  const isStandard = argv.some((argument, at) => argument === standard && argv[at - 1]?.startsWith('--') !== true);
-  return value === '' && isStandard ? standard : value;
-}
-
 /** A file as bytes and as text; both say the same. Its name is for people to read. */
 export type TextFile = { readonly name: string; readonly bytes: Buffer; readonly text: string };
 

@@ -8,7 +8,7 @@ import { findMeshConfigs, type FoundFile, type MeshPlace } from './meshconfig/fi
 import { patchText } from './meshconfig/patch-text.ts';
 import { type Plan, planSources, type Wish } from './meshconfig/plan.ts';
 import type { Refusal } from './meshconfig/refusal.ts';
-import { fileArgument, isThere, readBytes, readTextFile, standard, type TextFile, writeBytes } from './patch-files.ts';
+import { isThere, readBytes, readTextFile, standard, type TextFile, writeBytes } from './patch-files.ts';
 import { choosePlace, problemText } from './patch-place.ts';
 import { listByHand, nextSteps, unifiedDiff } from './patch-report.ts';
 import { targetMinor } from './patch-version.ts';
@@ -28,7 +28,6 @@ export function builder(yargs: Argv) {
       type: 'string',
       demandOption: true,
       describe: 'The file; - is standard input',
-      coerce: (file: string) => fileArgument(file),
     })
     .option('bridge', {
       type: 'string',

@@ -4,7 +4,7 @@ import { colorsOf, oneLine, print, say } from '../src/cli/terminal.ts';
 import { exitCode, IsthmusError } from '../src/model/errors.ts';
 import { type Backup, readBackup, sha256 } from './meshconfig/backup.ts';
 import { type NotRolledBack, rollBackText } from './meshconfig/rollback-text.ts';
-import { fileArgument, readBytes, readTextFile, standard, type TextFile, writeBytes } from './patch-files.ts';
+import { readBytes, readTextFile, standard, type TextFile, writeBytes } from './patch-files.ts';
 import { unifiedDiff } from './patch-report.ts';
 
 export function builder(yargs: Argv) {
@@ -21,7 +21,6 @@ export function builder(yargs: Argv) {
       type: 'string',
       demandOption: true,
       describe: 'The file as it is now; - is standard input',
-      coerce: (file: string) => fileArgument(file),
     })
     .option('backup', {
       type: 'string',

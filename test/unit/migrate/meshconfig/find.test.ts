@@ -100,7 +100,7 @@ describe('what an entry is', () => {
     const { configSources, sourcesKey } = only(findMeshConfigs('f', JSON.stringify(mesh)));
     expect(sourcesKey).toBe('configSources');
     expect(configSources[0]).toMatchObject({ tlsSettings: { mode: 'MUTUAL' }, subscribedResources: ['X'] });
-    expect(configSources.map(({ address, form }) => [address, form])).toEqual(Array(4).fill(['', 'unknown']));
+    expect(configSources.map(({ address, form }) => [address, form])).toEqual([0, 1, 2, 3].map(() => ['', 'unknown']));
     const proto = only(findMeshConfigs('f', 'config_sources: [{address: a:1}]'));
     expect([proto.sourcesKey, proto.configSources[0]?.address]).toEqual(['config_sources', 'a:1']);
   });
