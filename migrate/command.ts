@@ -34,13 +34,14 @@ export function builder(yargs: Argv) {
         'Moves the mesh config of istiod (configSources) from legacy MCP servers to the bridge, and\n' +
         'back. It works on files: what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
         'itself, the values of Helm, or an IstioOperator; YAML or JSON. It changes no cluster, and no\n' +
-        'file but those that --out and --backup name.',
+        'file but those that --out, --backup and --state name.',
     )
     .demandCommand(1, 'give one of the commands of migrate')
     .epilogue(
       examples(
         ['kubectl -n istio-system get configmap istio -o yaml > cm.yaml', 'the mesh config as it is now'],
-        ['isthmus migrate plan istio.yaml --bridge isthmus.istio-system:15410 > plan.md', 'the checklist'],
+        ['isthmus migrate analyze cm.yaml --to-version 1.24', 'what there is to do'],
+        ['isthmus migrate plan cm.yaml --bridge isthmus.istio-system:15410 > plan.md', 'the checklist'],
         ['isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410', 'what would change, and why'],
         [
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',

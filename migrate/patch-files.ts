@@ -7,15 +7,16 @@ import { IsthmusError, messageOf } from '../src/model/errors.ts';
 /** What stands for standard input and output. */
 export const standard = '-';
 
-/** A file as bytes and as text; both say the same. */
+/** A file as bytes and as text; both say the same. Its name is for people to read. */
 export type TextFile = { readonly name: string; readonly bytes: Buffer; readonly text: string };
 
 /**
  * Reads a file, or standard input for `-`.
  * @throws IsthmusError USAGE where there is none, or one that is no text.
  */
-export async function readTextFile(name: string): Promise<TextFile> {
-  const bytes = await readBytes(name);
+export async function readTextFile(file: string): Promise<TextFile> {
+  const bytes = await readBytes(file);
+  const name = file === standard ? 'standard input' : file;
   try {
     return { name, bytes, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch (error) {
@@ -31,15 +32,16 @@ export async function readBytes(name: string): Promise<Buffer> {
   try {
     return name === standard ? await buffer(process.stdin) : await readFile(name);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const what =
-      code === 'ENOENT'
-        ? 'there is no such file'
-        : code === 'EISDIR'
-          ? 'is a folder; a file is expected'
-          : messageOf(error);
-    throw new IsthmusError('USAGE', name, what, { hint: 'give a file, or - for standard input', cause: error });
+    const hint = 'give a file, or - for standard input';
+    throw new IsthmusError('USAGE', name === '' ? 'FILE' : name, whyUnreadable(name, error), { hint, cause: error });
   }
+}
+
+function whyUnreadable(name: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (name === '') return 'is missing';
+  if (code === 'ENOENT') return 'there is no such file';
+  return code === 'EISDIR' ? 'is a folder; a file is expected' : messageOf(error);
 }
 
 /**

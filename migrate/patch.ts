@@ -24,7 +24,11 @@ export function builder(yargs: Argv) {
         'writes nothing. Exits with 0 where the file is as it should be or could be made so, 1 where it\n' +
         'has to be edited by hand (it says how), 2 where it can’t be read.',
     )
-    .positional('file', { type: 'string', demandOption: true, describe: 'The file; - is standard input' })
+    .positional('file', {
+      type: 'string',
+      demandOption: true,
+      describe: 'The file; - is standard input',
+    })
     .option('bridge', {
       type: 'string',
       demandOption: true,

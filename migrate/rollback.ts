@@ -17,7 +17,11 @@ export function builder(yargs: Argv) {
         'writes nothing. Exits with 1 where it can’t take it back, 2 where the file or the backup can’t\n' +
         'be read.',
     )
-    .positional('file', { type: 'string', demandOption: true, describe: 'The file as it is now; - is standard input' })
+    .positional('file', {
+      type: 'string',
+      demandOption: true,
+      describe: 'The file as it is now; - is standard input',
+    })
     .option('backup', {
       type: 'string',
       demandOption: true,
@@ -49,16 +53,16 @@ export async function handler({ file, backup: name, out }: Flags): Promise<numbe
   const current = await readTextFile(file);
   const result = rollBack(backup, current);
   if ('reason' in result) {
-    sayWhyNot(file, name, backup, result);
+    sayWhyNot(current.name, name, backup, result);
     return exitCode.findings;
   }
   if (out !== undefined) await writeBytes(out, result.bytes);
   const diff = unifiedDiff(
-    { before: file, after: `${file} (rolled back)` },
+    { before: current.name, after: `${current.name} (rolled back)` },
     current.text,
     result.bytes.toString('utf8'),
   );
-  if (diff === '') say(`nothing to change: ${file} is what it was before the patch`);
+  if (diff === '') say(`nothing to change: ${current.name} is what it was before the patch`);
   else if (out === standard) say(diff.trimEnd());
   else print(diff.trimEnd());
   if (result.kept) say('What was changed outside of the mesh config since the patch stays.');

@@ -207,7 +207,7 @@ function carry(carrier: Carrier, mesh: string): Carried {
       return { text: scalar(JSON.stringify(mesh)), meshOf: inData };
     case 'jsonInSingle':
       return { text: scalar(`'${mesh}'`), meshOf: inData };
-    case 'listItem':
+    default:
       return {
         text: `kind: List\napiVersion: v1\nitems:\n- kind: ConfigMap\n  apiVersion: v1\n  metadata: {name: istio-canary}\n  data:\n    mesh: |-\n${indented(mesh, 6)}`,
         meshOf: (documents, parse) => {
