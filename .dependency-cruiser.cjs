@@ -42,6 +42,30 @@ module.exports = {
     only('xds', ['model', 'wire', 'net', 'push']),
     only('admin', ['model', 'wire', 'schema', 'net', 'config', 'observe', 'store', 'state', 'legacy', 'xds']),
     {
+      name: 'migrate imports model, config, net, schema, the clients of xds and legacy, and how verbs speak',
+      severity: 'error',
+      from: { path: '^migrate/' },
+      to: {
+        path: '^src/',
+        pathNot:
+          '^src/(model/|config/|net/|schema/|xds/ads-client\\.ts|xds/istiod-version\\.ts|legacy/sink-client\\.ts' +
+          '|cli/(terminal|examples|verb|arguments)\\.ts)',
+      },
+    },
+    {
+      name: 'migrate/meshconfig knows texts alone',
+      severity: 'error',
+      from: { path: '^migrate/meshconfig/' },
+      to: { path: '^(src|migrate)/', pathNot: '^(src/(model|schema)/|migrate/meshconfig/)' },
+    },
+    {
+      name: 'only the verbs import migrate',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/verbs\\.ts$' },
+      to: { path: '^migrate/' },
+    },
+    onlyFrom('diff', []),
+    {
       name: 'only main and the verbs import app and verbs',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(main\\.ts|cli/)' },

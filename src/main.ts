@@ -2,6 +2,7 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { say, sayError } from './cli/terminal.ts';
+import { addVerbs, hideHyphens } from './cli/verb.ts';
 import { verbs } from './cli/verbs.ts';
 import { exitCode, IsthmusError } from './model/errors.ts';
 import { packageVersion } from './model/package.ts';
@@ -17,7 +18,7 @@ process.on('uncaughtException', (error) => {
   process.exit(exitCode.bug);
 });
 
-const parser = yargs(hideBin(process.argv))
+const parser = yargs(hideHyphens(hideBin(process.argv)))
   .scriptName('isthmus')
   .usage('$0 <command>\n\nBridge from legacy MCP (Mesh Configuration Protocol) servers to istiod 1.9 and newer.')
   .demandCommand(1, 'give a command')
@@ -36,16 +37,7 @@ function usage(message: string): IsthmusError {
   return new IsthmusError('USAGE', 'command line', message, { hint: 'see --help' });
 }
 
-for (const { command, describe, load } of verbs) {
-  parser.command(
-    command,
-    describe,
-    async (args) => (await load()).builder(args),
-    async (flags) => {
-      process.exitCode = (await (await load()).handler(flags)) ?? exitCode.ok;
-    },
-  );
-}
+addVerbs(parser, verbs);
 
 try {
   await parser.parseAsync();

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { countFindings, type Finding, type Severity } from './check-findings.ts';
 import { countOf } from './check-limits.ts';
-import { colorsOf, oneLine } from './terminal.ts';
+import { colorsOf, oneLine, wrap } from './terminal.ts';
 
 /** The findings for people: by subject, in the order in which the subjects came, each line within `width`. */
 export function renderFindings(findings: readonly Finding[], width: number): string {
@@ -53,17 +53,4 @@ function verdictOf(findings: readonly Finding[]): string {
   return [[error, 'error'] as const, [warning, 'warning'] as const]
     .flatMap(([count, noun]) => (count === 0 ? [] : [countOf(count, noun)]))
     .join(', ');
-}
-
-/** Breaks text at blanks; a word that is longer than `width` stays whole, so that it can be copied. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

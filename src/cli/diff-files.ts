@@ -89,7 +89,17 @@ function documentsOf(text: string): YamlDocument[] {
   if (text.trimStart().startsWith('[')) {
     try {
       const value = { kind: 'List', items: JSON.parse(text) as unknown };
-      return [{ number: 1, value, faults: [], locate: () => ({ line: 1, column: 1 }) }];
+      return [
+        {
+          number: 1,
+          value,
+          faults: [],
+          parsed: undefined,
+          start: 0,
+          locate: () => ({ line: 1, column: 1 }),
+          offsetOf: () => 0,
+        },
+      ];
     } catch {
       // Then it is YAML, or a mistake that the other parser finds the place of.
     }

@@ -40,6 +40,19 @@ export function oneLine(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ');
 }
 
+/** Breaks text at blanks; a word that is longer than `width` stays whole, so that it can be copied. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
 /** Settles at the first SIGINT or SIGTERM; a second one ends the process at once. */
 export function interrupted(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {

@@ -1,23 +1,5 @@
-import type { Argv } from 'yargs';
 import { outliveHangups } from './hangup.ts';
-
-/** What a file of a verb holds. */
-export type VerbModule<Flags> = {
-  builder(yargs: Argv): Argv<Flags>;
-  /** @returns the exit code; nothing = 0. */
-  handler(flags: Flags): Promise<number | void>;
-};
-
-/** A verb of the command line. Its code, and the libraries that only it needs, are loaded when it is asked for. */
-export type Verb = {
-  readonly command: string;
-  readonly describe: string;
-  // A verb gets the flags that its own builder has made; which they are is nobody else's business.
-  readonly load: () => Promise<VerbModule<never>>;
-};
-
-const module = async <Flags>(file: Promise<VerbModule<Flags>>): Promise<VerbModule<never>> =>
-  (await file) as unknown as VerbModule<never>;
+import { type Verb, verbModule } from './verb.ts';
 
 export const verbs: readonly Verb[] = [
   {
@@ -26,44 +8,53 @@ export const verbs: readonly Verb[] = [
     load() {
       // Before anything else of it is loaded.
       outliveHangups();
-      return module(import('./serve.ts'));
+      return verbModule(import('./serve.ts'));
     },
   },
-  { command: 'get <address>', describe: 'Show what an address serves', load: () => module(import('./get.ts')) },
-  { command: 'diff <a> <b>', describe: 'Compare what two addresses serve', load: () => module(import('./diff.ts')) },
+  { command: 'get <address>', describe: 'Show what an address serves', load: () => verbModule(import('./get.ts')) },
+  {
+    command: 'diff <a> <b>',
+    describe: 'Compare what two addresses serve',
+    load: () => verbModule(import('./diff.ts')),
+  },
   {
     command: 'status [url]',
     describe: 'Show how a running bridge is doing',
-    load: () => module(import('./status.ts')),
+    load: () => verbModule(import('./status.ts')),
   },
   {
     command: 'guard [action]',
     describe: 'Show removals that a running bridge holds, or release them',
-    load: () => module(import('./guard.ts')),
+    load: () => verbModule(import('./guard.ts')),
   },
   {
     command: 'check [addresses..]',
     describe: 'Look for what is wrong, before serve and next to it',
-    load: () => module(import('./check.ts')),
+    load: () => verbModule(import('./check.ts')),
+  },
+  {
+    command: 'migrate',
+    describe: 'Move a mesh config from legacy MCP to the bridge, and back',
+    load: () => verbModule(import('../../migrate/command.ts')),
   },
   {
     command: 'capture <from>',
     describe: 'Write down what a legacy server says',
-    load: () => module(import('./capture.ts')),
+    load: () => verbModule(import('./capture.ts')),
   },
   {
     command: 'replay <file>',
     describe: 'Serve what was captured, as a legacy MCP server',
-    load: () => module(import('./replay.ts')),
+    load: () => verbModule(import('./replay.ts')),
   },
   {
     command: 'legacy-server <folder>',
     describe: 'Serve a folder of Istio YAML as a legacy MCP server',
-    load: () => module(import('./legacy-server.ts')),
+    load: () => verbModule(import('./legacy-server.ts')),
   },
   {
     command: 'demo',
     describe: 'A self-contained run: legacy server, bridge, and a client in istiod’s place',
-    load: () => module(import('./demo.ts')),
+    load: () => verbModule(import('./demo.ts')),
   },
 ];

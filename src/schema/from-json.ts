@@ -172,7 +172,7 @@ class Reader {
   #dropped(path: Path): void {
     const message = 'is a field that istiod 1.9 and newer passes over';
     const hint = 'it is kept; say what it says with the fields of today';
-    this.#problems.push({ severity: 'warning', path, onKey: true, message, hint });
+    this.#problems.push({ severity: 'warning', path, onKey: true, isDropped: true, message, hint });
   }
 
   #error(path: Path, message: string, hint: string, onKey = false): undefined {

@@ -10,6 +10,8 @@ export type Problem = {
   readonly path: Path;
   /** True where the name itself is wrong, not the value behind it. */
   readonly onKey?: boolean;
+  /** True for a field that istiod 1.9 and newer passes over; the body keeps it. */
+  readonly isDropped?: boolean;
   /** True where bytes are no text in UTF-8: Go's protobuf, since 1.14 of istiod, takes no message with such. */
   readonly notText?: boolean;
   readonly message: string;

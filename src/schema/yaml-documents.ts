@@ -10,12 +10,23 @@ export type YamlDocument = {
   readonly number: number;
   readonly value: unknown;
   readonly faults: readonly Fault[];
+  /** What the parser made of it, for who edits the text. Ranges are counted from `start`; undefined where it gave up. */
+  readonly parsed: Document | undefined;
+  /** Where in the text the ranges of `parsed` begin to count. */
+  readonly start: number;
   /** Where the value (or its name, for `onKey`) at `path` stands; the nearest thing around it where there is none. */
   locate(path: Path, onKey?: boolean): Position;
+  /** The same, counted in characters from the start of the text. */
+  offsetOf(path: Path, onKey?: boolean): number;
 };
 
-/** A syntax error, or a warning of the YAML parser. */
-type Fault = { readonly severity: 'error' | 'warning'; readonly message: string; readonly at: Position };
+/** A syntax error, or a warning of the YAML parser. `offset` is counted from the start of the text. */
+type Fault = {
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly at: Position;
+  readonly offset: number;
+};
 
 /**
  * Values that one anchor may stand for, aliases inside it multiplied: a few lines of nested anchors are gigabytes
@@ -47,7 +58,7 @@ export function readYamlDocuments(text: string): YamlDocument[] {
       const { line, col } = lines.linePos(start + offset);
       return { line, column: col };
     };
-    documents.push(...readPiece(text.slice(start, end), position, documents.length));
+    documents.push(...readPiece(text.slice(start, end), { start, position }, documents.length));
   }
   return documents;
 }
@@ -64,16 +75,19 @@ function pieces(text: string): { start: number; end: number }[] {
     .filter(({ start, end }) => hasContent.test(text.slice(start, end)));
 }
 
-function readPiece(text: string, position: (offset: number) => Position, before: number): YamlDocument[] {
+/** Where a piece of the text begins, and what line and column an offset in it is. */
+type Place = { readonly start: number; readonly position: (offset: number) => Position };
+
+function readPiece(text: string, place: Place, before: number): YamlDocument[] {
   let parsed: Document[];
   try {
     parsed = compose(text);
   } catch (error) {
-    return [unreadable(before + 1, position(0), error)];
+    return [unreadable(before + 1, place, 0, error)];
   }
   return parsed
     .filter((document) => document.errors.length > 0 || !isEmpty(document))
-    .map((document, index) => toDocument(document, before + 1 + index, position));
+    .map((document, index) => toDocument(document, before + 1 + index, place));
 }
 
 /** What the package's parseAllDocuments does, with a limit to nesting in between. */
@@ -94,26 +108,38 @@ function isEmpty({ contents }: Document): boolean {
   return contents === null || (isScalar(contents) && contents.value === null && contents.source === '');
 }
 
-function toDocument(document: Document, number: number, position: (offset: number) => Position): YamlDocument {
+function toDocument(document: Document, number: number, place: Place): YamlDocument {
+  const { start, position } = place;
   const fault = (severity: Fault['severity']) => (error: Document['errors'][number]) =>
-    ({ severity, message: error.message, at: position(error.pos[0]) }) as Fault;
+    ({ severity, message: error.message, at: position(error.pos[0]), offset: start + error.pos[0] }) as Fault;
   const faults = [...document.errors.map(fault('error')), ...document.warnings.map(fault('warning'))].slice(
     0,
     maxFaults,
   );
   const locate = (path: Path, onKey = false): Position => position(offsetOf(document, path, onKey));
-  if (document.errors.length > 0) return { number, value: undefined, faults, locate };
+  const offset = (path: Path, onKey = false): number => start + offsetOf(document, path, onKey);
+  const read = { number, faults, parsed: document, start, locate, offsetOf: offset };
+  if (document.errors.length > 0) return { ...read, value: undefined };
   try {
-    return { number, value: document.toJS({ maxAliasCount }), faults, locate };
+    return { ...read, value: document.toJS({ maxAliasCount }) };
   } catch (error) {
-    return unreadable(number, position(offsetOf(document, [], false)), error);
+    return unreadable(number, place, offsetOf(document, [], false), error);
   }
 }
 
 /** Too many aliases, an alias inside its own anchor, or nesting that overflows the stack. */
-function unreadable(number: number, at: Position, error: unknown): YamlDocument {
-  const reason = error instanceof Error ? error.message : String(error);
-  return { number, value: undefined, faults: [{ severity: 'error', message: reason, at }], locate: () => at };
+function unreadable(number: number, { start, position }: Place, at: number, error: unknown): YamlDocument {
+  const message = error instanceof Error ? error.message : String(error);
+  const [offset, where] = [start + at, position(at)];
+  return {
+    number,
+    value: undefined,
+    faults: [{ severity: 'error', message, at: where, offset }],
+    parsed: undefined,
+    start,
+    locate: () => where,
+    offsetOf: () => offset,
+  };
 }
 
 function offsetOf(document: Document, path: Path, onKey: boolean): number {

@@ -48,14 +48,14 @@ export class Bridge {
     const listen = '127.0.0.1:0';
     const configOf = (written: ConfigInput) =>
       configSchema.parse({
-        xds: { listen },
-        admin: { listen },
-        metrics: { listen },
         debounce: { after: '1ms' },
         // The services of most tests have a host and nothing else.
         quarantine: { invalid: 'ignore' },
         shutdownGrace: '100ms',
         ...written,
+        xds: { listen, ...written.xds },
+        admin: { listen, ...written.admin },
+        metrics: { listen, ...written.metrics },
       });
     let file = settings;
     const log = new MemoryLogger();

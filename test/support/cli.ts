@@ -15,13 +15,17 @@ export class Cli {
   exit: Exit | undefined;
   readonly #child: ChildProcess;
 
-  /** @param env laid over an environment that has nothing in it but the paths. */
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /**
+   * @param env laid over an environment that has nothing in it but the paths.
+   * @param input what it reads from its standard input; undefined: it has none.
+   */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, input?: string) {
     const { PATH = '', HOME = '' } = process.env;
     this.#child = spawn(process.execPath, [main, ...args], {
       env: { PATH, HOME, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
+    this.#child.stdin?.end(input);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { loadCapture } from '../../../src/capture/capture.ts';
+import { allChecks } from '../../../migrate/checks/all.ts';
+import { runChecks } from '../../../migrate/checks/check.ts';
+import { scan } from '../../../migrate/scan/scan.ts';
 import { readCaptureFile } from '../../../src/capture/capture-file.ts';
 import { type CaptureRecord, headerLine, recordLine } from '../../../src/capture/format.ts';
 import { Redactor } from '../../../src/capture/redact.ts';
@@ -290,6 +293,14 @@ function certificateOf(der: Buffer): X509Certificate | undefined {
   }
 }
 
+/** What `isthmus migrate analyze` is given, as far as one file goes. */
+const migrations = [
+  'helm-1.1/istio.yaml',
+  'helm-1.1/galley.yaml',
+  'operator-1.6/operator.yaml',
+  'old-objects/networking.yaml',
+].map((file) => readFileSync(join(import.meta.dirname, '../../golden/migrate/analyze', file), 'utf8'));
+
 const config = `sources:
 - name: galley
   address: mcp://galley.istio-system:9901
@@ -464,6 +475,9 @@ export const parserTargets: readonly ParserTarget[] = [
     'TLS names',
     ['DNS:galley.svc, IP Address:10.0.0.1, URI:spiffe://cluster.local/ns/a/sa/b', 'DNS:"a, URI:x", URI:spiffe://x/y'],
     (text) => [altNamesOf(text), identitiesOf(text)],
+  ),
+  textual('what a migration looks at', migrations, (text) =>
+    runChecks(allChecks, scan({ files: [{ file: 'x.yaml', text }], unread: [] }, undefined)),
   ),
   textual('config', [config], (text) => loadConfig(fileOf(text)), IsthmusError),
   textual(

@@ -1,7 +1,8 @@
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
 import { about, exitCodeOf, type Finding } from '../../../src/cli/check-findings.ts';
-import { exportFindings, renderFindings, wrap } from '../../../src/cli/check-report.ts';
+import { exportFindings, renderFindings } from '../../../src/cli/check-report.ts';
+import { wrap } from '../../../src/cli/terminal.ts';
 
 const { ok, warning, error } = about('source galley');
 const findings: Finding[] = [

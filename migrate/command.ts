@@ -1,0 +1,56 @@
+import type { Argv } from 'yargs';
+import { examples } from '../src/cli/examples.ts';
+import { addVerbs, type Verb, verbModule } from '../src/cli/verb.ts';
+
+/** The verbs of `isthmus migrate`, in the order in which they are used. */
+const verbs: readonly Verb[] = [
+  {
+    command: 'analyze <files..>',
+    describe: 'Say what has to be done, and what happens if it is left',
+    load: () => verbModule(import('./analyze.ts')),
+  },
+  {
+    command: 'plan <files..>',
+    describe: 'Write the checklist: steps, commands, checks and the way back',
+    load: () => verbModule(import('./plan.ts')),
+  },
+  {
+    command: 'patch <file>',
+    describe: 'Write the mesh config anew with the bridge in place of legacy sources',
+    load: () => verbModule(import('./patch.ts')),
+  },
+  {
+    command: 'rollback <file>',
+    describe: 'Take that back, byte for byte',
+    load: () => verbModule(import('./rollback.ts')),
+  },
+];
+
+export function builder(yargs: Argv) {
+  addVerbs(yargs, verbs);
+  return yargs
+    .usage(
+      '$0 migrate COMMAND\n\n' +
+        'Moves the mesh config of istiod (configSources) from legacy MCP servers to the bridge, and\n' +
+        'back. It works on files: what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
+        'itself, the values of Helm, or an IstioOperator; YAML or JSON. It changes no cluster, and no\n' +
+        'file but those that --out, --backup and --state name.',
+    )
+    .demandCommand(1, 'give one of the commands of migrate')
+    .epilogue(
+      examples(
+        ['kubectl -n istio-system get configmap istio -o yaml > cm.yaml', 'the mesh config as it is now'],
+        ['isthmus migrate analyze cm.yaml --to-version 1.24', 'what there is to do'],
+        ['isthmus migrate plan cm.yaml --bridge isthmus.istio-system:15410 > plan.md', 'the checklist'],
+        ['isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410', 'what would change, and why'],
+        [
+          'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',
+          'do it; kubectl then applies new.yaml',
+        ],
+        ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'the way back'],
+      ),
+    );
+}
+
+/** Never runs: one of its own verbs does, or the command line is wrong. */
+export async function handler(): Promise<void> {}

@@ -1,0 +1,78 @@
+import { isFields } from './places.ts';
+
+/**
+ * What an address of configSources is to istiod.
+ * - `xds`, `fs`, `k8s`: what 1.9 and newer read. `k8s` is exactly `k8s://`.
+ * - `legacy`: legacy MCP, as Pilot up to 1.8 dialled it (`host:port`), or as people write it (`mcp://`, `mcps://`).
+ * - `k8sWithPath`: begins with k8s but is more or less than `k8s://`: istiod makes no Kubernetes client for it, or ignores it.
+ * - `malformed`: begins with xds or fs, and is not what istiod can read (`xds:host:port`, no port).
+ * - `unknown`: anything else; 1.9 and newer ignore it with a warning, or don't start.
+ */
+export type AddressForm = 'xds' | 'fs' | 'k8s' | 'legacy' | 'k8sWithPath' | 'malformed' | 'unknown';
+
+/** One entry of configSources. */
+export type ConfigSource = {
+  /** Place in the list, from 0. */
+  readonly index: number;
+  /** Empty where it has none, or one that is no text. */
+  readonly address: string;
+  readonly form: AddressForm;
+  /** `host:port` that it names, as written, without scheme, user, path and query; undefined where it names none. */
+  readonly host: string | undefined;
+  /** As written; undefined where there are none. */
+  readonly tlsSettings: Readonly<Record<string, unknown>> | undefined;
+  /** As written; empty where there are none. */
+  readonly subscribedResources: readonly unknown[];
+};
+
+/** Reads the value of `configSources`; what is no list has no entries. */
+export function configSourcesOf(value: unknown): ConfigSource[] {
+  if (!Array.isArray(value)) return [];
+  return value.map((entry: unknown, index) => {
+    const fields = isFields(entry) ? entry : {};
+    const address = typeof fields['address'] === 'string' ? fields['address'] : '';
+    const tls = fields['tlsSettings'] ?? fields['tls_settings'];
+    const subscribed = fields['subscribedResources'] ?? fields['subscribed_resources'];
+    return {
+      index,
+      address,
+      form: addressForm(address),
+      host: hostOf(address),
+      tlsSettings: isFields(tls) ? tls : undefined,
+      subscribedResources: Array.isArray(subscribed) ? subscribed : [],
+    };
+  });
+}
+
+/** Schemes by which gRPC of Go finds a plain address; Pilot 1.2 to 1.8 handed it over as it was. */
+const grpcSchemes = new Set(['dns', 'passthrough', 'ipv4', 'ipv6']);
+
+/** What an address is; schemes are read without regard to case, as Go's url.Parse does. */
+export function addressForm(address: string): AddressForm {
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(address) ?? [];
+  switch (scheme.toLowerCase()) {
+    case 'xds':
+      return /^\/\/([^@/]*@)?[^/?#]+:\d+([/?#]|$)/.test(rest) ? 'xds' : 'malformed';
+    case 'fs':
+      return rest.startsWith('//') && rest.length > 2 ? 'fs' : 'malformed';
+    case 'k8s':
+      return address === 'k8s://' ? 'k8s' : 'k8sWithPath';
+    case 'mcp':
+    case 'mcps':
+      return 'legacy';
+    default:
+      break;
+  }
+  if (grpcSchemes.has(scheme.toLowerCase()) && /[^/]/.test(rest)) return 'legacy';
+  if (address.includes('://') || address.trim() === '') return 'unknown';
+  return /^(\[[0-9a-f:.%]+\]|[^\s:/[\]]+)(:\d+)?\/?$/i.test(address) ? 'legacy' : 'unknown';
+}
+
+function hostOf(address: string): string | undefined {
+  const [, rest = address] = /^[a-z][a-z0-9+.-]*:\/\/(.*)$/is.exec(address) ?? [];
+  const authority = rest
+    .replace(/^\/+/, '')
+    .replace(/[/?#].*$/s, '')
+    .replace(/^[^@]*@/, '');
+  return authority === '' ? undefined : authority;
+}

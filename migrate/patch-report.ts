@@ -1,0 +1,104 @@
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
+import { oneLine } from '../src/cli/terminal.ts';
+import type { MeshPlace } from './meshconfig/find.ts';
+import type { Plan } from './meshconfig/plan.ts';
+
+/** A unified diff, as `diff -u` and `git diff` write it; empty where both are equal. */
+export function unifiedDiff(
+  names: { readonly before: string; readonly after: string },
+  before: string,
+  after: string,
+): string {
+  if (before === after) return '';
+  const options = { context: 3, headerOptions: FILE_HEADERS_ONLY };
+  return createTwoFilesPatch(names.before, names.after, before, after, undefined, undefined, options);
+}
+
+/** The list as it should be, for who writes it by hand. */
+export function listByHand({ result }: Pick<Plan, 'result'>): string {
+  const entries = result.map((entry) => {
+    const fields = Object.entries(entry as Record<string, unknown>);
+    return fields.map(([key, value], at) => `${at === 0 ? '-' : ' '} ${key}: ${valueText(value)}`).join('\n');
+  });
+  return ['configSources:', ...entries].join('\n');
+}
+
+const valueText = (value: unknown): string => (typeof value === 'string' ? oneLine(value) : JSON.stringify(value));
+
+/** One thing to do, and the command that does it where there is one. */
+export type NextStep = { readonly text: string; readonly command: string | undefined };
+
+/** Files and addresses that the steps name. */
+export type StepSubjects = {
+  /** Undefined where nothing was written. */
+  readonly out: string | undefined;
+  readonly backup: string | undefined;
+  readonly bridge: string;
+  readonly plan: Plan;
+};
+
+/** What is left to do, in its order, up to the istiod that has read the new list. */
+export function nextSteps(place: MeshPlace, { out, backup, bridge, plan }: StepSubjects): NextStep[] {
+  const namespace =
+    place.object?.namespace === undefined || place.object.namespace === '' ? 'istio-system' : place.object.namespace;
+  const istiod = place.revision === undefined || place.revision === '' ? 'istiod' : `istiod-${place.revision}`;
+  const file = out === undefined || out === '-' ? 'NEW-FILE' : quote(out);
+  const [from] = plan.moved;
+  const source = from === undefined ? '--source NAME=mcp://HOST:PORT' : plan.moved.map(sourceFlag).join(' ');
+  const apply = applyStep(place, namespace, file);
+  const steps: NextStep[] = [
+    {
+      text: 'Run the bridge first: istiod exits if nobody listens at an address when it starts',
+      command: `isthmus serve --xds-listen 0.0.0.0:${portOf(bridge)} ${source}`,
+    },
+    { text: 'See that it is ready, from a pod beside istiod', command: `isthmus check xds://${bridge}` },
+    apply,
+    {
+      text: 'Restart istiod: it reads configSources only when it starts',
+      command: `kubectl -n ${namespace} rollout restart deploy/${istiod}`,
+    },
+  ];
+  if (backup !== undefined && out !== undefined) {
+    steps.push({
+      text: 'The way back, then apply and restart again',
+      command: `isthmus migrate rollback ${file} --backup ${quote(backup)} --out OLD-FILE`,
+    });
+  }
+  return steps;
+}
+
+function sourceFlag({ host, address }: Plan['moved'][number], index: number): string {
+  const scheme = /^mcps:/i.test(address) ? 'mcps' : 'mcp';
+  return `--source ${quote(`legacy${index === 0 ? '' : index + 1}=${scheme}://${host ?? 'HOST:PORT'}`)}`;
+}
+
+const portOf = (bridge: string): string => bridge.slice(bridge.lastIndexOf(':') + 1);
+
+function applyStep(place: MeshPlace, namespace: string, file: string): NextStep {
+  switch (place.kind) {
+    case 'configMap':
+      return {
+        text:
+          'Apply it. Where Helm or istioctl made the ConfigMap, patch their values or IstioOperator too: ' +
+          'the next upgrade takes this back otherwise',
+        command: `kubectl -n ${namespace} apply -f ${file}`,
+      };
+    case 'istioOperator':
+      return { text: 'Install from it, as you did before', command: `istioctl install -f ${file}` };
+    case 'helmValues':
+      return {
+        text: 'Upgrade istiod with these values, by the names that your release and chart have',
+        command: `helm -n ${namespace} upgrade istiod istio/istiod -f ${file}`,
+      };
+    default:
+      return {
+        text: 'Put it where istiod reads it: the file of --meshConfig, or the key mesh of its ConfigMap',
+        command: undefined,
+      };
+  }
+}
+
+/** An argument for a shell; as it is where nothing in it means something there. */
+function quote(argument: string): string {
+  return /^[\w./:=@%+,-]+$/.test(argument) ? argument : `'${oneLine(argument).replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,126 @@
+import type { Argv } from 'yargs';
+import { examples } from '../src/cli/examples.ts';
+import { print, say } from '../src/cli/terminal.ts';
+import { exitCode, IsthmusError } from '../src/model/errors.ts';
+import { formatHostPort, parseHostPort } from '../src/net/address.ts';
+import { allChecks } from './checks/all.ts';
+import { runChecks } from './checks/check.ts';
+import { sortFindings } from './finding.ts';
+import { type Checklist, checklistOutputs, nextStep } from './plan/checklist.ts';
+import { renderChecklist, statusText } from './plan/render.ts';
+import { emptyState, progressOf, readPlanState, tick, writePlanState } from './plan/state.ts';
+import { stepsOf } from './plan/steps.ts';
+import { journeyText } from './report/report.ts';
+import { readInputs, stdinName } from './scan/files.ts';
+import type { MeshConfig } from './scan/mesh-config.ts';
+import { scan } from './scan/scan.ts';
+import { requireVersion } from './version.ts';
+
+const outputOption = { alias: 'o', choices: checklistOutputs, default: 'markdown', describe: 'Form' } as const;
+
+export function builder(yargs: Argv) {
+  return yargs
+    .usage(
+      '$0 migrate plan FILE.. --bridge HOST:PORT [options]\n\n' +
+        'Writes the checklist of a migration: the steps in their order, with the commands for this\n' +
+        'configuration, how to see that each worked, and the way back. The first mesh config in the\n' +
+        'files is moved; Deployments and the rest, where they are given too, make the plan more exact.\n' +
+        'Nothing is changed but the file of --state, which keeps what is done.',
+    )
+    .positional('files', {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'Files and folders, as for isthmus migrate analyze',
+    })
+    .option('bridge', {
+      type: 'string',
+      demandOption: true,
+      requiresArg: true,
+      describe: 'HOST:PORT at which istiod reaches the xDS port of the bridge',
+    })
+    .option('from-version', { type: 'string', requiresArg: true, describe: 'Version of Istio that runs now' })
+    .option('to-version', { type: 'string', requiresArg: true, describe: 'Version of Istio after the migration' })
+    .option('state', { type: 'string', requiresArg: true, describe: 'File that keeps which steps are done' })
+    .option('done', { type: 'string', array: true, requiresArg: true, describe: 'Steps that are done now' })
+    .option('undo', { type: 'string', array: true, requiresArg: true, describe: 'Steps that are not done any more' })
+    .option('status', {
+      type: 'boolean',
+      default: false,
+      describe: 'Show only which steps are done; exit code 1 if not all',
+    })
+    .option('output', outputOption)
+    .epilogue(
+      examples(
+        [
+          'isthmus migrate plan istio.yaml --bridge isthmus.istio-system:15410 --to-version 1.24 > plan.md',
+          'the checklist',
+        ],
+        [
+          'isthmus migrate plan istio.yaml --bridge isthmus.istio-system:15410 --state plan.json --done save',
+          'tick a step',
+        ],
+        [
+          'isthmus migrate plan istio.yaml --bridge isthmus.istio-system:15410 --state plan.json --status',
+          'how far it is',
+        ],
+      ),
+    );
+}
+
+type Flags = Awaited<ReturnType<typeof builder>['argv']>;
+
+/** @returns the exit code. */
+export async function handler(flags: Flags): Promise<number> {
+  const { done = [], undo = [], state: file, status, output } = flags;
+  if (file === undefined && (done.length > 0 || undo.length > 0 || status)) {
+    throw new IsthmusError('USAGE', '--state', 'is needed to know what is done', {
+      hint: 'give a file that keeps it, for example --state plan.json',
+    });
+  }
+  const { steps, about } = await planOf(flags);
+  let state = file === undefined ? emptyState : readPlanState(file);
+  if (file !== undefined && done.length + undo.length > 0) {
+    state = tick(state, steps, { done, undo, now: new Date() });
+    await writePlanState(file, state);
+  }
+  const checklist: Checklist = {
+    ...about,
+    steps: steps.map((step) => ({ ...step, progress: progressOf(step, state) })),
+  };
+  print(status ? statusText(checklist) : renderChecklist[output](checklist));
+  return status && nextStep(checklist) !== undefined ? exitCode.findings : exitCode.ok;
+}
+
+async function planOf({ files, bridge, fromVersion, toVersion }: Flags) {
+  const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge');
+  const options = {
+    from: requireVersion(fromVersion, '--from-version'),
+    target: requireVersion(toVersion, '--to-version'),
+  };
+  const scanned = scan(await readInputs(files, process.stdin), undefined, options);
+  const findings = sortFindings([...scanned.unread, ...runChecks(allChecks, scanned)]);
+  const mesh = requireMesh(scanned.meshConfigs);
+  const journey = journeyText({ inputs: files, from: scanned.from, target: scanned.target, findings });
+  const about = { file: mesh.file, subject: mesh.subject, bridge: formatHostPort(address), journey };
+  return { steps: stepsOf({ scanned, findings, mesh, bridge: address }), about };
+}
+
+/** The one that is moved: what is installed from comes before the ConfigMap that is made of it. */
+function requireMesh(meshConfigs: readonly MeshConfig[]): MeshConfig {
+  const installed = meshConfigs.find(({ kind }) => kind === 'istioOperator' || kind === 'helmValues');
+  const mesh = installed ?? meshConfigs[0];
+  if (mesh === undefined) {
+    throw new IsthmusError('USAGE', 'FILE', 'there is no mesh config in it', {
+      hint: 'give the ConfigMap istio, Helm values with meshConfig, or an IstioOperator; isthmus migrate analyze says what is there',
+    });
+  }
+  if (mesh.file === stdinName) {
+    throw new IsthmusError('USAGE', 'FILE', 'the commands of a plan need a file with a name', {
+      hint: 'write it into one first: kubectl -n istio-system get configmap istio -o yaml > istio.yaml',
+    });
+  }
+  if (meshConfigs.length > 1)
+    say(`there are ${meshConfigs.length} mesh configs; this plan moves ${mesh.subject} in ${mesh.file}`);
+  return mesh;
+}

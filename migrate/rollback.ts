@@ -1,0 +1,91 @@
+import type { Argv } from 'yargs';
+import { examples } from '../src/cli/examples.ts';
+import { colorsOf, oneLine, print, say } from '../src/cli/terminal.ts';
+import { exitCode, IsthmusError } from '../src/model/errors.ts';
+import { type Backup, readBackup, sha256 } from './meshconfig/backup.ts';
+import { type NotRolledBack, rollBackText } from './meshconfig/rollback-text.ts';
+import { readBytes, readTextFile, standard, type TextFile, writeBytes } from './patch-files.ts';
+import { unifiedDiff } from './patch-report.ts';
+
+export function builder(yargs: Argv) {
+  return yargs
+    .usage(
+      '$0 migrate rollback FILE --backup FILE [--out FILE]\n\n' +
+        'Takes back what isthmus migrate patch did: the file is byte for byte what it was. What was\n' +
+        'changed in it outside of the mesh config since stays. Where the mesh config itself was changed\n' +
+        'since, nothing is written and the change is shown. Prints a unified diff; without --out it\n' +
+        'writes nothing. Exits with 1 where it can’t take it back, 2 where the file or the backup can’t\n' +
+        'be read.',
+    )
+    .positional('file', {
+      type: 'string',
+      demandOption: true,
+      describe: 'The file as it is now; - is standard input',
+    })
+    .option('backup', {
+      type: 'string',
+      demandOption: true,
+      requiresArg: true,
+      describe: 'What --backup of isthmus migrate patch has written',
+    })
+    .option('out', { type: 'string', requiresArg: true, describe: 'Where the file goes; - is standard output' })
+    .epilogue(
+      examples(
+        ['isthmus migrate rollback new.yaml --backup cm.bak', 'what would change'],
+        ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'write it'],
+      ),
+    );
+}
+
+type Flags = Awaited<ReturnType<typeof builder>['argv']>;
+
+/** @returns 1 where the mesh config was changed since. */
+export async function handler({ file, backup: name, out }: Flags): Promise<number> {
+  if (file === standard && name === standard) {
+    throw new IsthmusError('USAGE', '--backup', 'standard input is FILE already', {
+      hint: 'give the backup as a file',
+    });
+  }
+  const backup = readBackup(await readBytes(name));
+  if (typeof backup === 'string') {
+    throw new IsthmusError('USAGE', name, backup, { hint: 'give what --backup of isthmus migrate patch has written' });
+  }
+  const current = await readTextFile(file);
+  const result = rollBack(backup, current);
+  if ('reason' in result) {
+    sayWhyNot(current.name, name, backup, result);
+    return exitCode.findings;
+  }
+  if (out !== undefined) await writeBytes(out, result.bytes);
+  const diff = unifiedDiff(
+    { before: current.name, after: `${current.name} (rolled back)` },
+    current.text,
+    result.bytes.toString('utf8'),
+  );
+  if (diff === '') say(`nothing to change: ${current.name} is what it was before the patch`);
+  else if (out === standard) say(diff.trimEnd());
+  else print(diff.trimEnd());
+  if (result.kept) say('What was changed outside of the mesh config since the patch stays.');
+  if (out === undefined && diff !== '') say('Nothing was written: give --out for that.');
+  if (out !== undefined && diff !== '')
+    say('Apply it, and restart istiod: it reads configSources only when it starts.');
+  return exitCode.ok;
+}
+
+type Result = { readonly bytes: Buffer; readonly kept: boolean };
+
+function rollBack(backup: Backup, current: TextFile): Result | NotRolledBack {
+  const sum = sha256(current.bytes);
+  if (sum === backup.sha256.after || sum === backup.sha256.before) return { bytes: backup.original, kept: false };
+  const result = rollBackText(backup, backup.original.toString('utf8'), current.text);
+  return 'reason' in result ? result : { bytes: Buffer.from(result.text), kept: result.kept };
+}
+
+function sayWhyNot(file: string, backupName: string, { place }: Backup, { reason, patched, now }: NotRolledBack): void {
+  say(`${colorsOf(process.stderr).red('isthmus:')} ${oneLine(`${file}: ${reason}`)}`);
+  if (patched !== undefined && now !== undefined) {
+    print(unifiedDiff({ before: `${place.what} as patched`, after: `${place.what} now` }, patched, now).trimEnd());
+  }
+  say('  nothing was written. Take that change back first, or take the old configSources over by hand from');
+  say(`  ${oneLine(backupName)}, which has the whole file as it was`);
+}

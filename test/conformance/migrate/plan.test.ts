@@ -1,0 +1,153 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
+import { run } from '../../support/cli.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const main = join(import.meta.dirname, '../../../dist/src/main.js');
+const bridge = ['--bridge', 'isthmus.istio-system.svc:15410'];
+
+const configMap = `apiVersion: v1
+kind: ConfigMap
+metadata: { name: istio, namespace: mesh, resourceVersion: "7" }
+data:
+  mesh: |-
+    # the services of Consul
+    configSources:
+    - address: consul-mcp.consul:1109
+    - address: 10.0.0.1:18848
+      tlsSettings: { mode: SIMPLE }
+    - address: k8s://
+`;
+
+type Step = {
+  readonly id: string;
+  readonly commands: readonly string[];
+  readonly check: { readonly command?: string };
+  readonly back: readonly string[];
+  readonly notes: readonly string[];
+  readonly progress: string;
+};
+
+async function planned(...args: readonly string[]): Promise<readonly Step[]> {
+  const { code, stdout } = await run('migrate', 'plan', ...args, '-o', 'json');
+  expect(code).toBe(0);
+  return (JSON.parse(stdout) as { steps: readonly Step[] }).steps;
+}
+
+/** Runs a command of a plan as its reader would: by a shell, with `isthmus` on its path. */
+function shell(folder: string, command: string): { status: number | null; stdout: string } {
+  const bin = join(folder, 'bin');
+  if (!existsSync(bin)) {
+    spawnSync('mkdir', [bin]);
+    writeFileSync(join(bin, 'isthmus'), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`);
+    chmodSync(join(bin, 'isthmus'), 0o755);
+  }
+  const { PATH = '' } = process.env;
+  const { status, stdout } = spawnSync('sh', ['-c', command], {
+    cwd: folder,
+    env: { PATH: `${bin}:${PATH}` },
+    encoding: 'utf8',
+  });
+  return { status, stdout };
+}
+
+const stepOf = (steps: readonly Step[], id: string): Step => {
+  const step = steps.find((one) => one.id === id);
+  if (step === undefined) throw new Error(`no step ${id}`);
+  return step;
+};
+
+describe('isthmus migrate plan', () => {
+  test('has the steps in their order, with what this configuration needs', async () => {
+    const folder = tempFolder({
+      'istio.yaml': configMap,
+      'old.yaml':
+        'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: istio-policy, namespace: mesh }\nspec: { template: { spec: { containers: [{ name: mixer, image: "istio/mixer:1.7.8", args: ["--configStoreURL=k8s://"] }] } } }\n---\napiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: { name: r }\nspec: {}\n',
+    });
+    const steps = await planned(folder, ...bridge, '--from-version', '1.7.8', '--to-version', '1.24');
+    const ids = ['save', 'prepare', 'sources', 'bridge', 'patch', 'apply', 'restart', 'verify', 'watch', 'clean-up'];
+    expect(steps.map(({ id }) => id)).toEqual(ids);
+    expect(stepOf(steps, 'prepare').notes[0]).toContain('COLLECTION_DROPPED');
+    expect(stepOf(steps, 'apply').notes.join()).toContain('Pilot 1.7.8');
+    expect(stepOf(steps, 'restart').commands).toEqual([
+      'curl -fsS http://isthmus.istio-system.svc:15490/syncz && kubectl -n mesh rollout restart deploy/istiod',
+      'kubectl -n mesh rollout status deploy/istiod --timeout=10m',
+    ]);
+    expect(stepOf(steps, 'clean-up').commands).toEqual(['kubectl -n mesh delete deployment istio-policy']);
+  });
+
+  test('its commands on files do what it says, and the way back is byte for byte', async () => {
+    const folder = tempFolder({ "it's istio.yaml": configMap });
+    const file = join(folder, "it's istio.yaml");
+    const steps = await planned(file, ...bridge, '--from-version', '1.8.6', '--to-version', '1.24');
+    const patch = stepOf(steps, 'patch');
+    for (const command of patch.commands) expect(shell(folder, command).status).toBe(0);
+    expect(readFileSync(`${file}.new`, 'utf8')).toContain('- address: xds://isthmus.istio-system.svc:15410');
+    const checked = shell(folder, `${patch.check.command ?? ''} -o json`);
+    const { findings } = JSON.parse(checked.stdout) as { findings: readonly { code: string; severity: string }[] };
+    expect(findings.filter(({ code, severity }) => severity === 'error' && code.startsWith('ADDRESS_'))).toEqual([]);
+    writeFileSync(file, '');
+    for (const command of patch.back) expect(shell(folder, command).status).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(configMap);
+  });
+
+  test('writes a config of the bridge that it takes', async () => {
+    const folder = tempFolder({ 'istio.yaml': configMap });
+    const [command = ''] = stepOf(await planned(join(folder, 'istio.yaml'), ...bridge), 'sources').commands;
+    expect(shell(folder, command).status).toBe(0);
+    const config = loadConfig(join(folder, 'isthmus.yaml'));
+    expect(config.sources.map(({ name, address, tls }) => [name, address?.port, tls !== undefined])).toEqual([
+      ['consul-mcp', 1109, false],
+      ['legacy', 18848, true],
+    ]);
+    expect(config.xds.listen.port).toBe(15410);
+  });
+
+  test('keeps what is done in a file; a step that says something else since has to be done again', async () => {
+    const folder = tempFolder({ 'istio.yaml': configMap });
+    const [file, state] = [join(folder, 'istio.yaml'), join(folder, 'plan.json')];
+    const plan = (...args: readonly string[]) => run('migrate', 'plan', file, ...bridge, '--state', state, ...args);
+    expect((await plan('--done', 'save', '--done', 'patch')).stdout).toContain('- [x] done (`--done save`)');
+    const status = await plan('--status');
+    expect(status.code).toBe(1);
+    expect(status.stdout).toMatch(
+      /^\[x\] save .*\n\[ \] sources .*[\s\S]*\[x\] patch [\s\S]*\n\n2 of 8 steps are done; next is sources\n$/,
+    );
+    // Another version: another command of the step.
+    expect((await plan('--status', '--to-version', '1.25')).stdout).toContain('[!] patch');
+    expect((await plan('--undo', 'patch', '--status')).stdout).toContain('[ ] patch');
+    const ids = (await planned(file, ...bridge)).map(({ id }) => id);
+    const all = await plan(...ids.flatMap((id) => ['--done', id]), '--status');
+    expect([all.code, all.stdout.endsWith('8 of 8 steps are done\n')]).toEqual([0, true]);
+  });
+
+  test('is a page of its own as HTML, in which nothing from elsewhere is markup', async () => {
+    const folder = tempFolder({ '<b>&.yaml': configMap });
+    const { stdout } = await run('migrate', 'plan', join(folder, '<b>&.yaml'), ...bridge, '-o', 'html');
+    expect(stdout).toMatch(/^<!doctype html>/);
+    expect(stdout).toContain('/&lt;b&gt;&amp;.yaml</code>');
+    expect(stdout).not.toContain('<b>');
+    expect(stdout).not.toMatch(/(src|href)=/);
+    expect(stdout.match(/<input type="checkbox">/g)).toHaveLength(8);
+  });
+
+  test('mistakes are said, with what to write', async () => {
+    const folder = tempFolder({ 'istio.yaml': configMap, 'service.yaml': 'kind: Service\n', 'bad.json': '{"a":1}' });
+    const file = join(folder, 'istio.yaml');
+    const failures = await Promise.all([
+      run('migrate', 'plan', file),
+      run('migrate', 'plan', join(folder, 'service.yaml'), ...bridge),
+      run('migrate', 'plan', file, ...bridge, '--done', 'save'),
+      run('migrate', 'plan', file, ...bridge, '--state', join(folder, 'bad.json')),
+      run('migrate', 'plan', file, ...bridge, '--state', join(folder, 'plan.json'), '--done', 'dance'),
+    ]);
+    expect(failures.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2]);
+    expect(failures.map(({ stdout }) => stdout).join('')).toBe('');
+    expect(failures[1]?.stderr).toContain('there is no mesh config in it');
+    expect(failures[4]?.stderr).toContain('its steps are save, sources, bridge');
+    expect(existsSync(join(folder, 'plan.json'))).toBe(false);
+  });
+});
