@@ -1,4 +1,5 @@
 import type { QuarantineView } from '../admin/views.ts';
+import { countOf } from './check-limits.ts';
 import { table } from './terminal.ts';
 
 const sentTexts: Readonly<Record<string, string>> = {
@@ -29,7 +30,11 @@ export function quarantineProblems(quarantine: readonly QuarantineView[]): strin
   const invalid = quarantine.filter(({ sent }) => sent === 'as_received').length;
   const held = quarantine.length - invalid;
   return [
-    ...(held === 0 ? [] : [`${held} resources are quarantined`]),
-    ...(invalid === 0 ? [] : [`${invalid} resources break a rule of Istio, and no better form of them is known`]),
+    ...(held === 0 ? [] : [`${countOf(held, 'resource')} ${held === 1 ? 'is' : 'are'} quarantined`]),
+    ...(invalid === 0
+      ? []
+      : [
+          `${countOf(invalid, 'resource')} ${invalid === 1 ? 'breaks' : 'break'} a rule of Istio, and no better form is known`,
+        ]),
   ];
 }

@@ -82,12 +82,16 @@ export function explainEnd(
         `it sent a message of more than ${maxMessageBytes} bytes: ${text}`,
         { hint: `raise maxMessage of this source; ${kept} meanwhile` },
       );
-    case 12:
-      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not serve ${serviceIn(details)}: ${text}`, {
+    case 12: {
+      const service = serviceIn(details);
+      return new IsthmusError('WRONG_PROTOCOL', subject, `it does not serve ${service}: ${text}`, {
         hint:
-          `is this the port of ${wanted}? An xDS server needs no bridge: ` +
+          `is this the port of ${wanted}? ` +
+          (service === 'ResourceSource' ? `${olderService}. ` : '') +
+          'An xDS server needs no bridge: ' +
           'where it serves MCP-over-xDS, give its address to istiod (configSources: xds://HOST:PORT)',
       });
+    }
     case 14:
       return new IsthmusError('UNREACHABLE', subject, `the connection was lost: ${text}`, {
         hint: `${kept}, and it is dialled again`,
@@ -95,6 +99,10 @@ export function explainEnd(
   }
   return new IsthmusError('STREAM_ENDED', subject, `code ${code}: ${text}`, { hint: `${kept}, and it is asked again` });
 }
+
+/** What a server may want that has the older service alone. */
+const olderService =
+  'A server of Istio 1.0 or 1.1 may want protocol: aggregated-1.1 for this source, or profile: galley-1.0';
 
 /** Which of the two services a peer says that it has not. */
 function serviceIn(details: string): string {

@@ -130,7 +130,7 @@ test('a resource that never had a better form is sent as it came, and shown ever
   const status = await run('status', url);
   expect([status.code, status.stdout]).toEqual([
     1,
-    expect.stringMatching(/^! 1 resources break a rule of Istio, and no better form of them is known$/m),
+    expect.stringMatching(/^! 1 resource breaks a rule of Istio, and no better form is known$/m),
   ]);
 });
 

@@ -71,7 +71,7 @@ const cases: Case[] = [
     what: 'an xDS server',
     start: strangers.xds,
     says: /it does not serve ResourceSource: .*EstablishResourceStream/,
-    hint: /needs no bridge: where it serves MCP-over-xDS, give its address to istiod \(configSources: xds:/,
+    hint: /Istio 1\.0 or 1\.1 may want protocol: aggregated-1\.1 .*needs no bridge: where it serves MCP-over-xDS, give its address to istiod \(configSources: xds:/,
     code: 12,
   },
   {

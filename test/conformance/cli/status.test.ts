@@ -72,7 +72,7 @@ describe('something is not as it should be: exit code 1, and what it is', () => 
     const bridge = await start({ 'shop/orders': 'a', 'a/b/\u001b[31mred\u0007\n': 'b' });
     const { code, stdout } = await run('status', bridge.adminUrl);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^! 1 resources are quarantined$/m);
+    expect(stdout).toMatch(/^! 1 resource is quarantined$/m);
     expect(stdout).toContain('red');
     expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
   });
