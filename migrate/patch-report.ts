@@ -67,9 +67,11 @@ export function nextSteps(place: MeshPlace, { out, backup, bridge, plan }: StepS
   return steps;
 }
 
-function sourceFlag({ host, address }: Plan['moved'][number], index: number): string {
-  const scheme = /^mcps:/i.test(address) ? 'mcps' : 'mcp';
-  return `--source ${quote(`legacy${index === 0 ? '' : index + 1}=${scheme}://${host ?? 'HOST:PORT'}`)}`;
+function sourceFlag({ host, address, tlsSettings }: Plan['moved'][number], index: number): string {
+  const mode = tlsSettings?.['mode'] ?? 'DISABLE';
+  const scheme = /^mcps:/i.test(address) || mode !== 'DISABLE' ? 'mcps' : 'mcp';
+  const target = host === undefined ? 'HOST:PORT' : /:\d+$/.test(host) ? host : `${host}:PORT`;
+  return `--source ${quote(`legacy${index === 0 ? '' : index + 1}=${scheme}://${target}`)}`;
 }
 
 const portOf = (bridge: string): string => bridge.slice(bridge.lastIndexOf(':') + 1);

@@ -95,6 +95,12 @@ export async function handler(flags: Flags): Promise<number> {
 
 function wishOf({ bridge, toVersion, k8s }: Flags): Wish {
   const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge');
+  // Whatever else a host may be, it has to stand in YAML as it is.
+  if (!/^[\w.:%-]+$/.test(address.host)) {
+    throw new IsthmusError('USAGE', '--bridge', `"${address.host}" is no name of a host`, {
+      hint: 'write for example isthmus.istio-system:15410',
+    });
+  }
   if (isLoopback(address.host)) {
     say(`warning: --bridge ${bridge} is this host alone: right only where the bridge runs in the pod of istiod`);
   }
@@ -134,7 +140,9 @@ type Output = {
 /** The backup is on the disk before the new file is, and never takes the place of another one. */
 async function writeOutput({ input, out, backup, result, done, place }: Output): Promise<void> {
   const sums = { before: sha256(input.bytes), after: sha256(result) };
-  if (isThere(backup)) {
+  if (isThere(backup) && done.edits.length === 0) {
+    say(`${backup} stays as it is: there is nothing to take back`);
+  } else if (isThere(backup)) {
     const old = readBackup(await readBytes(backup));
     const fits = typeof old !== 'string' && (old.sha256.before === sums.before || old.sha256.after === sums.before);
     if (!fits) {

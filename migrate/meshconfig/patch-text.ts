@@ -49,10 +49,13 @@ function refuseUnclear({ text }: FoundFile, place: MeshPlace): void {
       place.locate(['config_sources'], true).offset,
     );
   }
-  const malformed = place.configSources.find(({ form }) => form === 'malformed');
-  if (malformed !== undefined) {
-    const offset = place.locate(['configSources', malformed.index, 'address']).offset;
-    throw new Refusal(`istiod does not start with the address "${malformed.address}": mend it, or take it out`, offset);
+  for (const { form, index, address } of place.configSources) {
+    if (form !== 'malformed' && form !== 'template') continue;
+    const why =
+      form === 'template'
+        ? `the address "${address}" is a template: fill it in first`
+        : `istiod does not start with the address "${address}": mend it, or take it out`;
+    throw new Refusal(why, place.locate([place.sourcesKey ?? '', index, 'address']).offset);
   }
 }
 

@@ -1,3 +1,4 @@
+import { parseAddress } from '../scan/address.ts';
 import { isFields } from './places.ts';
 
 /**
@@ -6,9 +7,10 @@ import { isFields } from './places.ts';
  * - `legacy`: legacy MCP, as Pilot up to 1.8 dialled it (`host:port`), or as people write it (`mcp://`, `mcps://`).
  * - `k8sWithPath`: begins with k8s but is more or less than `k8s://`: istiod makes no Kubernetes client for it, or ignores it.
  * - `malformed`: begins with xds or fs, and is not what istiod can read (`xds:host:port`, no port).
+ * - `template`: has a placeholder in it, so that nobody knows yet.
  * - `unknown`: anything else; 1.9 and newer ignore it with a warning, or don't start.
  */
-export type AddressForm = 'xds' | 'fs' | 'k8s' | 'legacy' | 'k8sWithPath' | 'malformed' | 'unknown';
+export type AddressForm = 'xds' | 'fs' | 'k8s' | 'legacy' | 'k8sWithPath' | 'malformed' | 'template' | 'unknown';
 
 /** One entry of configSources. */
 export type ConfigSource = {
@@ -44,28 +46,36 @@ export function configSourcesOf(value: unknown): ConfigSource[] {
   });
 }
 
-/** Schemes by which gRPC of Go finds a plain address; Pilot 1.2 to 1.8 handed it over as it was. */
-const grpcSchemes = new Set(['dns', 'passthrough', 'ipv4', 'ipv6']);
+/** Legacy servers as people write them, and schemes by which gRPC of Go finds one: Pilot 1.2 to 1.8 handed them over. */
+const legacySchemes = new Set(['mcp', 'mcps', 'dns', 'passthrough', 'ipv4', 'ipv6']);
 
-/** What an address is; schemes are read without regard to case, as Go's url.Parse does. */
+/** What an address is, by what istiod makes of it (scan/address). */
 export function addressForm(address: string): AddressForm {
-  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(address) ?? [];
-  switch (scheme.toLowerCase()) {
+  const { form, scheme } = parseAddress(address);
+  switch (form) {
     case 'xds':
-      return /^\/\/([^@/]*@)?[^/?#]+:\d+([/?#]|$)/.test(rest) ? 'xds' : 'malformed';
     case 'fs':
-      return rest.startsWith('//') && rest.length > 2 ? 'fs' : 'malformed';
     case 'k8s':
-      return address === 'k8s://' ? 'k8s' : 'k8sWithPath';
-    case 'mcp':
-    case 'mcps':
+      return form;
+    case 'k8sInexact':
+    case 'k8sPath':
+      return 'k8sWithPath';
+    case 'xdsWithoutPort':
+    case 'xdsWithoutHost':
+    case 'xdsMalformed':
+    case 'fsWithoutPath':
+      return 'malformed';
+    case 'name':
+    case 'ip':
       return 'legacy';
+    case 'nothing':
+      // A bare name: gRPC would have asked for its port, and nobody meant anything else by it.
+      return /^[\w.-]+$/.test(address) ? 'legacy' : 'unknown';
+    case 'otherScheme':
+      return legacySchemes.has(scheme) ? 'legacy' : 'unknown';
     default:
-      break;
+      return form;
   }
-  if (grpcSchemes.has(scheme.toLowerCase()) && /[^/]/.test(rest)) return 'legacy';
-  if (address.includes('://') || address.trim() === '') return 'unknown';
-  return /^(\[[0-9a-f:.%]+\]|[^\s:/[\]]+)(:\d+)?\/?$/i.test(address) ? 'legacy' : 'unknown';
 }
 
 function hostOf(address: string): string | undefined {

@@ -49,7 +49,7 @@ describe('isthmus migrate patch', () => {
     expect(stderr).toContain('* registry-mcp.infra:9901 becomes xds://isthmus.mesh:15410: it is legacy MCP');
     expect(stderr).toContain('istiod before 1.26 ignores it and connects in plaintext');
     expect(stderr).toContain('Nothing was written: give --out and --backup for that.');
-    expect(stderr).toContain('isthmus serve --xds-listen 0.0.0.0:15410 --source legacy=mcp://registry-mcp.infra:9901');
+    expect(stderr).toContain('isthmus serve --xds-listen 0.0.0.0:15410 --source legacy=mcps://registry-mcp.infra:9901');
     expect(stderr).toContain('kubectl -n mesh apply -f NEW-FILE');
     expect(stderr).toContain('kubectl -n mesh rollout restart deploy/istiod-canary');
     expect(readdirSync(folder)).toEqual(['cm.yaml']);
@@ -144,6 +144,7 @@ describe('isthmus migrate patch', () => {
   test.each([
     ['no --bridge', [], /Missing required argument: bridge/],
     ['a bridge without a port', ['--bridge', 'isthmus'], /--bridge: "isthmus" is no HOST:PORT/],
+    ['a bridge that is no host', ['--bridge', '{{x}}:1'], /--bridge: "{{x}}" is no name of a host/],
     ['a version that is none', [...bridge, '--to-version', 'latest'], /--to-version: "latest" is no version/],
     ['a version of old', [...bridge, '--to-version', '1.8'], /1\.8 speaks legacy MCP itself/],
     ['--out without --backup', [...bridge, '--out', 'x'], /--backup: is needed with --out/],
