@@ -99,7 +99,7 @@ export async function analyze(inputs: readonly string[], options: AnalyzeOptions
   const target = requireVersion(toVersion, '--to-version');
   const read = await readInputs(inputs, stdin, limits);
   const beyond = behind.length === 0 ? undefined : await readInputs(behind, stdin, limits);
-  const scanned = scan(read, beyond, { from, target });
+  const scanned = scan(read, beyond, { from, target, named: inputs[0] });
   const findings = sortFindings([...scanned.unread, ...runChecks(allChecks, scanned)]);
   return { inputs, from: scanned.from, target: scanned.target, findings };
 }

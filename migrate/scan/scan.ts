@@ -30,7 +30,12 @@ export type Scanned = {
   readonly unread: readonly Finding[];
 };
 
-export type ScanOptions = { readonly from?: Version | undefined; readonly target?: Version | undefined };
+export type ScanOptions = {
+  readonly from?: Version | undefined;
+  readonly target?: Version | undefined;
+  /** What a finding names that is about no file: an input without any. @default '' */
+  readonly named?: string | undefined;
+};
 
 type Read = { readonly files: readonly SourceFile[]; readonly unread: readonly Unread[] };
 
@@ -41,7 +46,11 @@ export function scan(inputs: Read, behind: Read | undefined, options: ScanOption
   const programs = all.flatMap((one) => one.programs);
   const values = all.flatMap((one) => one.values);
   const meshConfigs = all.flatMap((one) => one.meshConfigs);
-  const firstFile: Place = { file: inputs.files[0]?.file ?? inputs.unread[0]?.file ?? '', line: 1, column: 1 };
+  const firstFile: Place = {
+    file: inputs.files[0]?.file ?? inputs.unread[0]?.file ?? options.named ?? '',
+    line: 1,
+    column: 1,
+  };
   const top = meshConfigs[0]?.at([]) ?? firstFile;
   const seen = versionsSeen(programs, values);
   const from = options.from ?? seen[0]?.version;

@@ -122,6 +122,13 @@ describe('isthmus migrate analyze', () => {
     expect(report.findings.map((one) => `${one.line}:${one.column} ${one.code}`)).toEqual(['7:7 SAME_KEY']);
   });
 
+  test('a folder with nothing in it is said to have nothing', async () => {
+    const folder = tempFolder({ 'readme.txt': 'x' });
+    const { code, report } = await analyzed(folder);
+    expect(code).toBe(1);
+    expect(report.findings.map((one) => [one.code, one.file])).toEqual([['NOTHING_FOUND', folder]]);
+  });
+
   test('writes SARIF and Markdown', async () => {
     const file = join(tempFolder({ 'mesh.yaml': mesh }), 'mesh.yaml');
     const sarif = await run('migrate', 'analyze', file, '-o', 'sarif');
