@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { proposals } from './edit.ts';
 import { findMeshConfigs, type FoundFile, type MeshPlace } from './find.ts';
-import { isResult, type Plan, planSources, type Wish } from './plan.ts';
+import { isResult, type Plan, planSources, type Remark, type Wish } from './plan.ts';
 import type { Path } from '../../src/schema/problem.ts';
 import { isFields } from './places.ts';
 import { Refusal } from './refusal.ts';
@@ -24,7 +24,8 @@ export type Refused = { readonly refused: Refusal; readonly plan: Plan };
  */
 export function patchText(found: FoundFile, place: MeshPlace, wish: Wish): Patched | Refused {
   const raw = place.sourcesKey === undefined ? [] : place.mesh[place.sourcesKey];
-  const plan = planSources(place.configSources, Array.isArray(raw) ? raw : [], wish);
+  const sources = planSources(place.configSources, Array.isArray(raw) ? raw : [], wish);
+  const plan = { ...sources, remarks: [...sources.remarks, ...besideTheList(place)] };
   try {
     refuseUnclear(found, place);
     if (plan.steps.length === 0) return { text: found.text, edits: [], plan };
@@ -33,6 +34,13 @@ export function patchText(found: FoundFile, place: MeshPlace, wish: Wish): Patch
     if (error instanceof Refusal) return { refused: error, plan };
     throw error;
   }
+}
+
+/** What is left to do in the mesh config that is not of the list: the default of 1.1 keeps 1.16.5 and 1.24.0 from starting. */
+function besideTheList({ mesh }: MeshPlace): Remark[] {
+  if (mesh['trustDomain'] !== '' && mesh['trust_domain'] !== '') return [];
+  const text = 'trustDomain is "", and istiod does not start with that: write cluster.local, or take it out';
+  return [{ severity: 'warning', text }];
 }
 
 function refuseUnclear({ text }: FoundFile, place: MeshPlace): void {

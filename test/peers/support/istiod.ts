@@ -23,6 +23,8 @@ export class Istiod {
   readonly #source: ConfigSource;
   /** Undefined = it has none. */
   readonly #revision: string | undefined;
+  /** Its mesh config; undefined = one with the source alone. */
+  readonly #mesh: string | undefined;
   #child: Child | undefined;
   #starts = 0;
 
@@ -33,7 +35,9 @@ export class Istiod {
     name: string,
     ports: readonly [number, number, number],
     revision: string | undefined,
+    mesh: string | undefined,
   ) {
+    this.#mesh = mesh;
     this.#lab = lab;
     this.#binary = binary;
     this.#source = source;
@@ -48,16 +52,17 @@ export class Istiod {
     source: ConfigSource,
     name = 'istiod',
     revision?: string,
+    mesh?: string,
   ): Promise<Istiod> {
     const ports = [await freePort(), await freePort(), await freePort()] as const;
-    return new Istiod(lab, binary, source, name, ports, revision);
+    return new Istiod(lab, binary, source, name, ports, revision, mesh);
   }
 
   /** Starts the process and nothing more: it may end by itself (see {@link exit}) or wait for its source. */
   launch(): void {
     const mesh = join(this.#lab.folder(this.name), 'mesh.yaml');
     // Automatic mutual TLS would make Envoy wait for certificates that no one issues here.
-    writeFileSync(mesh, `configSources:\n- address: ${this.#source}\nenableAutoMtls: false\n`);
+    writeFileSync(mesh, this.#mesh ?? `configSources:\n- address: ${this.#source}\nenableAutoMtls: false\n`);
     this.#starts += 1;
     this.#child = this.#lab.launch({
       name: this.name,
