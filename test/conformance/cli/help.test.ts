@@ -2,24 +2,33 @@ import { describe, expect, test } from 'vitest';
 import { Cli, failure, run } from '../../support/cli.ts';
 
 const verbs = ['serve', 'get', 'diff', 'status', 'check', 'capture', 'replay', 'legacy-server', 'demo'];
+const migrateVerbs = ['analyze', 'plan', 'patch', 'rollback'];
 
 describe('--help', () => {
   test('lists every verb, and what exit codes mean', async () => {
     const { code, stdout, stderr } = await run('--help');
     expect([code, stderr]).toEqual([0, '']);
-    for (const verb of verbs) expect(stdout).toMatch(new RegExp(`^ +isthmus ${verb}\\b`, 'm'));
+    for (const verb of [...verbs, 'migrate']) expect(stdout).toMatch(new RegExp(`^ +isthmus ${verb}\\b`, 'm'));
     expect(stdout).toContain('Exit codes: 0 ok, 1 findings, 2 usage, 3 environment');
   });
 
-  test.each(verbs)('of %s holds examples, each command on a line of its own', async (verb) => {
-    const { code, stdout, stderr } = await run(verb, '--help');
-    expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(new RegExp(`^isthmus ${verb}\\b`));
-    const lines = stdout.slice(stdout.indexOf('Examples:')).trimEnd().split('\n').slice(1);
-    expect(lines.filter((_, index) => index % 2 === 0).join('\n')).toMatch(/^(  # .+\n?)+$/);
-    expect(lines.filter((_, index) => index % 2 === 1).join('\n')).toMatch(/^(  isthmus .+\n?)+$/);
-    expect(lines.join('\n')).toMatch(new RegExp(`^  isthmus ${verb}\\b`, 'm'));
+  test('of migrate lists its verbs', async () => {
+    const { stdout } = await run('migrate', '--help');
+    for (const verb of migrateVerbs) expect(stdout).toMatch(new RegExp(`^ +isthmus migrate ${verb}\\b`, 'm'));
   });
+
+  test.each([...verbs, ...migrateVerbs.map((verb) => `migrate ${verb}`)])(
+    'of %s holds examples, each command on a line of its own',
+    async (verb) => {
+      const { code, stdout, stderr } = await run(...verb.split(' '), '--help');
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(new RegExp(`^isthmus ${verb}\\b`));
+      const lines = stdout.slice(stdout.indexOf('Examples:')).trimEnd().split('\n').slice(1);
+      expect(lines.filter((_, index) => index % 2 === 0).join('\n')).toMatch(/^(  # .+\n?)+$/);
+      expect(lines.filter((_, index) => index % 2 === 1).join('\n')).toMatch(/^(  (.+ \| )?isthmus .+\n?)+$/);
+      expect(lines.join('\n')).toMatch(new RegExp(`^  isthmus ${verb}\\b`, 'm'));
+    },
+  );
 });
 
 test('--version is the version, and nothing else', async () => {
