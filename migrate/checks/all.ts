@@ -47,6 +47,7 @@ import { tlsCaPath } from './tls-ca-path.ts';
 import { tlsIgnored } from './tls-ignored.ts';
 import { tlsPlaintext } from './tls-plaintext.ts';
 import { tlsUnverified } from './tls-unverified.ts';
+import { trustDomainEmpty } from './trust-domain-empty.ts';
 import { variableRemoved } from './variable-removed.ts';
 import { versionSkip } from './version-skip.ts';
 import { webhookLeftover } from './webhook-leftover.ts';
@@ -73,6 +74,7 @@ export const allChecks: readonly Check[] = [
   tlsPlaintext,
   tlsUnverified,
   tlsCaPath,
+  trustDomainEmpty,
   meshConfigManaged,
   meshConfigElsewhere,
   revisionUnseen,

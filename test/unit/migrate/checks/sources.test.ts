@@ -8,6 +8,7 @@ import { noConfigSources } from '../../../../migrate/checks/no-config-sources.ts
 import { sourceOrder } from '../../../../migrate/checks/source-order.ts';
 import { sourceTwice } from '../../../../migrate/checks/source-twice.ts';
 import { subscribedResources } from '../../../../migrate/checks/subscribed-resources.ts';
+import { trustDomainEmpty } from '../../../../migrate/checks/trust-domain-empty.ts';
 import { sources, testCheck } from '../../../support/migrate/check-cases.ts';
 
 const virtualService =
@@ -146,4 +147,19 @@ testCheck(galleyAndKubernetes, {
     'Galley beside k8s://': { in: sources('k8s://', '«galley:9901'), says: ['is listed beside k8s://'] },
   },
   passes: { 'another server': sources('nacos:18848', 'k8s://'), 'Kubernetes alone': sources('k8s://') },
+});
+
+testCheck(trustDomainEmpty, {
+  finds: {
+    'one that is empty': {
+      in: `${sources('xds://a.b:1')}«trustDomain: ""\n`,
+      left: ['1.16 and newer'],
+      says: ['cluster.local'],
+    },
+    'by its other name': { in: '«trust_domain: ""\n', left: ['1.16 and newer'] },
+  },
+  passes: {
+    'one that is not': 'trustDomain: cluster.local\n',
+    none: sources('xds://a.b:1'),
+  },
 });
