@@ -52,10 +52,10 @@ export class Bridge {
         // The services of most tests have a host and nothing else.
         quarantine: { invalid: 'ignore' },
         shutdownGrace: '100ms',
+        metrics: { listen },
         ...written,
         xds: { listen, ...written.xds },
         admin: { listen, ...written.admin },
-        metrics: { listen, ...written.metrics },
       });
     let file = settings;
     const log = new MemoryLogger();
