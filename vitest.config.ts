@@ -21,7 +21,6 @@ export default defineConfig({
           globalSetup: ['test/peers/setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
         },
       },
       {
