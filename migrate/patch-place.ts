@@ -1,7 +1,7 @@
 import { oneLine } from '../src/cli/terminal.ts';
 import { IsthmusError } from '../src/model/errors.ts';
 import type { FileProblem, FoundFile, MeshPlace } from './meshconfig/find.ts';
-import type { ObjectName } from './meshconfig/places.ts';
+import { type ObjectName, operatorKinds } from './meshconfig/places.ts';
 
 /** Problems of a file that are told at once. */
 const maxProblems = 10;
@@ -73,7 +73,7 @@ function nothingThere(found: FoundFile, manualStep: string): IsthmusError {
       hint: `add one by hand, at the top:\n    meshConfig:\n${manualStep}`,
     });
   }
-  const operator = found.objects.find(({ kind }) => kind === 'IstioOperator' || kind === 'IstioControlPlane');
+  const operator = found.objects.find(({ kind }) => operatorKinds.has(kind));
   if (operator !== undefined) {
     return new IsthmusError('USAGE', found.file, what, {
       hint: `add one by hand, below its spec:\n    meshConfig:\n${manualStep}`,

@@ -11,9 +11,6 @@ export type Version = {
 /** The first that has no legacy MCP, and speaks MCP-over-xDS in its place. */
 export const xdsOnlyMinor = 9;
 
-/** The first that uses `tlsSettings` of a config source at all (istio PR 54427). */
-export const tlsMinor = 26;
-
 /** Reads `1.5`, `1.5.10`, `v1.24.0-distroless`, `1.8-dev`; undefined for other text. */
 export function parseVersion(text: string): Version | undefined {
   const match = /^v?(1\.(\d{1,3})(?:\.\d{1,4})?(?:-[\w.-]+)?)$/.exec(text);

@@ -1,6 +1,7 @@
 import type { Consequence, Finding, Place, Severity } from '../finding.ts';
 import type { ConfigSource, MeshConfig } from '../scan/mesh-config.ts';
 import type { Scanned } from '../scan/scan.ts';
+import type { Flag, Program } from '../scan/workloads.ts';
 import { concerns } from '../version.ts';
 
 /** One thing that a migration can stumble over. */
@@ -66,6 +67,24 @@ export function sourceCheck(
     ...rest,
     applicable: ({ meshConfigs }) => meshConfigs.some(({ sources }) => sources.length > 0),
     run: (scanned) => allSources(scanned).flatMap((of) => look(of, scanned) ?? []),
+  };
+}
+
+/** A check of single flags of Pilot, and of istiod. */
+export function pilotFlagCheck(
+  check: Omit<Check, 'applicable' | 'run'> & {
+    readonly look: (flag: Flag, program: Program, scanned: Scanned) => Found | undefined;
+  },
+): Check {
+  const { look, ...rest } = check;
+  const isPilot = ({ role }: Program): boolean => role === 'pilot';
+  return {
+    ...rest,
+    applicable: ({ programs }) => programs.some(isPilot),
+    run: (scanned) =>
+      scanned.programs
+        .filter(isPilot)
+        .flatMap((program) => program.flags.flatMap((flag) => look(flag, program, scanned) ?? [])),
   };
 }
 

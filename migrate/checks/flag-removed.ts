@@ -1,4 +1,4 @@
-import type { Check } from './check.ts';
+import { pilotFlagCheck } from './check.ts';
 
 type Removed = { readonly last: string; readonly instead: string };
 
@@ -15,7 +15,7 @@ const removed: Readonly<Record<string, Removed>> = {
   mcpInitialConnWindowSize: { last: '1.8', instead: 'remove it' },
 };
 
-export const flagRemoved: Check = {
+export const flagRemoved = pilotFlagCheck({
   code: 'FLAG_REMOVED',
   severities: ['error'],
   finds: `A flag of Pilot that istiod 1.9 and newer does not have: ${Object.keys(removed)
@@ -27,17 +27,14 @@ export const flagRemoved: Check = {
   ],
   fix: 'Remove it.',
   source: 'Istio pilot/cmd/pilot-discovery, 1.1 to 1.30; unknown flags are let through since 1.15',
-  applicable: ({ programs }) => programs.some(({ role }) => role === 'pilot'),
-  run: ({ programs, target }) =>
-    programs
-      .filter(({ role }) => role === 'pilot')
-      .flatMap(({ flags, subject }) =>
-        flags.flatMap(({ name, at }) => {
-          const flag = Object.hasOwn(removed, name) ? removed[name] : undefined;
-          if (flag === undefined) return [];
-          const severity = target !== undefined && target.minor >= 15 ? 'warning' : 'error';
-          const message = `${subject}: the last Istio with --${name} was ${flag.last}`;
-          return [{ at, message, fix: flag.instead, severity } as const];
-        }),
-      ),
-};
+  look({ name, at }, { subject }, { target }) {
+    const flag = Object.hasOwn(removed, name) ? removed[name] : undefined;
+    if (flag === undefined) return undefined;
+    return {
+      at,
+      message: `${subject}: the last Istio with --${name} was ${flag.last}`,
+      fix: flag.instead,
+      severity: target !== undefined && target.minor >= 15 ? 'warning' : 'error',
+    };
+  },
+});

@@ -1,6 +1,6 @@
+import { istiodTlsMinor } from '../../src/model/istiod-tls.ts';
 import { isNetwork } from '../scan/address.ts';
 import { fieldOf } from '../scan/mesh-config.ts';
-import { tlsMinor } from '../version.ts';
 import { sourceCheck } from './check.ts';
 
 export const tlsIgnored = sourceCheck({
@@ -10,7 +10,7 @@ export const tlsIgnored = sourceCheck({
   left: [
     {
       from: 9,
-      to: tlsMinor - 1,
+      to: istiodTlsMinor - 1,
       what: 'ignores tlsSettings whole and dials in plaintext; a bridge that expects TLS is then no server to it, and it does not start',
     },
   ],

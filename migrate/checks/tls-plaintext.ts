@@ -1,5 +1,5 @@
+import { istiodTlsMinor } from '../../src/model/istiod-tls.ts';
 import { isNetwork } from '../scan/address.ts';
-import { tlsMinor } from '../version.ts';
 import { sourceCheck } from './check.ts';
 
 export const tlsPlaintext = sourceCheck({
@@ -9,7 +9,7 @@ export const tlsPlaintext = sourceCheck({
     '`tlsSettings` whose mode is not SIMPLE: istiod has no client certificate for a config source, and falls back to plaintext without a word.',
   left: [
     {
-      from: tlsMinor,
+      from: istiodTlsMinor,
       what: 'dials in plaintext without a word; a bridge with TLS ends that, and istiod does not start: exit code 255',
     },
   ],

@@ -1,6 +1,6 @@
+import { istiodTlsMinor } from '../../src/model/istiod-tls.ts';
 import { isNetwork, isLegacy } from '../scan/address.ts';
 import { fieldOf } from '../scan/mesh-config.ts';
-import { tlsMinor } from '../version.ts';
 import { sourceCheck } from './check.ts';
 
 export const tlsUnverified = sourceCheck({
@@ -9,7 +9,7 @@ export const tlsUnverified = sourceCheck({
   finds: 'Mode SIMPLE, which verified nothing up to 1.8, and verifies from 1.26 on; and what switches that off.',
   left: [
     {
-      from: tlsMinor,
+      from: istiodTlsMinor,
       what: 'verifies the server by caCertificates or credentialName; by the roots of its image where neither is given',
     },
   ],
@@ -21,7 +21,7 @@ export const tlsUnverified = sourceCheck({
     const has = (name: string) => Object.hasOwn(tls.json, fieldOf(tls, name));
     const at = tls.at(['mode']);
     if (tls.json[fieldOf(tls, 'insecureSkipVerify')] === true) {
-      const left = [{ from: tlsMinor, what: 'takes any certificate' }];
+      const left = [{ from: istiodTlsMinor, what: 'takes any certificate' }];
       const message = 'insecureSkipVerify: anybody may play the bridge';
       return { at: tls.at([fieldOf(tls, 'insecureSkipVerify')], true), message, left };
     }

@@ -1,8 +1,8 @@
+import { isRecord } from '../../src/model/record.ts';
 import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
 import type { Path } from '../../src/schema/problem.ts';
 import type { MeshPlace } from './find.ts';
-import { isFields } from './places.ts';
 import type { Splice } from './splice.ts';
 
 /** Which mesh config of a file was edited; documents may come and go before it. */
@@ -73,7 +73,7 @@ export function readBackup(bytes: Buffer): Backup | string {
   } catch (error) {
     return `its head can't be read: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`;
   }
-  if (!isFields(head)) return "its head can't be read";
+  if (!isRecord(head)) return "its head can't be read";
   if (head['format'] !== format) return `it has format ${String(head['format'])}, and this Isthmus reads ${format}`;
   const { file, place, sha256: sums, edits } = head;
   if (typeof file !== 'string' || !isPlaceId(place) || !isSums(sums) || !isEdits(edits))
@@ -83,13 +83,13 @@ export function readBackup(bytes: Buffer): Backup | string {
 }
 
 function isPlaceId(value: unknown): value is PlaceId {
-  if (!isFields(value) || typeof value['document'] !== 'number' || typeof value['what'] !== 'string') return false;
+  if (!isRecord(value) || typeof value['document'] !== 'number' || typeof value['what'] !== 'string') return false;
   const path: unknown = value['path'];
   return Array.isArray(path) && path.every((step) => typeof step === 'string' || typeof step === 'number');
 }
 
 function isSums(value: unknown): value is Backup['sha256'] {
-  return isFields(value) && typeof value['before'] === 'string' && typeof value['after'] === 'string';
+  return isRecord(value) && typeof value['before'] === 'string' && typeof value['after'] === 'string';
 }
 
 function isEdits(value: unknown): value is Splice[] {
@@ -97,7 +97,7 @@ function isEdits(value: unknown): value is Splice[] {
     Array.isArray(value) &&
     value.every(
       (edit) =>
-        isFields(edit) &&
+        isRecord(edit) &&
         Number.isInteger(edit['start']) &&
         Number.isInteger(edit['end']) &&
         typeof edit['text'] === 'string',

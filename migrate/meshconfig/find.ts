@@ -1,3 +1,4 @@
+import { isRecord } from '../../src/model/record.ts';
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node } from 'yaml';
 import type { Path } from '../../src/schema/problem.ts';
 import { readYamlDocuments, type YamlDocument } from '../../src/schema/yaml-documents.ts';
@@ -6,7 +7,6 @@ import {
   type Candidate,
   candidatesOfObject,
   candidatesOfValues,
-  isFields,
   isMeshConfig,
   type ObjectName,
   objectsOf,
@@ -171,7 +171,7 @@ function readPlace({ kind, path, isText }: Candidate, object: ObjectName | undef
   if (!isText) {
     const locate: Locate = (inside, onKey) => spot(document.offsetOf([...path, ...inside], onKey));
     const value = valueAt(document.value, path) ?? {};
-    if (!isFields(value)) {
+    if (!isRecord(value)) {
       problem('notMap', locate([]), 'is no map of settings', 'write its settings below it, one a line');
       return;
     }
@@ -215,7 +215,7 @@ function readPlace({ kind, path, isText }: Candidate, object: ObjectName | undef
   );
   if (first.value === undefined || first.parsed === undefined) return;
   const locate: Locate = (inside, onKey) => toFile(first.offsetOf(inside, onKey));
-  if (!isFields(first.value)) {
+  if (!isRecord(first.value)) {
     problem(
       'notMap',
       locate([]),
@@ -259,7 +259,7 @@ function valueAt(value: unknown, path: Path): unknown {
   let found = value;
   for (const step of path) {
     if (Array.isArray(found)) found = (found as readonly unknown[])[step as number];
-    else found = isFields(found) ? found[step] : undefined;
+    else found = isRecord(found) ? found[step] : undefined;
   }
   return found;
 }

@@ -1,9 +1,9 @@
+import { isRecord } from '../../src/model/record.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { proposals } from './edit.ts';
 import { findMeshConfigs, type FoundFile, type MeshPlace } from './find.ts';
 import { isResult, type Plan, planSources, type Remark, type Wish } from './plan.ts';
 import type { Path } from '../../src/schema/problem.ts';
-import { isFields } from './places.ts';
 import { Refusal } from './refusal.ts';
 import { applySplices, inOrder, type Splice } from './splice.ts';
 
@@ -129,7 +129,7 @@ function withoutAt(value: unknown, path: Path): unknown {
   const [step, ...rest] = path;
   if (step === undefined) return undefined;
   if (Array.isArray(value)) return value.map((item: unknown, index) => (index === step ? withoutAt(item, rest) : item));
-  if (!isFields(value)) return value;
+  if (!isRecord(value)) return value;
   return { ...value, [step]: withoutAt(value[step], rest) };
 }
 

@@ -1,3 +1,4 @@
+import { isRecord } from '../../src/model/record.ts';
 import type { Path } from '../../src/schema/problem.ts';
 
 /** Where a mesh config is kept. */
@@ -21,16 +22,12 @@ export type SwitchAt = { readonly path: Path; readonly value: unknown };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** What a value says of itself, if it is a Kubernetes object. */
 export function objectName(value: unknown): ObjectName | undefined {
-  if (!isFields(value)) return undefined;
+  if (!isRecord(value)) return undefined;
   const { apiVersion, kind, metadata } = value;
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') return undefined;
-  const { name, namespace } = isFields(metadata) ? metadata : {};
+  const { name, namespace } = isRecord(metadata) ? metadata : {};
   return { apiVersion, kind, name: textOr(name), namespace: textOr(namespace) };
 }
 
@@ -39,22 +36,22 @@ const textOr = (value: unknown): string => (typeof value === 'string' ? value : 
 /** A document's object, or those of its `kind: List`, with their paths. */
 export function objectsOf(value: unknown, path: Path = []): { name: ObjectName; path: Path; value: Fields }[] {
   const name = objectName(value);
-  if (name === undefined || !isFields(value)) return [];
+  if (name === undefined || !isRecord(value)) return [];
   if (!name.kind.endsWith('List') || !Array.isArray(value['items'])) return [{ name, path, value }];
   return value['items'].flatMap((item, index) => objectsOf(item, [...path, 'items', index]));
 }
 
 /** Kinds of the operators of Istio; IstioControlPlane is that of 1.4. */
-const operatorKinds = new Set(['IstioOperator', 'IstioControlPlane']);
+export const operatorKinds = new Set(['IstioOperator', 'IstioControlPlane']);
 
 /** Places of a Kubernetes object in which a mesh config is, or would be. */
 export function candidatesOfObject({ kind }: ObjectName, value: Fields): Candidate[] {
   if (kind === 'ConfigMap') {
-    if (!isFields(value['data']) || !('mesh' in value['data'])) return [];
+    if (!isRecord(value['data']) || !('mesh' in value['data'])) return [];
     return [{ kind: 'configMap', path: ['data', 'mesh'], isText: true }];
   }
   const places: Candidate[] = [];
-  const spec = isFields(value['spec']) ? value['spec'] : {};
+  const spec = isRecord(value['spec']) ? value['spec'] : {};
   if (operatorKinds.has(kind)) {
     if ('meshConfig' in spec) places.push({ kind: 'istioOperator', path: ['spec', 'meshConfig'], isText: false });
     for (const values of ['values', 'unvalidatedValues']) {
@@ -74,18 +71,18 @@ function under(candidate: Candidate, path: Path): Candidate {
 
 /** Values of Helm: `meshConfig` at the top, or in those of one chart of several (`istiod: { meshConfig: … }`). */
 export function candidatesOfValues(values: unknown): Candidate[] {
-  if (!isFields(values)) return [];
+  if (!isRecord(values)) return [];
   const found: Candidate[] = [];
   if ('meshConfig' in values) found.push({ kind: 'helmValues', path: ['meshConfig'], isText: false });
   for (const [chart, inner] of Object.entries(values)) {
-    if (chart === 'meshConfig' || !isFields(inner) || !('meshConfig' in inner)) continue;
+    if (chart === 'meshConfig' || !isRecord(inner) || !('meshConfig' in inner)) continue;
     found.push({ kind: 'helmValues', path: [chart, 'meshConfig'], isText: false });
   }
   return found;
 }
 
 /** Values of charts up to 1.23 that put Galley, or another MCP server, in the place of Kubernetes. */
-const switchPaths: readonly Path[] = [
+export const switchPaths: readonly (readonly string[])[] = [
   ['global', 'useMCP'],
   ['pilot', 'useMCP'],
   ['pilot', 'configSource'],
@@ -100,7 +97,7 @@ const switchPaths: readonly Path[] = [
 export function switchesOf(value: unknown, base: Path): SwitchAt[] {
   return switchPaths.flatMap((path) => {
     let at: unknown = value;
-    for (const step of path) at = isFields(at) ? at[step as string] : undefined;
+    for (const step of path) at = isRecord(at) ? at[step] : undefined;
     return at === undefined ? [] : [{ path: [...base, ...path], value: at }];
   });
 }
@@ -126,7 +123,7 @@ const meshFields = new Set(
 
 /** True of a map that has a field of MeshConfig, in either of the spellings that istiod reads, and is no Kubernetes object. */
 export function isMeshConfig(value: unknown): boolean {
-  if (!isFields(value) || 'kind' in value || 'apiVersion' in value) return false;
+  if (!isRecord(value) || 'kind' in value || 'apiVersion' in value) return false;
   return Object.keys(value).some((key) => meshFields.has(camelCase(key)));
 }
 

@@ -1,5 +1,6 @@
+import { isRecord } from '../../src/model/record.ts';
 import { isDeepStrictEqual } from 'node:util';
-import { isFields } from './places.ts';
+import { istiodTlsMinor } from '../../src/model/istiod-tls.ts';
 import type { ConfigSource } from './sources.ts';
 
 /** What configSources is to become. */
@@ -33,8 +34,6 @@ export type Plan = {
   readonly moved: readonly ConfigSource[];
 };
 
-/** The first minor version of istiod that reads tlsSettings of an xds address (PR 54427). */
-const tlsMinor = 26;
 /** The first minor version that keeps the endpoints of the same namespace/name of two entries apart (krt stores). */
 const sharedKeyMinor = 30;
 
@@ -126,23 +125,23 @@ const subscribedKeys = ['subscribedResources', 'subscribed_resources'];
 
 /** Fields of a legacy source that mean nothing, or the wrong thing, beside the bridge's address. */
 function keysToDrop(entry: unknown): string[] {
-  return isFields(entry) ? [...tlsKeys, ...subscribedKeys].filter((key) => key in entry) : [];
+  return isRecord(entry) ? [...tlsKeys, ...subscribedKeys].filter((key) => key in entry) : [];
 }
 
 function reasonToDrop(key: string, { tlsSettings }: ConfigSource, toMinor: number | undefined): string {
   if (subscribedKeys.includes(key)) return 'no istiod since 1.6 reads it';
   const mode = typeof tlsSettings?.['mode'] === 'string' ? tlsSettings['mode'] : 'DISABLE';
-  const before = `istiod before 1.${tlsMinor} ignores it and connects in plaintext`;
+  const before = `istiod before 1.${istiodTlsMinor} ignores it and connects in plaintext`;
   const since =
     mode === 'SIMPLE'
-      ? `1.${tlsMinor} and newer would speak TLS to the bridge, and take caCertificates for the certificate itself, not for a path`
-      : `1.${tlsMinor} and newer take ${mode} for plaintext`;
-  const why = toMinor === undefined ? `${before}, ${since}` : toMinor < tlsMinor ? before : since;
+      ? `1.${istiodTlsMinor} and newer would speak TLS to the bridge, and take caCertificates for the certificate itself, not for a path`
+      : `1.${istiodTlsMinor} and newer take ${mode} for plaintext`;
+  const why = toMinor === undefined ? `${before}, ${since}` : toMinor < istiodTlsMinor ? before : since;
   return `it was for the legacy server; ${why}`;
 }
 
 function without(entry: unknown, keys: readonly string[], address: string): unknown {
-  const kept = Object.entries(isFields(entry) ? entry : {}).filter(([key]) => !keys.includes(key));
+  const kept = Object.entries(isRecord(entry) ? entry : {}).filter(([key]) => !keys.includes(key));
   return Object.fromEntries(kept.map(([key, value]) => [key, key === 'address' ? address : value]));
 }
 

@@ -1,5 +1,5 @@
+import { isRecord } from '../../src/model/record.ts';
 import { parseAddress } from '../scan/address.ts';
-import { isFields } from './places.ts';
 
 /**
  * What an address of configSources is to istiod.
@@ -31,7 +31,7 @@ export type ConfigSource = {
 export function configSourcesOf(value: unknown): ConfigSource[] {
   if (!Array.isArray(value)) return [];
   return value.map((entry: unknown, index) => {
-    const fields = isFields(entry) ? entry : {};
+    const fields = isRecord(entry) ? entry : {};
     const address = typeof fields['address'] === 'string' ? fields['address'] : '';
     const tls = fields['tlsSettings'] ?? fields['tls_settings'];
     const subscribed = fields['subscribedResources'] ?? fields['subscribed_resources'];
@@ -40,7 +40,7 @@ export function configSourcesOf(value: unknown): ConfigSource[] {
       address,
       form: addressForm(address),
       host: hostOf(address),
-      tlsSettings: isFields(tls) ? tls : undefined,
+      tlsSettings: isRecord(tls) ? tls : undefined,
       subscribedResources: Array.isArray(subscribed) ? subscribed : [],
     };
   });

@@ -1,9 +1,11 @@
+import { isRecord } from '../../src/model/record.ts';
+
 /** Parts of a YAML value that may be anything: what is not of the wanted shape reads as nothing. */
 export type Json = Readonly<Record<string, unknown>>;
 
 /** The value as a map; an empty one where it is none. */
 export function mapOf(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+  return isRecord(value) ? value : {};
 }
 
 /** The value as a list; an empty one where it is none. */

@@ -1,4 +1,5 @@
 import type { FoundFile } from '../meshconfig/find.ts';
+import { operatorKinds, switchPaths } from '../meshconfig/places.ts';
 import { type Version, parseVersion } from '../version.ts';
 import { mapOf, textOf, valueAt } from './json.ts';
 import { type KubeObject, type Part, partOf, subPart } from './objects.ts';
@@ -23,8 +24,6 @@ export type Values = Part & {
   readonly versionAt: ReturnType<Part['at']>;
 };
 
-const operatorKinds = new Set(['IstioOperator', 'IstioControlPlane']);
-
 const kinds = new Set([...operatorKinds, 'HelmRelease', 'Istio', 'IstioRevision']);
 
 /** Everything in a file that Istio is installed from. */
@@ -46,16 +45,6 @@ export function valuesOf(found: FoundFile, objects: readonly KubeObject[]): Valu
     .map(({ value, locate }) => read(partOf(found.file, value, locate), 'Helm values'));
   return [...ofObjects, ...ofDocuments];
 }
-
-/** Names of switches: the last version whose charts have all of them is 1.7 (useMCP, configSource), 1.5 (galley) and 1.7 (mixer). */
-const switchPaths: readonly (readonly string[])[] = [
-  ['global', 'useMCP'],
-  ['pilot', 'useMCP'],
-  ['pilot', 'configSource'],
-  ['galley', 'enabled'],
-  ['mixer', 'policy', 'enabled'],
-  ['mixer', 'telemetry', 'enabled'],
-];
 
 function read(part: Part, subject: string): Values {
   const switches = switchPaths.flatMap((path) => {

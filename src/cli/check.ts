@@ -3,6 +3,7 @@ import { ConfigError } from '../config/load.ts';
 import { type Config, type ConfigInput, configSchema, sourceUrl } from '../config/schema.ts';
 import type { SourceProtocol } from '../legacy/source-profile.ts';
 import { IsthmusError } from '../model/errors.ts';
+import { istiodTlsMinor } from '../model/istiod-tls.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import type { ClientTls } from '../net/tls-client.ts';
 import { millisecondsOf, outputOption } from './arguments.ts';
@@ -32,9 +33,6 @@ const defaultWidth = 100;
 
 /** The istiod that is played where nobody says which one will come. */
 const defaultMinor = 24;
-
-/** From this one on istiod can have TLS here. */
-const tlsMinor = 26;
 
 export function builder(yargs: Argv) {
   return configOptions(yargs)
@@ -281,7 +279,7 @@ function secondConnection(subject: string, profile: string): Finding {
 async function checkXds(address: HostPort, version: string | undefined, readers: Readers, timeoutMs: number) {
   const subject = `xds://${formatHostPort(address)}`;
   const minor = version === undefined ? defaultMinor : Number(version.split('.')[1]);
-  const dialler = minor >= tlsMinor ? 'newIstiod' : 'istiod';
+  const dialler = minor >= istiodTlsMinor ? 'newIstiod' : 'istiod';
   const { findings, speaksHttp2 } = await checkAddress(address, subject, dialler, timeoutMs);
   if (!speaksHttp2) return findings;
   return [...findings, ...xdsFindings(await askAsIstiod(address, minor, timeoutMs), subject, readers)];

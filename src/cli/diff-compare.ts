@@ -1,3 +1,4 @@
+import { isRecord } from '../model/record.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { type Path, pathText } from '../schema/problem.ts';
 
@@ -158,7 +159,7 @@ function sizesOf(a: number | undefined, b: number | undefined): Pick<FieldChange
 export function diffJson(a: unknown, b: unknown, path: Path = []): FieldChange[] {
   if (isDeepStrictEqual(a, b)) return [];
   if (Array.isArray(a) && Array.isArray(b)) return diffLists(a, b, path);
-  if (isObject(a) && isObject(b)) {
+  if (isRecord(a) && isRecord(b)) {
     const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
     return names.flatMap((name) => {
       const at = [...path, name];
@@ -184,8 +185,4 @@ function diffLists(a: readonly unknown[], b: readonly unknown[], path: Path): Fi
     else changes.push(...diffJson(a[i], b[i], at));
   }
   return changes;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '../model/record.ts';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
@@ -102,7 +103,7 @@ function isGiven(flags: unknown, path: Path): boolean {
   const [first, ...rest] = path;
   // Lists are replaced as a whole.
   if (first === undefined || Array.isArray(flags)) return flags !== undefined;
-  return isPlainObject(flags) && isGiven(flags[first], rest);
+  return isRecord(flags) && isGiven(flags[first], rest);
 }
 
 type Document = {
@@ -129,7 +130,7 @@ function readDocument(file: string, text: string): Document {
     // Aliases are followed here: of something that is not there, or too many of them.
     throw invalid(file, [fail(messageOf(error), unresolvedAlias(doc) ?? 0)]);
   }
-  if (!isPlainObject(settings)) throw invalid(file, [fail('a mapping of settings is expected', 0)]);
+  if (!isRecord(settings)) throw invalid(file, [fail('a mapping of settings is expected', 0)]);
   return { file, doc, lines, settings };
 }
 
@@ -203,17 +204,13 @@ function describe(path: Path): string {
   return text === '' ? 'the config' : text;
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** `over` wins; objects are merged, lists are replaced. */
 function merge(base: Record<string, unknown>, over: object): Record<string, unknown> {
   const merged = { ...base };
   for (const [key, value] of Object.entries(over)) {
     if (value === undefined) continue;
     const old = merged[key];
-    merged[key] = isPlainObject(old) && isPlainObject(value) ? merge(old, value) : value;
+    merged[key] = isRecord(old) && isRecord(value) ? merge(old, value) : value;
   }
   return merged;
 }

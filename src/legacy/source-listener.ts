@@ -16,7 +16,7 @@ import {
   stopServer,
 } from '../net/grpc.ts';
 import { Throttle } from '../net/throttle.ts';
-import { defaultMaxUnsent, Unsent } from '../net/unsent.ts';
+import { defaultMaxUnsent, UnsentByHost } from '../net/unsent.ts';
 import { resourceSource } from '../wire/services.ts';
 import type { Offers } from './source.ts';
 import { pilotMessageBytes, type SinkCollectionView, SourceStream, type SourceStreamOptions } from './source-stream.ts';
@@ -79,8 +79,7 @@ export class SourceListener {
   readonly #streams = new Map<number, Stream>();
   /** Those that came too soon after others of their address. */
   readonly #waiting = new Set<RawServerStream>();
-  /** By address. */
-  readonly #unsent = new Map<string, Unsent>();
+  readonly #unsent: UnsentByHost;
   readonly #arrivals = new Map<string, TokenBucket>();
   readonly #refusals: Throttle<'all' | 'peer'>;
   /** By collection. */
@@ -113,6 +112,7 @@ export class SourceListener {
     };
     this.#server = newServer({ 'grpc.max_concurrent_streams': maxStreamsPerConnection });
     this.#refusals = new Throttle(this.#options.clock, logEveryMs);
+    this.#unsent = new UnsentByHost(this.#options.maxUnsentPerPeer);
     this.#large = new Throttle(this.#options.clock, logEveryMs);
     const method = resourceSource();
     this.#server.addService(serviceOf(method), { [nameOf(method)]: guarded((call) => this.#take(call)) });
@@ -188,10 +188,8 @@ export class SourceListener {
   #serve(call: RawServerStream, peer: string): void {
     const id = this.#nextId++;
     const host = hostOf(peer);
-    const unsent = this.#unsent.get(host) ?? new Unsent(this.#options.maxUnsentPerPeer);
-    this.#unsent.set(host, unsent);
     const transport = {
-      ...transportOf(call, unsent),
+      ...transportOf(call, this.#unsent.of(host)),
       pause: () => void call.pause(),
       resume: () => void call.resume(),
     };
@@ -221,10 +219,9 @@ export class SourceListener {
     if (this.#look === undefined) this.#lookLater();
   }
 
-  /** A stream that is over may still have something to be read: that counts until it is gone. */
   #forgetUnsent(host: string): void {
-    const isGone = ![...this.#streams.values()].some(({ peer }) => hostOf(peer) === host);
-    if (isGone && this.#unsent.get(host)?.isEmpty === true) this.#unsent.delete(host);
+    const hasStreams = [...this.#streams.values()].some(({ peer }) => hostOf(peer) === host);
+    if (!hasStreams) this.#unsent.forget(host);
   }
 
   #lookLater(): void {

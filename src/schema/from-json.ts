@@ -1,3 +1,4 @@
+import { isRecord } from '../model/record.ts';
 import {
   describe,
   toJsonName,
@@ -52,7 +53,7 @@ class Reader {
       const field = message.byJsonName.get(inner) as Field;
       return Object.fromEntries(this.#entry(field, json, path));
     }
-    if (!isObject(json)) {
+    if (!isRecord(json)) {
       this.#error(path, `expected an object, found ${valueText(json)}`, fieldsHint(message));
       return {};
     }
@@ -101,7 +102,7 @@ class Reader {
   }
 
   #map(field: Field, keyType: string, json: unknown, path: Path): object | undefined {
-    if (!isObject(json)) {
+    if (!isRecord(json)) {
       return this.#error(path, `expected an object, found ${valueText(json)}`, 'write it as "name: value" lines');
     }
     const entries: [string, unknown][] = [];
@@ -179,8 +180,6 @@ class Reader {
     this.#problems.push({ severity: 'error', path, onKey, message, hint });
   }
 }
-
-const isObject = (json: unknown): json is object => typeof json === 'object' && json !== null && !Array.isArray(json);
 
 /** google.protobuf.Value is the one type for which null is a value. */
 const isValueField = ({ value }: Field): boolean => 'name' in value && value.name === 'google.protobuf.Value';

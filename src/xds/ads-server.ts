@@ -26,7 +26,7 @@ import { isOurClient } from './ads-client.ts';
 import { AdsExchange, type AdsOptions, type SnapshotView } from './ads.ts';
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
-import { defaultMaxUnsent, Unsent } from '../net/unsent.ts';
+import { UnsentByHost } from '../net/unsent.ts';
 
 /** Streams that are served at once. More than any mesh has istiods; bounds what strangers can cost. */
 const defaultMaxStreams = 256;
@@ -114,8 +114,7 @@ export class AdsServer {
   readonly #refusals: Throttle<'all' | 'peer'>;
   /** By what a stranger does, and its address. */
   readonly #strangers: Throttle<string>;
-  /** By address. */
-  readonly #unsent = new Map<string, Unsent>();
+  readonly #unsent: UnsentByHost;
   readonly #health = new HealthImplementation({ '': 'SERVING' });
   #nextId = 1;
   #stopping = false;
@@ -130,6 +129,7 @@ export class AdsServer {
       'grpc.max_receive_message_length': maxRequestBytes,
     });
     this.#refusals = new Throttle(options.clock, logEveryMs);
+    this.#unsent = new UnsentByHost(options.maxUnsentPerPeer);
     this.#strangers = new Throttle(options.clock, logEveryMs);
     const method = aggregatedDiscovery();
     this.#server.addService(serviceOf(method), {
@@ -188,14 +188,16 @@ export class AdsServer {
       return;
     }
     const id = this.#nextId++;
-    const unsent = this.#unsent.get(host) ?? new Unsent(this.#options.maxUnsentPerPeer ?? defaultMaxUnsent);
-    this.#unsent.set(host, unsent);
     const warnOfStranger: AdsOptions['warnOfStranger'] = (sort, fields, message) => {
       const before = this.#strangers.pass(`${sort} ${host}`);
       if (before === undefined) return;
       this.#options.log.warn({ peer, ...fields, ...(before > 0 ? { before } : {}) }, message);
     };
-    const exchange = new AdsExchange({ ...this.#options, warnOfStranger }, this.#view, transportOf(call, unsent));
+    const exchange = new AdsExchange(
+      { ...this.#options, warnOfStranger },
+      this.#view,
+      transportOf(call, this.#unsent.of(host)),
+    );
     this.#streams.set(id, { id, peer, since: this.#options.clock.date(), exchange });
     this.#options.onStream?.();
     const leave = () => {
@@ -217,9 +219,8 @@ export class AdsServer {
     });
   }
 
-  /** A stream that is over may still have something to be read: that counts until it is gone. */
   #forgetUnsent(host: string): void {
-    if (this.#streamsOf(host) === 0 && this.#unsent.get(host)?.isEmpty === true) this.#unsent.delete(host);
+    if (this.#streamsOf(host) === 0) this.#unsent.forget(host);
   }
 
   #streamsOf(host: string): number {

@@ -69,15 +69,7 @@ describe('isthmus migrate patch', () => {
     const shown = await run('migrate', 'rollback', path('new.yaml'), '--backup', path('cm.bak'));
     expect([shown.code, existsSync(path('old.yaml'))]).toEqual([0, false]);
     expect(shown.stdout).toContain('-    - address: k8s://\n');
-    const back = await run(
-      'migrate',
-      'rollback',
-      path('new.yaml'),
-      '--backup',
-      path('cm.bak'),
-      '--out',
-      path('old.yaml'),
-    );
+    const back = await run('migrate', 'rollback', path('new.yaml'), ...writes('old.yaml'));
     expect(back.code).toBe(0);
     expect(read('old.yaml')).toBe(configMap);
     const again = await run('migrate', 'rollback', path('old.yaml'), '--backup', path('cm.bak'));
@@ -94,15 +86,7 @@ describe('isthmus migrate patch', () => {
     expect([code, stdout]).toEqual([0, '']);
     expect(stderr).toContain('nothing to change');
     expect([read('cm.yaml'), read('cm.bak')]).toEqual([patched, backup]);
-    const back = await run(
-      'migrate',
-      'rollback',
-      path('cm.yaml'),
-      '--backup',
-      path('cm.bak'),
-      '--out',
-      path('cm.yaml'),
-    );
+    const back = await run('migrate', 'rollback', path('cm.yaml'), ...writes('cm.yaml'));
     expect([back.code, read('cm.yaml')]).toEqual([0, configMap]);
   });
 
@@ -191,15 +175,7 @@ describe('isthmus migrate rollback', () => {
     await run('migrate', 'patch', path('cm.yaml'), ...bridge, ...writes('new.yaml'));
     const changed = read('new.yaml').replace('rootNamespace: istio-system', 'rootNamespace: other');
     writeFileSync(path('new.yaml'), changed);
-    const { code, stdout, stderr } = await run(
-      'migrate',
-      'rollback',
-      path('new.yaml'),
-      '--backup',
-      path('cm.bak'),
-      '--out',
-      path('new.yaml'),
-    );
+    const { code, stdout, stderr } = await run('migrate', 'rollback', path('new.yaml'), ...writes('new.yaml'));
     expect(code).toBe(1);
     expect(stdout).toContain('-    rootNamespace: istio-system\n+    rootNamespace: other');
     expect(stderr).toContain('its mesh config was changed since the patch');
@@ -210,15 +186,7 @@ describe('isthmus migrate rollback', () => {
     const { path, read, writes } = lab();
     await run('migrate', 'patch', path('cm.yaml'), ...bridge, ...writes('new.yaml'));
     writeFileSync(path('new.yaml'), read('new.yaml').replace('namespace: mesh', 'namespace: mesh\n  labels: {a: b}'));
-    const { code, stderr } = await run(
-      'migrate',
-      'rollback',
-      path('new.yaml'),
-      '--backup',
-      path('cm.bak'),
-      '--out',
-      path('new.yaml'),
-    );
+    const { code, stderr } = await run('migrate', 'rollback', path('new.yaml'), ...writes('new.yaml'));
     expect(code).toBe(0);
     expect(stderr).toContain('What was changed outside of the mesh config since the patch stays.');
     expect(read('new.yaml')).toBe(configMap.replace('namespace: mesh', 'namespace: mesh\n  labels: {a: b}'));

@@ -1,0 +1,4 @@
+/** True for a map as JSON and YAML have it: no list, no null. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
