@@ -66,6 +66,8 @@ class Life {
     for (const [name, server] of this.#at) this.#held.set(name, this.#states[server] as string[]);
     const after = this.#expected();
     await until(`istiods are given ${after.join()}`, async () => (await this.#served()).join() === after.join());
+    // What this step sent is looked at in this step: on a busy machine it may come much later.
+    await until(`istiod has ${after.join()}`, () => this.#received()?.join() === after.join());
     // Whatever came on the way had everything that some source has had all the time. What one source has lost and another
     // has got, as they change places, may be away for a moment: who is at the address of the one does not have it.
     const always = Array.from(before, ([name, had]) => had.filter((key) => this.#held.get(name)?.includes(key))).flat();
@@ -119,6 +121,12 @@ class Life {
 
   #expected(): string[] {
     return [...new Set([...this.#held.values()].flat())].toSorted();
+  }
+
+  /** What the istiod was sent last; undefined before there was anything. */
+  #received(): string[] | undefined {
+    const response = this.#istiod.responses.at(-1);
+    return response === undefined ? undefined : Object.keys(versionsOf(response)).toSorted();
   }
 
   async #served(): Promise<string[]> {
