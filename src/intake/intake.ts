@@ -9,7 +9,7 @@ import type { RepairOptions } from '../wire/body-repairs.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
 import { hash128, hashed, type HashSeed, resetHash, secretBits } from '../wire/hash.ts';
-import { encodeResource, isNamed, keyOf, overwriteResource } from '../wire/resource-frame.ts';
+import { adoptResource, encodeResource, isNamed, keyOf, overwriteResource } from '../wire/resource-frame.ts';
 import {
   dropInvalidTime,
   hashResource,
@@ -46,6 +46,11 @@ export type IntakeMessage = {
   readonly bytes: Buffer;
   /** Start and end of each `istio.mcp.v1alpha1.Resource` in `bytes`, in pairs. */
   readonly spans: readonly number[];
+  /**
+   * Start and end of each as an entry of a DiscoveryResponse, for a file of ours, which has nothing else: they are taken
+   * as they are.
+   */
+  readonly entries?: readonly number[];
   /** Names that the source says are gone; only meant where `full` is false. */
   readonly removed: readonly string[];
   readonly full: boolean;
@@ -70,6 +75,11 @@ export type IntakeRules = NameRules & {
   /** What is repaired in bodies. @default nothing */
   readonly repairs?: RepairOptions;
 };
+
+/** An entry of a DiscoveryResponse is not what its resource becomes here. */
+export class StrangeEntryError extends Error {
+  override readonly name = 'StrangeEntryError';
+}
 
 /** The resource that is being looked at; one object serves for all. */
 type Reading = {
@@ -143,13 +153,15 @@ export class Intake {
    * Compares `message` with `held`, and overwrites there what it may. Gives other work its turn now and then; nothing
    * else may put resources into `held.resources`, or take some away, until the promise is settled. Sorts the maps in
    * `message.bytes` in place. Never throws for anything that a source sends.
+   *
+   * @throws StrangeEntryError for an entry that is not what its resource becomes; then nothing is kept.
    */
   async take(message: IntakeMessage, held: Held): Promise<Change> {
     const upserts = new Upserts(held.resources.pool);
     try {
       return await this.#take(message, held, upserts);
     } catch (error) {
-      // No memory, or a mistake of ours: the stream ends, and what the source says next is compared with what is held.
+      // No memory, a mistake of ours, or a strange entry: the stream ends, and what the source says next is compared with what is held.
       upserts.release(held.arena);
       throw error;
     }
@@ -165,13 +177,14 @@ export class Intake {
     let escapedNames = 0;
     const mending = this.#mending;
     mending?.begin();
-    const { spans } = message;
+    const { spans, entries } = message;
     const bytes = viewed(message.bytes);
     const reading = this.#reading;
     const guesses = this.#guesses;
     const order = new Int32Array(message.full ? spans.length / 2 : 0).fill(noRow);
     const raw = { h1: 0, h2: 0, h3: 0 };
-    const comparesRaw = message.full && this.#comparesRaw;
+    // No source will send the bytes of an entry.
+    const comparesRaw = message.full && this.#comparesRaw && entries === undefined;
     let named = 0;
     let guessed = 0;
     let known = 0;
@@ -248,7 +261,7 @@ export class Intake {
         }
         continue;
       }
-      const row = encodeResource(reading.bytes, this.#parts, reading.name, this.#bodyType, held.arena, pool);
+      const row = entries === undefined ? this.#encode(held) : this.#adopt(entries, i, held);
       pool.setSeen(row, seen);
       pool.setRank(row, named);
       if (isPlain) pool.setRaw(row, raw);
@@ -360,6 +373,23 @@ export class Intake {
     const isDone = overwriteResource(bytes, this.#parts, name, this.#bodyType, pool, old, listed.remove);
     if (isDone) listed.add(old);
     return isDone;
+  }
+
+  /** Puts what was read behind what is held, as a new row. */
+  #encode({ arena, resources: { pool } }: Held): number {
+    const { bytes, name } = this.#reading;
+    return encodeResource(bytes, this.#parts, name, this.#bodyType, arena, pool);
+  }
+
+  /** The same of an entry. */
+  #adopt(entries: readonly number[], at: number, { arena, resources: { pool } }: Held): number {
+    const { bytes, name } = this.#reading;
+    const parts = this.#parts;
+    const isOwnName = name === undefined || isSame(bytes, parts.nameStart, parts.nameEnd, name);
+    const [start, end] = [entries[at] as number, entries[at + 1] as number];
+    const row = isOwnName ? adoptResource(bytes, start, end, parts, this.#bodyType, arena, pool) : noRow;
+    if (row === noRow) throw new StrangeEntryError(`entry ${at / 2 + 1} is not what its resource becomes`);
+    return row;
   }
 
   /** Checks everything but the name of what was scanned, and brings its maps into order. */

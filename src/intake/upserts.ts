@@ -11,8 +11,7 @@ export class Upserts {
   readonly #pool: ResourcePool;
   readonly #rows: number[] = [];
   readonly #replaced: number[] = [];
-  /** Places of keys that are not held yet. */
-  readonly #fresh = new Map<string, number>();
+  readonly #fresh = new FreshKeys();
   /** Places of all keys; made only for a message that names something twice. */
   #places: Map<string, number> | undefined;
   #dropped = 0;
@@ -59,7 +58,7 @@ export class Upserts {
 
   /** All that are left, and what each replaces: those that replace nothing last, sorted by key. */
   async all(): Promise<Pick<Change, 'upserts' | 'replaced' | 'fresh'>> {
-    const keys = [...this.#fresh.keys()];
+    const keys = this.#fresh.all();
     const fresh = await sortInTurns(keys);
     if (fresh.length === 0 && this.#dropped === 0) return { upserts: this.#rows, replaced: this.#replaced, fresh };
     const upserts: number[] = [];
@@ -71,12 +70,65 @@ export class Upserts {
       upserts.push(this.#rows[place] as number);
       replaced.push(old);
     }
-    const places = fresh === keys ? this.#fresh.values() : fresh.map((key) => this.#fresh.get(key) as number);
-    for (const place of places) {
+    for (const place of this.#fresh.placesOf(fresh)) {
       if (replaced.length > 0 && replaced.length % listTurn === 0) await nextTurn();
       upserts.push(this.#rows[place] as number);
       replaced.push(noRow);
     }
     return { upserts, replaced, fresh };
+  }
+}
+
+/**
+ * Places of keys that are not held yet. While each comes behind the one before, as in a file of ours and from many a source,
+ * none can come twice, and they are two lists; a hundred thousand of them in a map take as long as all else that is done
+ * with them.
+ */
+class FreshKeys {
+  #keys: string[] = [];
+  #places: number[] = [];
+  /** Has all of them, once one of them came out of order or was taken back. */
+  #map: Map<string, number> | undefined;
+
+  has(key: string): boolean {
+    if (this.#map === undefined && this.#isNext(key)) return false;
+    return this.#mapped().has(key);
+  }
+
+  set(key: string, place: number): void {
+    if (this.#map === undefined && this.#isNext(key)) {
+      this.#keys.push(key);
+      this.#places.push(place);
+    } else this.#mapped().set(key, place);
+  }
+
+  delete(key: string): void {
+    this.#mapped().delete(key);
+  }
+
+  /** In the order in which they came. */
+  all(): readonly string[] {
+    return this.#map === undefined ? this.#keys : [...this.#map.keys()];
+  }
+
+  /** @param keys all of them, in the order in which their places are asked for. */
+  placesOf(keys: readonly string[]): readonly number[] {
+    const map = this.#map;
+    // They came in order, so that nobody had to sort them.
+    return map === undefined ? this.#places : keys.map((key) => map.get(key) as number);
+  }
+
+  #isNext(key: string): boolean {
+    const { length } = this.#keys;
+    return length === 0 || key > (this.#keys[length - 1] as string);
+  }
+
+  #mapped(): Map<string, number> {
+    if (this.#map !== undefined) return this.#map;
+    this.#map = new Map();
+    for (const [i, key] of this.#keys.entries()) this.#map.set(key, this.#places[i] as number);
+    this.#keys = [];
+    this.#places = [];
+    return this.#map;
   }
 }

@@ -1,11 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Intake } from '../intake/intake.ts';
+import { Intake, type IntakeMessage, StrangeEntryError } from '../intake/intake.ts';
+import type { Change } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
-import { placeTurn } from '../model/sizes.ts';
 import type { Holding } from '../store/holding.ts';
 import type { Store } from '../store/store.ts';
 import { discard } from '../wire/arena.ts';
-import { isEncodedAs } from '../wire/resource-frame.ts';
 import { type SavedState, UnreadableStateError } from './state-format.ts';
 
 /** Names in a file have their namespace. */
@@ -18,40 +16,30 @@ const fullNames = { defaultNamespace: 'default', namespaceIsExplicit: true };
  * @throws UnreadableStateError where it does not; then nothing was put in.
  */
 export async function restore(store: Store, origin: string, kind: Kind, saved: SavedState): Promise<void> {
-  const { header, bytes, resources } = saved;
+  const { header } = saved;
   if (header.source !== origin || header.kind !== kind.id) {
     throw new UnreadableStateError(`it is the ${header.kind} of source ${header.source}`);
   }
   const holding = store.holding(origin, kind.id);
-  const message = { bytes, spans: resources, removed: [], full: true };
-  const change = await new Intake(kind, fullNames).take(message, holding);
-  const { upserts, quarantined, repairs } = change;
-  const isAsSaved = repairs.bareNames + repairs.createTimes + repairs.duplicates === 0;
-  if (!isAsSaved || !(await areAsSaved(upserts, quarantined.length, holding, saved))) {
-    for (const row of upserts) discard(holding.resources.pool, row, holding.arena);
-    throw new UnreadableStateError('it holds resources that are not what their versions say');
-  }
+  const { bytes, resources, entries } = saved;
+  const message = { bytes, spans: resources, entries, removed: [], full: true };
+  const change = await takeAsSaved(new Intake(kind, fullNames), message, holding);
+  const { pool } = holding.resources;
+  // As if no message had named them: the source's own are counted from 1 again.
+  for (const row of change.upserts) pool.setSeen(row, 0);
   const { quarantine, withheld } = saved;
   const lastMessageAt = header.lastMessageAt === undefined ? undefined : new Date(header.lastMessageAt);
   await store.restore(origin, kind.id, change, { quarantine, withheld, lastMessageAt });
 }
 
-/**
- * True where the rows, in the order in which they were read, are encoded as what was saved, but for so many of it. Makes
- * them as if no message had named them: the source's own are counted from 1 again.
- */
-async function areAsSaved(rows: readonly number[], without: number, holding: Holding, saved: SavedState) {
-  const { pool } = holding.resources;
-  const { bytes, entries } = saved;
-  const inOrder = new Int32Array(rows.length);
-  for (const row of rows) inOrder[pool.rank(row)] = row;
-  let next = 0;
-  for (let i = 0; i < entries.length; i += 2) {
-    if (i > 0 && i % (2 * placeTurn) === 0) await nextTurn();
-    const row = inOrder[next];
-    if (row === undefined || !isEncodedAs(pool, row, bytes, entries[i] as number, entries[i + 1] as number)) continue;
-    pool.setSeen(row, 0);
-    next++;
+async function takeAsSaved(intake: Intake, message: IntakeMessage, holding: Holding): Promise<Change> {
+  try {
+    const change = await intake.take(message, holding);
+    const { bareNames, createTimes, duplicates } = change.repairs;
+    if (bareNames + createTimes + duplicates === 0) return change;
+    for (const row of change.upserts) discard(holding.resources.pool, row, holding.arena);
+  } catch (error) {
+    if (!(error instanceof StrangeEntryError)) throw error;
   }
-  return next === rows.length && entries.length / 2 === rows.length + without;
+  throw new UnreadableStateError('it holds resources that are not what their versions say');
 }

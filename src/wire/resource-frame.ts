@@ -1,4 +1,4 @@
-import type { Chunk, Resource, ResourcePool } from '../model/resource.ts';
+import { type Chunk, noRow, type Resource, type ResourcePool } from '../model/resource.ts';
 import type { Arena } from './arena.ts';
 import { copyBytes, isSame, isSameAt, type Viewed, viewed } from './bytes.ts';
 import { hashed } from './hash.ts';
@@ -50,7 +50,59 @@ export function encodeResource(
 }
 
 /**
- * Does the same in the place of `row`, which has the same key, if both have the same length. Returns false, and
+ * Does the same for what stands in `bytes[start, end)` in that form already, and was found there by {@link scanResources}:
+ * copies it as it is. Returns {@link noRow}, and does nothing, where {@link encodeResource} would make other bytes of it.
+ */
+export function adoptResource(
+  bytes: Viewed,
+  start: number,
+  end: number,
+  parts: ResourceParts,
+  bodyType: Viewed,
+  arena: Arena,
+  pool: ResourcePool,
+): number {
+  const lengths = lengthsOf(parts, undefined, bodyType);
+  const size = end - start;
+  if (fieldSize(lengths.any) !== size || !isLaidOut(bytes, start, parts, bodyType, lengths)) return noRow;
+  arena.reserve(size);
+  const { chunk, offset } = arena;
+  copyBytes(bytes, start, end, chunk, offset);
+  arena.commit(size);
+  return pool.add(chunk, offset, offset + size, hashed, lengths);
+}
+
+/**
+ * True where what could stand elsewhere is where the encoder puts it, {@link hashed} as the version. No part can be shorter
+ * than that makes it: where the whole has the right length too, nothing else is in it, no tag or length is written the long
+ * way, and what is not looked at has no other place left.
+ */
+function isLaidOut(
+  bytes: Viewed,
+  start: number,
+  parts: ResourceParts,
+  bodyType: Viewed,
+  length: typeof lengths,
+): boolean {
+  const { labels, annotations, typeStart, typeEnd } = parts;
+  if (parts.createStart < 0) return false;
+  const content = start + length.head;
+  const version = content - versionLength;
+  writeVersion(ownVersion, 0, hashed.h1, hashed.h2, hashed.h3);
+  if (bytes[version - 2] !== 0x1a || !isSame(bytes, version, content, ownVersion)) return false;
+  const maps = content + fieldSize(length.name);
+  return (
+    (labels.length === 0 || labels[0] === maps) &&
+    (annotations.length === 0 || annotations[0] === maps + spanBytes(labels)) &&
+    (length.value === 0 || parts.valueEnd === start + fieldSize(length.any)) &&
+    isSame(bytes, typeStart, typeEnd, bodyType)
+  );
+}
+
+const ownVersion = viewed(Buffer.alloc(versionLength));
+
+/**
+ * Does the same as {@link encodeResource} in the place of `row`, which has the same key, if both have the same length. Returns false, and
  * does nothing, where they have not.
  *
  * @param before called before anything is changed.
