@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { packageRoot } from '../src/model/package.ts';
 import { blocked } from './blocked.ts';
+import { floor } from './floor.ts';
 import { protection } from './protection.ts';
 import { push } from './push.ts';
 import { steps } from './steps.ts';
@@ -17,7 +18,7 @@ import { asText } from './support/results.ts';
 
 const exitCode = { ok: 0, findings: 1, usage: 2, environment: 3 } as const;
 
-const parts = { push, streams, steps, blocked, protection } satisfies Record<string, Part>;
+const parts = { push, streams, steps, blocked, protection, floor } satisfies Record<string, Part>;
 type PartName = keyof typeof parts;
 const partNames = Object.keys(parts) as PartName[];
 
