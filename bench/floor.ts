@@ -67,7 +67,8 @@ function work(
   const before = process.cpuUsage();
   const bytes = viewed(message);
   const { spans } = readResources(message);
-  for (let i = 0; depth > 0 && i < spans.length; i += 2) {
+  const last = depth > 0 ? spans.length : 0;
+  for (let i = 0; i < last; i += 2) {
     const start = spans[i] as number;
     const end = spans[i + 1] as number;
     scanResource(bytes, start, end, parts);

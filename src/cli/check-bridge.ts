@@ -18,14 +18,15 @@ import type { HostPort } from '../net/address.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage, readAdminResources } from './admin-client.ts';
-import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
+import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from '../admin/findings/config-problem.ts';
 import { about, type Finding } from './check-findings.ts';
-import { countOf, type KindSize, type Readers, sizeFindings, sizeText } from './check-limits.ts';
-import { nextOfHold } from './guard.ts';
-import { originProblem } from './origin-problem.ts';
-import { revisionProblems } from './revision-problems.ts';
-import { staleProblem } from './state-problem.ts';
-import { tlsProblems } from './tls-problem.ts';
+import { countOf, sizeText } from '../admin/findings/texts.ts';
+import { type KindSize, type Readers, sizeFindings } from './check-limits.ts';
+import { nextOfHold } from '../admin/findings/holds.ts';
+import { originProblem } from '../admin/findings/origin-problem.ts';
+import { revisionProblems } from '../admin/findings/revision-problems.ts';
+import { staleProblem } from '../admin/findings/state-problem.ts';
+import { tlsProblems } from '../admin/findings/tls-problem.ts';
 
 /** What a bridge says of itself. */
 export type BridgeState = {

@@ -1,4 +1,6 @@
 import { nearShare } from '../model/size-level.ts';
+import { addressProblem, virtualAddresses } from '../admin/findings/addresses.ts';
+import { countOf, sizeText } from '../admin/findings/texts.ts';
 import { about, type Finding } from './check-findings.ts';
 
 /** What is served of one kind. */
@@ -21,12 +23,6 @@ const newIstiodBytes = 2 ** 31 - 1;
 
 /** For when nobody knows which istiods there are. */
 const sayVersion = 'if no istiod is older than 1.12, say so with istiod.version in the config or --istiod-version';
-
-/**
- * istiod runs out of virtual addresses for ServiceEntries without `addresses` (measured on 1.24.0). From 1.25 on this
- * allocation is off by default (PILOT_ENABLE_IP_AUTOALLOCATE replaces it).
- */
-const virtualAddresses = 65_024;
 
 /** The istiods that a version setting and the connected streams speak of. */
 export function readersOf(version: string | undefined, profiles: readonly string[] = []): Readers {
@@ -76,28 +72,4 @@ function countFindings(
   const next = 'give ServiceEntries their own spec.addresses, or turn the automatic allocation off';
   const data = { kind, resources, unaddressedHosts: hosts, limit: virtualAddresses };
   return [warning(count > virtualAddresses ? 'TOO_MANY' : 'NEARLY_TOO_MANY', what, next, data)];
-}
-
-/** Undefined where istiod has enough virtual addresses for so many hosts, or nobody has counted them. */
-export function addressProblem(hosts: number | null): string | undefined {
-  if (hosts === null || hosts < virtualAddresses * nearShare) return undefined;
-  return `${hosts} hosts of ServiceEntries without addresses; istiod up to 1.24 has virtual addresses for ${virtualAddresses}`;
-}
-
-/** `1 resource`, `2 resources`. */
-export function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** `812 B`, `3.4 KiB`, `20.6 MiB`. */
-export function sizeText(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  const units = ['KiB', 'MiB', 'GiB'];
-  let value = bytes / 1024;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${value.toFixed(1)} ${units[unit]}`;
 }

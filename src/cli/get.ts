@@ -7,7 +7,7 @@ import { parseHostPort } from '../net/address.ts';
 import { toYaml } from '../schema/object.ts';
 import { readAdminResources } from './admin-client.ts';
 import { examples } from './examples.ts';
-import { quarantineTable } from './quarantine.ts';
+import { quarantineTable } from './quarantine-table.ts';
 import {
   type Reader,
   type Reading,

@@ -61,13 +61,6 @@ async function release(base: URL, which: { origin?: string | undefined; collecti
   });
 }
 
-/** How a hold goes on, in the words behind `the source`. */
-export function nextOfHold({ state, until }: Pick<HoldView, 'state' | 'until'>): string {
-  if (state === 'asked') return `was asked again at ${until}, and has not answered`;
-  if (state === 'answered') return 'has said the same again, and is believed within 30 s';
-  return `is asked again at ${until}`;
-}
-
 /** What is held, for people. */
 export function holdsTable(holds: readonly HoldView[]): string {
   return table(

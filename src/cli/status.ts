@@ -1,8 +1,12 @@
 import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
+import { findingsOf } from '../admin/findings/findings.ts';
+import { holdsOf } from '../admin/findings/holds.ts';
+import { valuesText } from '../admin/findings/revision-problems.ts';
+import { sizeText } from '../admin/findings/texts.ts';
+import type { DialledSource } from '../admin/findings/tls-problem.ts';
 import type {
   ConflictPage,
-  HoldView,
   OriginView,
   QuarantineView,
   ReloadReport,
@@ -13,21 +17,14 @@ import type {
 import { exitCode } from '../model/errors.ts';
 import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { StreamView } from '../xds/ads-server.ts';
-import { nearShare } from '../model/size-level.ts';
 import { readAdminList, readAdminPage, readAdminResources } from './admin-client.ts';
-import { addressProblem, sizeText } from './check-limits.ts';
-import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from './config-problem.ts';
-import { originProblem } from './origin-problem.ts';
-import { profileProblems, profileTables } from './profile-tables.ts';
-import { quarantineProblems, quarantineTable } from './quarantine.ts';
+import { profileTables } from './profile-tables.ts';
+import { quarantineTable } from './quarantine-table.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
-import { sinkProblems, sinkTable } from './sink-problems.ts';
-import { revisionProblems, valuesText } from './revision-problems.ts';
-import { staleProblem, stateProblems } from './state-problem.ts';
+import { sinkTable } from './sink-table.ts';
 import { conflictTables } from './conflict-tables.ts';
-import { holdsTable, nextOfHold } from './guard.ts';
-import { type DialledSource, tlsProblems, unverifiedProblems } from './tls-problem.ts';
+import { holdsTable } from './guard.ts';
 import { oneLine, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -86,75 +83,13 @@ export async function handler({ url, output }: Flags): Promise<number> {
   ]);
   const { reload = null, tls = [], sources = [] } = config;
   const status: Status = { origins, snapshot, streams, sinks, quarantine, conflicts, state, reload, tls, findings: [] };
-  status.findings.push(...findingsOf(status));
-  status.findings.push(...unverifiedProblems(sources).map(({ what, next }) => `${what}; ${next}`));
+  const invalid = quarantine.filter(({ sent }) => sent === 'as_received').length;
+  const quarantined = { held: quarantine.length - invalid, invalid };
+  status.findings.push(...findingsOf({ ...status, quarantined, sources }, Date.now()));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print(stringify(status).trimEnd());
   else print(render(status));
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
-}
-
-function findingsOf({
-  origins,
-  snapshot,
-  streams,
-  sinks,
-  quarantine,
-  conflicts,
-  state,
-  reload,
-  tls,
-}: Status): string[] {
-  const findings = reloadProblems(reload);
-  for (const origin of origins) {
-    const { name, address, maxMessage, connection } = origin;
-    if (address !== null && connection.state !== 'connected') {
-      findings.push(`source ${name} is not connected: ${originProblem(origin)}`);
-    }
-    const retired = retiredProblem(origin);
-    if (retired !== undefined) findings.push(`${retired.what}; ${retired.next}`);
-    findings.push(...staleProblem(origin), ...overdueProblem(origin));
-    findings.push(...droppedProblems(origin).map(({ what, next }) => `${what}; ${next}`));
-    for (const { kind, messageBytes } of origin.kinds) {
-      if (messageBytes === null || maxMessage === null || messageBytes < maxMessage * nearShare) continue;
-      findings.push(`messages of ${kind} of ${name} are nearly too large: ${shareText(messageBytes, maxMessage)}`);
-    }
-  }
-  for (const hold of holdsOf(origins)) {
-    const { origin, kind, removals, of } = hold;
-    const end = hold.until === null ? '' : `; the source ${nextOfHold(hold)}`;
-    findings.push(`${removals} of ${of} ${kind} of ${origin} stay although it removed them${end}; see isthmus guard`);
-  }
-  findings.push(...profileProblems(origins), ...stateProblems(state));
-  findings.push(...tlsProblems(tls, Date.now()).map(({ what, next }) => `${what}; ${next}`));
-  const waiting = snapshot.filter(({ complete }) => !complete);
-  if (waiting.length > 0) {
-    const sources = [...new Set(waiting.flatMap(({ waitingFor }) => waitingFor))];
-    const names = sources.join(', ') || 'the last-known-good files, and what the sources say first';
-    findings.push(`not sent yet: ${waiting.map(({ kind }) => kind).join(', ')}; waiting for ${names}`);
-  }
-  findings.push(...quarantineProblems(quarantine));
-  for (const { kind, count, done, leavesOut } of conflicts.counts) {
-    if (leavesOut) findings.push(`several sources hold ${count} ${kind}: ${done}; see /debug/conflicts`);
-  }
-  for (const { peer, types } of streams) {
-    for (const { typeUrl, nack, tooLarge, bytes, maxBytes } of types) {
-      if (nack !== null) findings.push(`${peer} refused ${typeUrl}: ${nack}`);
-      if (bytes === null || bytes < maxBytes * nearShare) continue;
-      const size = shareText(bytes, maxBytes);
-      if (tooLarge) findings.push(`${typeUrl} is too large for ${peer}, which keeps what it had: ${size}`);
-      else findings.push(`${typeUrl} is nearly too large for ${peer}: ${size}`);
-    }
-  }
-  findings.push(...sinkProblems(sinks, origins));
-  findings.push(...snapshot.flatMap(({ unaddressedHosts }) => addressProblem(unaddressedHosts) ?? []));
-  for (const { what, next } of revisionProblems(streams)) if (next !== undefined) findings.push(what);
-  return findings;
-}
-
-/** `3.4 MiB of 4.0 MiB`. */
-function shareText(bytes: number, limit: number): string {
-  return `${sizeText(bytes)} of ${sizeText(limit)}`;
 }
 
 /** The type that comes nearest to what the peer can receive. */
@@ -164,12 +99,6 @@ function fullestText({ types }: StreamView): string {
   if (fullest === undefined || fullest.bytes === null) return '-';
   const kind = fullest.typeUrl.slice(fullest.typeUrl.lastIndexOf('/') + 1);
   return `${kind} ${sizeText(fullest.bytes)} (${Math.round(100 * fullest.share)} %)`;
-}
-
-function holdsOf(origins: readonly OriginView[]): HoldView[] {
-  return origins.flatMap(({ name, kinds }) =>
-    kinds.flatMap(({ kind, collection, hold }) => (hold ? [{ origin: name, kind, collection, ...hold }] : [])),
-  );
 }
 
 function render({ origins, snapshot, streams, sinks, quarantine, conflicts, tls, findings }: Status): string {

@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import {
-  addressProblem,
-  countOf,
-  type Readers,
-  readersOf,
-  sizeFindings,
-  sizeText,
-} from '../../../src/cli/check-limits.ts';
+import { addressProblem } from '../../../src/admin/findings/addresses.ts';
+import { countOf, sizeText } from '../../../src/admin/findings/texts.ts';
+import { type Readers, readersOf, sizeFindings } from '../../../src/cli/check-limits.ts';
 
 const mib = 2 ** 20;
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { HoldingView, OriginView, ProfileView } from '../../../src/admin/views.ts';
-import { profileProblems, profileTables } from '../../../src/cli/profile-tables.ts';
+import { profileProblems } from '../../../src/admin/findings/profile-problems.ts';
+import { profileTables } from '../../../src/cli/profile-tables.ts';
 
 const nothing: ProfileView = { configured: 'auto', looksLike: null, because: [], notInForce: [] };
 

@@ -1,11 +1,10 @@
-import type { StreamView } from '../xds/ads-server.ts';
-import type { LabelledView, LabelReason } from '../xds/revisions.ts';
-import type { FindingCode } from './check-findings.ts';
-import { countOf } from './check-limits.ts';
+import type { StreamView } from '../../xds/ads-server.ts';
+import type { LabelledView, LabelReason } from '../../xds/revisions.ts';
+import { countOf } from './texts.ts';
 
 /** What istiods make of the label `istio.io/rev`. */
 export type RevisionProblem = {
-  readonly code: Extract<FindingCode, 'REVISION' | 'REVISION_DROPS' | 'REVISION_UNKNOWN'>;
+  readonly code: 'REVISION' | 'REVISION_DROPS' | 'REVISION_UNKNOWN';
   readonly what: string;
   /** What to do; undefined where it may well be meant so. */
   readonly next: string | undefined;

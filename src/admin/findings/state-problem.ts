@@ -1,4 +1,4 @@
-import type { OriginView, StateReport } from '../admin/views.ts';
+import type { OriginView, StateReport } from '../views.ts';
 
 /** What is served of a source that has not spoken since the bridge was started; nothing where it has. */
 export function staleProblem({ name, kinds }: OriginView): string[] {

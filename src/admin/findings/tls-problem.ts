@@ -1,5 +1,5 @@
-import type { TlsView } from '../admin/views.ts';
-import { thresholdsOf, timeText } from '../net/tls-identity.ts';
+import type { TlsView } from '../views.ts';
+import { thresholdsOf, timeText } from '../../net/tls-identity.ts';
 
 /** What a page says of how a source is dialled. */
 export type DialledSource = { readonly name: string; readonly tls?: { readonly insecureSkipVerify?: boolean } };

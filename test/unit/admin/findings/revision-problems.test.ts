@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { revisionProblems } from '../../../src/cli/revision-problems.ts';
-import type { Tally } from '../../../src/model/census.ts';
-import type { StreamView } from '../../../src/xds/ads-server.ts';
-import { describeMinors } from '../../../src/xds/istiod-version.ts';
-import { labelledViews } from '../../../src/xds/revisions.ts';
+import { revisionProblems } from '../../../../src/admin/findings/revision-problems.ts';
+import type { Tally } from '../../../../src/model/census.ts';
+import type { StreamView } from '../../../../src/xds/ads-server.ts';
+import { describeMinors } from '../../../../src/xds/istiod-version.ts';
+import { labelledViews } from '../../../../src/xds/revisions.ts';
 
 const se = 'ServiceEntry';
 

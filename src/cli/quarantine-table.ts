@@ -1,5 +1,4 @@
 import type { QuarantineView } from '../admin/views.ts';
-import { countOf } from './check-limits.ts';
 import { table } from './terminal.ts';
 
 const sentTexts: Readonly<Record<string, string>> = {
@@ -23,18 +22,4 @@ export function quarantineTable(quarantine: readonly QuarantineView[]): string {
       message,
     ]),
   );
-}
-
-/** The same in a sentence each. */
-export function quarantineProblems(quarantine: readonly QuarantineView[]): string[] {
-  const invalid = quarantine.filter(({ sent }) => sent === 'as_received').length;
-  const held = quarantine.length - invalid;
-  return [
-    ...(held === 0 ? [] : [`${countOf(held, 'resource')} ${held === 1 ? 'is' : 'are'} quarantined`]),
-    ...(invalid === 0
-      ? []
-      : [
-          `${countOf(invalid, 'resource')} ${invalid === 1 ? 'breaks' : 'break'} a rule of Istio, and no better form is known`,
-        ]),
-  ];
 }

@@ -1,4 +1,4 @@
-import type { OriginView, ReloadReport } from '../admin/views.ts';
+import type { OriginView, ReloadReport } from '../views.ts';
 
 /** What is served of a source, or of collections, that the config does not name any more, and what to do about it. */
 export function retiredProblem({ name, address, kinds }: OriginView): { what: string; next: string } | undefined {

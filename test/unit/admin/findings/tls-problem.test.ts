@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { TlsView } from '../../../src/admin/views.ts';
-import { tlsProblems, unverifiedProblems } from '../../../src/cli/tls-problem.ts';
+import type { TlsView } from '../../../../src/admin/views.ts';
+import { tlsProblems, unverifiedProblems } from '../../../../src/admin/findings/tls-problem.ts';
 
 const now = Date.UTC(2026, 10, 26);
 const dayMs = 24 * 60 * 60 * 1000;

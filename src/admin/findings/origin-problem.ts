@@ -1,4 +1,4 @@
-import type { OriginView } from '../admin/views.ts';
+import type { OriginView } from '../views.ts';
 
 /** Why a source is not connected, without its name and address, which its log needs in front of it. */
 export function originProblem({ name, connection: { state, lastError } }: OriginView): string {
