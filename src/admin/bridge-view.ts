@@ -22,7 +22,8 @@ import type { Store } from '../store/store.ts';
 import { keyOf, readRow, readRows } from '../wire/resource-frame.ts';
 import { viewResource } from '../wire/resource-view.ts';
 import type { StreamView } from '../xds/ads-server.ts';
-import { quarantinePage } from './quarantine-page.ts';
+import { quarantineOf, quarantinePage } from './quarantine-page.ts';
+import { search, sourcesOf } from './search.ts';
 import { shortName } from './short-name.ts';
 import { droppedByRevision, pushSizes } from './stream-sums.ts';
 import {
@@ -102,6 +103,12 @@ export function createBridgeView(parts: BridgeParts): {
       if (row === undefined || keyOf(pool, row) !== key) return undefined;
       return resourceToObject(viewResource(readRow(pool, row))).object;
     },
+    known(name, key) {
+      const kind = kindByName(name);
+      if (kind === undefined) return { sources: [], quarantined: [] };
+      return { sources: sourcesOf(store, kind, key), quarantined: quarantineOf(store, kind.id, key) };
+    },
+    search: (text, limit) => search(store, text, limit),
     refresh: () => census.refresh(),
     streams: parts.streams,
     sinks: parts.sinks,

@@ -1,10 +1,8 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
+import { readBody } from './read-body.ts';
 import type { ReleaseHolds } from './views.ts';
 import { whyNoWrite } from './write-access.ts';
-
-/** Names are short. */
-const maxBodyBytes = 10_000;
 
 /** What is asked for; nothing = all. */
 type Which = { readonly origin?: string; readonly kind?: string };
@@ -15,7 +13,7 @@ export function guardRoutes(release: ReleaseHolds): Hono<{ Bindings: HttpBinding
   app.post('/guard/release', async (c) => {
     const refusal = whyNoWrite(c.env.incoming);
     if (refusal !== undefined) return c.json({ error: refusal }, 403);
-    const text = await bodyOf(c.req.raw);
+    const text = await readBody(c.req.raw);
     const asked = text === undefined ? undefined : parse(text, c.req.query());
     if (asked === undefined) {
       const error = 'nothing but origin, and kind or collection, may be given: in the query, or as a JSON object';
@@ -26,18 +24,6 @@ export function guardRoutes(release: ReleaseHolds): Hono<{ Bindings: HttpBinding
     return c.json({ released });
   });
   return app;
-}
-
-/** Undefined where it is too long. */
-async function bodyOf(request: Request): Promise<string | undefined> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of request.body ?? []) {
-    length += part.length;
-    if (length > maxBodyBytes) return undefined;
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
 }
 
 /** Undefined where it is something else than that. */

@@ -32,6 +32,14 @@ export function quarantinePage(store: Store, after: string, limit: number): Quar
   return { rows, last: undefined };
 }
 
+/** The same of one key, of all sources. */
+export function quarantineOf(store: Store, kindId: string, key: string): QuarantineView[] {
+  return Array.from(store.origins).flatMap(([origin, holdings]) => {
+    const holding = holdings.get(kindId);
+    return holding === undefined ? [] : viewsOf(store, origin, kindId, holding, key);
+  });
+}
+
 /** The first keys behind `after`, in order, and whether there are more. */
 function nextKeys({ quarantine, refused }: Holding, after: string | undefined, limit: number) {
   let keys = new Set<string>();

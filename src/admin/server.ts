@@ -7,6 +7,7 @@ import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import { formatHostPort, type HostPort } from '../net/address.ts';
 import { guardRoutes } from './guard-routes.ts';
+import { uiRoutes } from './ui/routes.ts';
 import type { BridgeView, ReleaseHolds } from './views.ts';
 
 /** Rows of one page of a list; longer lists are read page by page, so that no answer blocks the pushes. */
@@ -50,6 +51,8 @@ const debugRoutes: Readonly<Record<string, string>> = {
     'what istiod is given, by kind: version, number of resources, bytes, labels istio.io/rev, and who is waited for',
   '/debug/snapshot/{kind}': 'the resources of one kind, for example ServiceEntry; ?after=KEY&limit=N for the next page',
   '/debug/snapshot/{kind}/{namespace}/{name}': 'one resource, as a Kubernetes object',
+  '/debug/search?q={text}':
+    'resources that hold a text, such as a host, in their name or body, and which of them are sent',
   '/debug/streams':
     'every connected istiod: what it asked for, was sent and acknowledged, how near that is to what it can receive, and ' +
     'what it drops because of the label istio.io/rev',
@@ -69,7 +72,7 @@ const debugRoutes: Readonly<Record<string, string>> = {
 export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
   const app = healthRoutes(view);
   app.route('/', guardRoutes(release));
-  app.get('/', (c) => c.redirect('/debug/'));
+  app.route('/', uiRoutes(view, release));
   app.get('/debug', (c) => c.redirect('/debug/'));
   app.get('/debug/', (c) => {
     const others = {
@@ -77,6 +80,7 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
       '/readyz': 'it listens',
       '/syncz': 'everything is complete',
       '/metrics': 'for Prometheus',
+      '/': 'the status page, for people',
       '/guard/release{?origin,kind}': 'POST lets go what is held, of all or of one',
     };
     if (!(c.req.header('accept') ?? '').includes('text/html'))
@@ -102,6 +106,12 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
     const { kind, namespace, name } = c.req.param();
     const resource = view.resource(kind, `${namespace}/${name}`);
     return resource === undefined ? c.json({ error: 'no such resource' }, 404) : c.json(resource);
+  });
+  app.get('/debug/search', async (c) => {
+    const text = c.req.query('q') ?? '';
+    if (text === '') return c.json({ error: 'what to search for is missing: /debug/search?q=HOST' }, 400);
+    const { matches, more } = await view.search(text, limitOf(c.req.query('limit')));
+    return c.json({ resources: matches, more });
   });
   app.get('/debug/streams', async (c) => {
     await view.refresh();

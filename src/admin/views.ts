@@ -1,6 +1,7 @@
 import type { Refusals } from '../legacy/collection-probe.ts';
 import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { StreamView } from '../xds/ads-server.ts';
+import type { SearchResult } from './search.ts';
 
 /** What the admin pages show. They read; they change nothing. */
 
@@ -261,6 +262,10 @@ export type BridgeView = {
   resources(kind: string, after: string, limit: number): { rows: ResourceRow[]; more: boolean } | undefined;
   /** One resource as a Kubernetes object, as far as its kind can be read; undefined where there is none. */
   resource(kind: string, key: string): object | undefined;
+  /** Who holds a resource, in order of precedence, and what of it is quarantined. */
+  known(kind: string, key: string): { sources: readonly string[]; quarantined: readonly QuarantineView[] };
+  /** Resources that hold `text`, which is not empty, in their name or body: so many at most. */
+  search(text: string, limit: number): Promise<SearchResult>;
   /** Has what is counted in the background be that of now; see model/census. */
   refresh(): Promise<void>;
   streams(): StreamView[];

@@ -12,6 +12,9 @@ export const readStep = 128;
 /** Texts that are sorted without a pause: about 5 ms. */
 export const sortTurn = 5000;
 
+/** Resources whose bytes are searched through without a pause: a few milliseconds. */
+export const searchTurn = 4000;
+
 /** Resources that are listed or passed over, one number each, without a pause: a few milliseconds. */
 export const listTurn = 20_000;
 

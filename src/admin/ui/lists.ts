@@ -1,0 +1,258 @@
+import { html } from 'hono/html';
+import { sizeText } from '../findings/texts.ts';
+import type { BridgeView, OriginView, QuarantineView, ResourceRow } from '../views.ts';
+import type { SearchResult } from '../search.ts';
+import { count, countText, facts, hrefOf, type Html, nextLink, section, tableOf, time } from './parts.ts';
+
+/** Rows of one page. */
+export const pageRows = 200;
+
+/** One source, as far as it is known. */
+export function sourcePage(origin: OriginView): Html[] {
+  const { address, connection, profile, kinds, dropped } = origin;
+  const about = facts([
+    ['Address', address ?? 'not in the config any more'],
+    ['State', connection.state],
+    ['Since', time(connection.since)],
+    ['Streams so far', String(connection.streams)],
+    ['Last error', connection.lastError ?? 'none'],
+    ['Next try', connection.retryInMs === null ? '–' : `in ${(connection.retryInMs / 1000).toFixed(1)} s`],
+    ['Istio version', connection.version ?? 'it does not say'],
+    ['Profile', profile === null ? '–' : profile.configured],
+    ['Looks like', profile?.looksLike ?? 'nothing that is known'],
+    ['Collections it refuses', Object.keys(connection.unsupportedCollections).join(', ') || 'none'],
+  ]);
+  const table = tableOf(
+    'What it says, by kind',
+    [
+      { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>`, isHead: true },
+      { title: 'State', cell: ({ sync, retiredSince }) => (retiredSince === null ? sync : `${sync}, retired`) },
+      { title: 'Received', cell: ({ received }) => count(received), isNumber: true },
+      { title: 'Released', cell: ({ released }) => count(released), isNumber: true },
+      { title: 'Sent', cell: ({ effective }) => count(effective), isNumber: true },
+      { title: 'Quarantined', cell: ({ quarantined }) => count(quarantined), isNumber: true },
+      { title: 'Held', cell: ({ withheld }) => count(withheld), isNumber: true },
+      { title: 'Messages', cell: ({ messages }) => count(messages), isNumber: true },
+      {
+        title: 'Size',
+        cell: ({ messageBytes }) => (messageBytes === null ? '–' : sizeText(messageBytes)),
+        isNumber: true,
+      },
+      {
+        title: 'Repaired',
+        cell: ({ repairs }) =>
+          Object.entries(repairs)
+            .map(([what, n]) => `${what} ${n}`)
+            .join(', ') || '–',
+      },
+      { title: 'Last change', cell: ({ lastMessageAt }) => time(lastMessageAt) },
+    ],
+    kinds,
+  );
+  const gone = dropped.filter(({ resources }) => resources !== null && resources > 0);
+  const droppedTable = tableOf(
+    'What it has that istiod has no place for',
+    [
+      { title: 'Collection', cell: ({ collection }) => collection, isHead: true },
+      { title: 'Resources', cell: ({ resources }) => count(resources ?? 0), isNumber: true },
+      { title: 'What replaces them', cell: ({ instead }) => instead },
+    ],
+    gone,
+  );
+  return [
+    section('about', 'Connection', about),
+    section('kinds', 'Collections', table),
+    ...(gone.length === 0 ? [] : [section('dropped', 'Not sent', droppedTable)]),
+  ];
+}
+
+/** Resources of a kind, a page of them. */
+export function kindPage(kind: string, rows: readonly ResourceRow[], next: string | undefined, total: number): Html[] {
+  const table = tableOf(
+    `${countText(total, 'resource')} in all, by name`,
+    [
+      { title: 'Resource', cell: ({ key }) => html`<a href="${hrefOf(kind, key)}">${key}</a>`, isHead: true },
+      { title: 'Size', cell: ({ bytes }) => sizeText(bytes), isNumber: true },
+      { title: 'Version', cell: ({ version }) => version },
+    ],
+    rows,
+  );
+  return [section('resources', 'Sent to istiod', html`${table}${nextLink(next, 'Next page')}`)];
+}
+
+/** What is known of one resource. */
+export type ResourceFacts = {
+  /** As YAML; undefined where nothing is sent. */
+  readonly sent: string | undefined;
+  readonly sources: readonly string[];
+  readonly quarantined: readonly QuarantineView[];
+};
+
+/** One resource: what is sent of it, who has it, and what is wrong with it. */
+export function resourcePage({ sent, sources, quarantined }: ResourceFacts): Html[] {
+  const reasons = quarantined.map(
+    ({ source, message, sent: what, since }) =>
+      html`<li>${source} sent a form that is not valid, since ${time(since)}: ${message}. Sent instead: ${what}.</li>`,
+  );
+  return [
+    section('about', 'Who has it', html`<p>${sources.join(', ') || 'no source'}</p>`),
+    ...(reasons.length === 0 ? [] : [section('quarantine', 'Quarantine', html`<ul class="findings">${reasons}</ul>`)]),
+    section(
+      'sent',
+      'What istiod is given',
+      sent === undefined
+        ? html`<p>Nothing of that name is sent.</p>`
+        : html`<pre tabindex="0" role="region" aria-label="The resource as YAML">${sent}</pre>`,
+    ),
+  ];
+}
+
+/** A page of what is quarantined. */
+export function quarantineList({ rows }: ReturnType<BridgeView['quarantine']>, next: string | undefined): Html[] {
+  if (rows.length === 0)
+    return [section('list', 'None', html`<p>Every resource that was received is sent as it came.</p>`)];
+  const table = tableOf(
+    'Resources that are not sent as they came, or break a rule of Istio',
+    [
+      {
+        title: 'Resource',
+        cell: ({ kind, resource }) => html`<a href="${hrefOf(kind, resource)}">${resource}</a>`,
+        isHead: true,
+      },
+      { title: 'Kind', cell: ({ kind }) => kind },
+      { title: 'Source', cell: ({ source }) => source },
+      { title: 'Since', cell: ({ since }) => time(since) },
+      { title: 'Sent', cell: ({ sent }) => sent },
+      { title: 'Reason', cell: ({ reason }) => reason },
+      { title: 'Why', cell: ({ message }) => message },
+    ],
+    rows,
+  );
+  return [section('list', 'Resources', html`${table}${nextLink(next, 'Next page')}`)];
+}
+
+/** A page of what several sources have. */
+export function conflictList(
+  { counts, conflicts }: ReturnType<BridgeView['conflicts']>,
+  next: string | undefined,
+): Html[] {
+  if (counts.length === 0)
+    return [section('list', 'None', html`<p>No two sources have the same resource or host.</p>`)];
+  const sums = tableOf(
+    'How many, and what is done',
+    [
+      { title: 'Kind', cell: ({ kind }) => kind, isHead: true },
+      { title: 'Reason', cell: ({ reason }) => reason },
+      { title: 'Count', cell: (row) => count(row.count), isNumber: true },
+      { title: 'What is done', cell: ({ done }) => done },
+    ],
+    counts,
+  );
+  const table = tableOf(
+    'Each of them, oldest first',
+    [
+      { title: 'Resource or host', cell: ({ resource, host }) => resource ?? host ?? '–', isHead: true },
+      { title: 'Kind', cell: ({ kind }) => kind },
+      { title: 'Sources', cell: ({ sources }) => sources.join(', ') },
+      { title: 'Since', cell: ({ since }) => time(since) },
+      { title: 'Done', cell: ({ done }) => done },
+    ],
+    conflicts,
+  );
+  return [
+    section('counts', 'In all', sums),
+    section('list', 'One by one', html`${table}${nextLink(next, 'Next page')}`),
+  ];
+}
+
+/** Every istiod: what it asked for, and how far it is. */
+export function streamsPage(
+  streams: ReturnType<BridgeView['streams']>,
+  sinks: ReturnType<BridgeView['sinks']>,
+): Html[] {
+  const parts = streams.map(({ id, node, peer, profile, version, revision, since, types, labelled }) => {
+    const about = facts([
+      ['Address', peer],
+      ['Istio version', version],
+      ['Revision', revision === null ? 'unknown' : revision || 'none'],
+      ['Treated as', profile],
+      ['Connected since', time(since)],
+    ]);
+    const table = tableOf(
+      'Types that it asked for',
+      [
+        { title: 'Type', cell: ({ typeUrl }) => typeUrl, isHead: true },
+        { title: 'State', cell: typeState },
+        { title: 'Size', cell: ({ bytes }) => (bytes === null ? '–' : sizeText(bytes)), isNumber: true },
+        { title: 'It takes', cell: ({ maxBytes }) => sizeText(maxBytes), isNumber: true },
+        { title: 'Sent', cell: ({ sentVersion }) => sentVersion ?? '–' },
+        { title: 'Acknowledged', cell: ({ ackedVersion }) => ackedVersion ?? '–' },
+      ],
+      types,
+    );
+    const drops = labelled.map(
+      ({ kind, resources, fate, why }) => html`<li>${count(resources)} ${kind} ${fate}: ${why}</li>`,
+    );
+    const labels = drops.length === 0 ? '' : html`<h3>Label istio.io/rev</h3><ul class="findings">${drops}</ul>`;
+    return section(`stream-${id}`, node || peer, html`${about}${table}${labels}`);
+  });
+  const none = section(
+    'none',
+    'No istiod is connected',
+    html`<p>Its mesh config has to name this bridge in configSources.</p>`,
+  );
+  const pilots = tableOf(
+    'Old Pilots that read legacy MCP from this bridge',
+    [
+      { title: 'Pilot', cell: ({ node, peer }) => node || peer, isHead: true },
+      { title: 'Since', cell: ({ since }) => time(since) },
+      { title: 'Collections', cell: ({ collections }) => count(collections.length), isNumber: true },
+    ],
+    sinks,
+  );
+  return [
+    ...(parts.length === 0 ? [none] : parts),
+    ...(sinks.length === 0 ? [] : [section('sinks', 'Old Pilots', pilots)]),
+  ];
+}
+
+type TypeOfStream = ReturnType<BridgeView['streams']>[number]['types'][number];
+
+function typeState({ nack, tooLarge, awaitingAck, sentVersion }: TypeOfStream): Html {
+  if (nack !== null) return html`<span class="state bad">refused: ${nack}</span>`;
+  if (tooLarge) return html`<span class="state bad">too large for it: it keeps what it had</span>`;
+  if (sentVersion === null) return html`<span class="state warn">not sent yet</span>`;
+  return awaitingAck ? html`<span class="state warn">sent</span>` : html`<span class="state good">acknowledged</span>`;
+}
+
+/** What was found. */
+export function searchPage(text: string, { matches, more }: SearchResult): Html[] {
+  if (matches.length === 0) {
+    return [
+      section(
+        'found',
+        'Nothing',
+        html`<p>No source has a resource with “${text}” in its name or body. Upper and lower case count.</p>`,
+      ),
+    ];
+  }
+  const table = tableOf(
+    more ? `The first ${count(matches.length)}; there are more` : countText(matches.length, 'resource'),
+    [
+      {
+        title: 'Resource',
+        cell: ({ kind, resource }) => html`<a href="${hrefOf(kind, resource)}">${resource}</a>`,
+        isHead: true,
+      },
+      { title: 'Kind', cell: ({ kind }) => kind },
+      {
+        title: 'State',
+        cell: ({ state }) => html`<span class="state ${state === 'sent' ? 'good' : 'bad'}">${state}</span>`,
+      },
+      { title: 'Sources', cell: ({ sources }) => sources.join(', ') },
+      { title: 'Found in its', cell: (match) => match.in },
+    ],
+    matches,
+  );
+  return [section('found', `“${text}”`, table)];
+}
