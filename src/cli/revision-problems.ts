@@ -1,5 +1,6 @@
 import type { StreamView } from '../xds/ads-server.ts';
-import type { LabelledView, LabelReason } from '../xds/revisions.ts';
+import type { LabelReason } from '../model/label-reasons.ts';
+import type { LabelledView } from '../xds/revisions.ts';
 import type { FindingCode } from './check-findings.ts';
 import { countOf } from './check-limits.ts';
 
