@@ -4,7 +4,8 @@ import type { LabelValues, MetricDescription } from '../../src/observe/metric-ma
 const head = `# Metrics
 
 Made from \`src/observe\` by \`UPDATE_GOLDEN=1 npx vitest run test/unit/docs\`. They are on \`/metrics\` of the admin port, and of
-\`--metrics-listen\`.
+\`--metrics-listen\`. Recording rules, alerts and dashboards that use them are in [grafana](../grafana/README.md); what to do about
+an alert is in the [runbook](runbook.md).
 
 Labels are from closed sets, listed below: no name of a resource, address or text of an error is one. So the number of
 series is bounded by the sources of the config: what peers send makes none. A \`stream\` is the seat of a connected istiod:
