@@ -74,7 +74,7 @@ module.exports = {
     onlyFrom('protobufjs', ['wire/']),
     onlyFrom('@grpc/proto-loader', ['wire/']),
     onlyFrom('@grpc/grpc-js', ['net/', 'legacy/', 'xds/', 'capture/']),
-    onlyFrom('prom-client', ['observe/metrics\\.ts']),
+    onlyFrom('prom-client', ['observe/metric-maker\\.ts']),
     onlyFrom('pino', ['observe/log\\.ts']),
     onlyFrom('zod', ['config/']),
     onlyFrom('yargs', ['cli/', 'main\\.ts']),

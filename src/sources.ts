@@ -227,8 +227,8 @@ export class Sources {
         reporter,
       },
       {
-        async accept(collection, message, full, stream) {
-          if (!droppedNames.includes(collection)) return target.accept(collection, message, full, stream);
+        async accept(collection, message, full, stream, cameAt) {
+          if (!droppedNames.includes(collection)) return target.accept(collection, message, full, stream, cameAt);
           if (full) dropped.take(collection, message);
         },
         markEmpty(collection, why) {

@@ -9,11 +9,13 @@ import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { droppedCollections } from '../model/dropped.ts';
 import { type Kind, kindOf, kindOfCollection, kindOfId, kinds, serviceEntryId } from '../model/kinds.ts';
+import { noSeat } from '../model/seats.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Certificate } from '../net/tls-certificate.ts';
 import { lastToEnd } from '../net/tls-files.ts';
 import type { IdentityView } from '../net/tls-identity.ts';
-import type { Metrics, MetricsView } from '../observe/metrics.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { MetricsView } from '../observe/metrics-view.ts';
 import { resourceToObject } from '../schema/object.ts';
 import type { LastKnownGood } from '../state/last-known-good.ts';
 import type { Holding, QuarantineEntry, SyncState } from '../store/holding.ts';
@@ -25,7 +27,7 @@ import type { StreamView } from '../xds/ads-server.ts';
 import { quarantineOf, quarantinePage } from './quarantine-page.ts';
 import { search, sourcesOf } from './search.ts';
 import { shortName } from './short-name.ts';
-import { droppedByRevision, pushSizes } from './stream-sums.ts';
+import { droppedByRevision, pushSizes, seatSums } from './stream-sums.ts';
 import {
   type BridgeView,
   type ConflictView,
@@ -130,6 +132,7 @@ export function createBridgeView(parts: BridgeParts): {
     metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
   };
 
+  const streams = oncePerTurn(parts.streams);
   const metricsView: MetricsView = {
     *sources() {
       for (const [name, { client }] of sources) yield { name, connected: client.connection.state === 'connected' };
@@ -152,6 +155,9 @@ export function createBridgeView(parts: BridgeParts): {
             received: holding.received,
             released: holding.released,
             effective: holding.resources.size,
+            bytes: holding.bytes,
+            lastMessageAtMs: holding.lastMessageAt?.getTime(),
+            lastChangeAtMs: holding.lastChangeAt?.getTime(),
             quarantined: countByReason(holding.quarantine),
             invalid: countByReason(holding.refused),
             held: holding.withheld.size,
@@ -162,7 +168,8 @@ export function createBridgeView(parts: BridgeParts): {
     *kinds() {
       for (const { id, kind } of expectedKinds(store)) {
         const resources = store.snapshot(id)?.rows.length ?? 0;
-        yield { kind, complete: store.complete(id), resources };
+        const publishedAtMs = store.publishedAt(id)?.getTime();
+        yield { kind, complete: store.complete(id), resources, publishedAtMs };
       }
     },
     *messages() {
@@ -173,17 +180,23 @@ export function createBridgeView(parts: BridgeParts): {
         }
       }
     },
-    streams: () => parts.streams().length,
+    streams: () => streams().length,
+    seats: () => seatSums(streams()),
+    *seatInfos() {
+      for (const { seat = noSeat, profile, version } of streams()) {
+        if (seat !== noSeat) yield { seat, profile, version };
+      }
+    },
     sinks: () => parts.sinks().length,
     *uncarried() {
       const asked = parts.sinks().flatMap(({ collections }) => collections.filter(({ carried }) => !carried));
       for (const { collection } of droppedCollections) {
-        const streams = asked.filter((one) => one.collection === collection).length;
-        if (streams > 0) yield { collection, streams };
+        const count = asked.filter((one) => one.collection === collection).length;
+        if (count > 0) yield { collection, streams: count };
       }
     },
-    pushSizes: () => pushSizes(parts.streams()),
-    droppedByRevision: () => droppedByRevision(parts.streams()),
+    pushSizes: () => pushSizes(streams()),
+    droppedByRevision: () => droppedByRevision(streams()),
     unaddressedHosts: () => census.of(serviceEntryId)?.unaddressedHosts,
     *conflicts() {
       for (const { kind, reason, count } of store.conflicts.counts()) yield { kind: shortName(kind), reason, count };
@@ -228,6 +241,20 @@ export function createBridgeView(parts: BridgeParts): {
     return released;
   };
   return { view, metricsView, release };
+}
+
+/** Looks once for all who ask in one turn: a scrape asks for the same again and again. */
+function oncePerTurn<T>(look: () => T): () => T {
+  let seen: { readonly value: T } | undefined;
+  return () => {
+    if (seen === undefined) {
+      seen = { value: look() };
+      setImmediate(() => {
+        seen = undefined;
+      });
+    }
+    return seen.value;
+  };
 }
 
 /** The kinds that some source may hold. */

@@ -1,4 +1,6 @@
 import { kindOfTypeUrl } from '../model/kinds.ts';
+import { noSeat } from '../model/seats.ts';
+import { kindName } from '../xds/ads.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 
 /** The largest response of a kind to the istiods of one profile, and what those can receive. */
@@ -34,4 +36,38 @@ export function droppedByRevision(streams: readonly StreamView[]): Dropped[] {
     if (fate !== 'taken' && resources > (most.get(key)?.resources ?? 0)) most.set(key, { kind, reason, resources });
   }
   return [...most.values()];
+}
+
+/** What became of the responses of one kind on one stream; of streams that share a seat, on all of them. */
+export type SeatSum = {
+  readonly seat: string;
+  readonly kind: string;
+  readonly pushes: number;
+  readonly acks: number;
+  readonly nacks: number;
+  readonly bytes: number;
+  readonly waitedMs: number;
+  readonly behindMs: number;
+};
+
+/** One for each seat and kind that was asked for there, under however many names. */
+export function seatSums(streams: readonly StreamView[]): SeatSum[] {
+  const sums = new Map<string, SeatSum>();
+  for (const { seat = noSeat, types } of streams) {
+    for (const { typeUrl, progress } of types) {
+      const kind = kindName(typeUrl);
+      const sum = sums.get(`${seat} ${kind}`);
+      sums.set(`${seat} ${kind}`, {
+        seat,
+        kind,
+        pushes: progress.pushes + (sum?.pushes ?? 0),
+        acks: progress.acks + (sum?.acks ?? 0),
+        nacks: progress.nacks + (sum?.nacks ?? 0),
+        bytes: progress.bytes + (sum?.bytes ?? 0),
+        waitedMs: progress.waitedMs + (sum?.waitedMs ?? 0),
+        behindMs: Math.max(progress.behindMs, sum?.behindMs ?? 0),
+      });
+    }
+  }
+  return [...sums.values()];
 }

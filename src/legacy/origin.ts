@@ -56,7 +56,7 @@ export function legacyTarget(
     }
   }
   return {
-    async accept(collection, message, full, stream) {
+    async accept(collection, message, full, stream, cameAt) {
       const entry = intakes.get(collection);
       if (entry === undefined) return;
       rules.guess?.look(message);
@@ -67,7 +67,7 @@ export function legacyTarget(
       const change = await store.inTurn(origin, entry.kind.id, async () => {
         const read = await entry.intake.take(intakeMessage(message, full), holding);
         const judged = judge === undefined ? read : await judge(origin, entry.kind.id, read);
-        await store.apply(origin, entry.kind.id, isDoubtful ? { ...judged, isDoubtful } : judged, stream);
+        await store.apply(origin, entry.kind.id, isDoubtful ? { ...judged, isDoubtful } : judged, stream, cameAt);
         return judged;
       });
       entry.intakeLog.tell(change, holding.quarantine);

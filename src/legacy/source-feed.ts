@@ -56,8 +56,17 @@ export type FeedOptions = {
 
 /** Where a source's words go. */
 export type SinkTarget = {
-  /** Takes one message; the next one is read once the promise is settled. Must not reject. */
-  accept(collection: Collection, message: ResourcesView, full: boolean, stream?: SourceStream): Promise<void>;
+  /**
+   * Takes one message; the next one is read once the promise is settled. Must not reject.
+   * @param cameAt when it was there whole, by the clock. Default: now.
+   */
+  accept(
+    collection: Collection,
+    message: ResourcesView,
+    full: boolean,
+    stream?: SourceStream,
+    cameAt?: number,
+  ): Promise<void>;
   /** The collection counts as empty unless something is held of it. */
   markEmpty(collection: Collection, why: 'silent' | 'unsupported'): void;
   /** The collections that the source refuses are others now. */
@@ -245,7 +254,7 @@ export class SourceFeed {
       session.listening = { ...session.listening, since: clock.now() };
       session.line.resume();
     };
-    this.#inTurn(session, bytes).then(listen, (error: unknown) => {
+    this.#inTurn(session, bytes, clock.now()).then(listen, (error: unknown) => {
       const malformed = error instanceof MalformedError;
       endSession(session, { code: 13, details: messageOf(error), malformed });
     });
@@ -306,14 +315,14 @@ export class SourceFeed {
   }
 
   /** One message at a time, over the end of a stream too: what an old stream left behind must not come later. */
-  async #inTurn(session: Session, bytes: Buffer): Promise<void> {
+  async #inTurn(session: Session, bytes: Buffer, cameAt: number): Promise<void> {
     const before = this.#turn;
-    const turn = before.then(() => (this.isLive(session) ? this.#take(session, bytes) : undefined));
+    const turn = before.then(() => (this.isLive(session) ? this.#take(session, bytes, cameAt) : undefined));
     this.#turn = turn.catch(() => {});
     await turn;
   }
 
-  async #take(session: Session, bytes: Buffer): Promise<void> {
+  async #take(session: Session, bytes: Buffer, cameAt: number): Promise<void> {
     const { name, reporter, silentCollectionMs } = this.#options;
     const { exchange, line } = session;
     const received = exchange.receive(bytes);
@@ -330,7 +339,7 @@ export class SourceFeed {
       this.#sizes.take(collection, bytes.length, received.full);
       // It has spoken, though it may take a while until the target knows.
       this.#settled.add(collection);
-      await this.#target.accept(collection, message, received.full, session.seen);
+      await this.#target.accept(collection, message, received.full, session.seen, cameAt);
       this.#probe.answered();
       this.#tellRefused();
       reporter.sourceAcked(name, collection);

@@ -1,4 +1,5 @@
-import type { BodyRepair, QuarantineReason } from './change.ts';
+import { bodyRepairs, type QuarantineReason } from './change.ts';
+import type { PushCause } from './news.ts';
 
 /**
  * What the core tells the outside while it works. The core knows no metrics library; observe/metrics.ts
@@ -22,16 +23,23 @@ export type Reporter = {
   /** Removals that were held are believed now, or undone. */
   holdEnded(origin: string, kind: string, outcome: HoldOutcome): void;
 
-  pushed(kind: string, bytes: number): void;
+  /**
+   * What has changed is there for istiods: so many changes as one publication, where the debounce has merged them.
+   */
+  published(changes: number): void;
+  /** A response leaves, so many seconds after it was due. */
+  pushed(kind: string, bytes: number, cause: PushCause, waitedSeconds: number): void;
   /** A peer acknowledged `kind` after so many seconds. */
   pushAcked(kind: string, seconds: number): void;
+  /** A peer has what a source said so many seconds ago; of several changes the oldest counts. */
+  propagated(kind: string, seconds: number): void;
   pushNacked(kind: string): void;
   /** A type that is not sent to a peer because it is larger than that peer can receive. */
   pushTooLarge(kind: string): void;
   ackOverdue(kind: string): void;
   pushStreamEnded(reason: PushStreamEnd): void;
 
-  /** A connection was turned away before it came to gRPC. @param reason one of net/door's turnedAwayReasons. */
+  /** A connection was turned away before it came to gRPC. @param reason one of model/turned-away. */
   connectionRefused(listener: 'xds' | 'sink', reason: string): void;
   /** A message to a legacy sink. */
   outputPushed(collection: string, bytes: number): void;
@@ -41,14 +49,28 @@ export type Reporter = {
   outputStreamEnded(reason: PushStreamEnd): void;
 };
 
-/** What is put right on the way in. */
-export type Repair = 'bare_name' | 'create_time' | 'duplicate' | 'escaped_name' | BodyRepair;
+/** What is put right on the way in. A closed set: it is a metric label. */
+export const repairs = ['bare_name', 'create_time', 'duplicate', 'escaped_name', ...bodyRepairs] as const;
 
-/** How held removals end. */
-export type HoldOutcome = 'released_by_operator' | 'confirmed_by_source' | 'recovered';
+export type Repair = (typeof repairs)[number];
 
-/** Why a stream of istiod's, or of a legacy sink, ended. */
-export type PushStreamEnd = 'peer' | 'recycled' | 'send_timeout' | 'ack_timeout' | 'refused' | 'shutdown' | 'failed';
+/** How held removals end. A closed set: it is a metric label. */
+export const holdOutcomes = ['released_by_operator', 'confirmed_by_source', 'recovered'] as const;
+
+export type HoldOutcome = (typeof holdOutcomes)[number];
+
+/** Why a stream of istiod's, or of a legacy sink, ended. A closed set: it is a metric label. */
+export const pushStreamEnds = [
+  'peer',
+  'recycled',
+  'send_timeout',
+  'ack_timeout',
+  'refused',
+  'shutdown',
+  'failed',
+] as const;
+
+export type PushStreamEnd = (typeof pushStreamEnds)[number];
 
 /** Says nothing to nobody. */
 export const silentReporter: Reporter = {
@@ -63,8 +85,10 @@ export const silentReporter: Reporter = {
   repaired() {},
   removalsWithheld() {},
   holdEnded() {},
+  published() {},
   pushed() {},
   pushAcked() {},
+  propagated() {},
   pushNacked() {},
   pushTooLarge() {},
   ackOverdue() {},

@@ -2,6 +2,7 @@ import { constants } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../model/clock.ts';
+import type { turnedAwayReasons } from '../model/turned-away.ts';
 import { formatHostPort } from './address.ts';
 import type { AllowedPeers } from './allowed-peers.ts';
 import { firstLine } from './protocol-hint.ts';
@@ -18,24 +19,6 @@ export type DoorLimits = {
 };
 
 export const defaultDoorLimits: DoorLimits = { connections: 1024, connectionsPerPeer: 256, greetingMs: 10_000 };
-
-/** Why a connection was turned away; a closed set, also a metric label. */
-export const turnedAwayReasons = [
-  'http1',
-  'tls',
-  'plaintext',
-  'other',
-  'silent',
-  'too-many',
-  'too-many-of-peer',
-  'address',
-  'no-tls-files',
-  'handshake',
-  'no-http2',
-  'no-certificate',
-  'bad-certificate',
-  'unknown-identity',
-] as const;
 
 export type TurnedAway = {
   readonly why: (typeof turnedAwayReasons)[number];

@@ -1,4 +1,5 @@
 import type { SizeLevel } from '../model/size-level.ts';
+import { Progress } from './progress.ts';
 
 /** One type on one stream: what was sent, and what the peer said to it. */
 export type Subscription = {
@@ -23,9 +24,11 @@ export type Subscription = {
   tooLarge: { readonly identity: string; readonly bytes: number } | undefined;
   /** How the last response, sent or too large, stands to what the peer can receive. */
   size: SizeLevel;
+  readonly progress: Progress;
 };
 
-export function newSubscription(typeUrl: string): Subscription {
+/** @param now by the clock. */
+export function newSubscription(typeUrl: string, now: number): Subscription {
   return {
     typeUrl,
     sent: undefined,
@@ -34,5 +37,6 @@ export function newSubscription(typeUrl: string): Subscription {
     nack: undefined,
     tooLarge: undefined,
     size: 'low',
+    progress: new Progress(now),
   };
 }

@@ -13,11 +13,13 @@ export class Debouncer {
   /** For the calls from now on. */
   options: DebounceOptions;
   readonly #clock: Clock;
-  readonly #run: () => void;
+  readonly #run: (calls: number) => void;
   #timer: Timer | undefined;
   #burstStart = 0;
+  #calls = 0;
 
-  constructor(options: DebounceOptions, clock: Clock, run: () => void) {
+  /** @param run is told how many calls the burst was. */
+  constructor(options: DebounceOptions, clock: Clock, run: (calls: number) => void) {
     this.options = options;
     this.#clock = clock;
     this.#run = run;
@@ -26,25 +28,34 @@ export class Debouncer {
   call(): void {
     const now = this.#clock.now();
     if (this.#timer === undefined) this.#burstStart = now;
+    this.#calls++;
     this.#timer?.cancel();
     const latest = this.#burstStart + this.options.maxMs;
     const wait = Math.max(0, Math.min(this.options.afterMs, latest - now));
     this.#timer = this.#clock.after(wait, () => {
       this.#timer = undefined;
-      this.#run();
+      this.#end();
     });
   }
 
   /** Ends a burst at once, if there is one. */
   flush(): void {
     if (this.#timer === undefined) return;
-    this.cancel();
-    this.#run();
+    this.#timer.cancel();
+    this.#timer = undefined;
+    this.#end();
   }
 
   /** Forgets a burst that has not run yet. */
   cancel(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#calls = 0;
+  }
+
+  #end(): void {
+    const calls = this.#calls;
+    this.#calls = 0;
+    this.#run(calls);
   }
 }

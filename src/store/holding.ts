@@ -62,6 +62,8 @@ export class Holding {
   /** Messages taken so far, and when the last one came. */
   messages = 0;
   lastMessageAt: Date | undefined;
+  /** When what is sent of it was another thing last; undefined where that is not known. */
+  lastChangeAt: Date | undefined;
   /** What was put right in the last message. */
   repairs: Repairs | undefined;
   /** Another number whenever something is another one that should outlive the process. */
@@ -82,6 +84,11 @@ export class Holding {
   constructor(pool: ResourcePool, guard = new Guard()) {
     this.resources = new ResourceTable(pool);
     this.guard = guard;
+  }
+
+  /** Of {@link resources}, as they stand in a response. */
+  get bytes(): number {
+    return this.#liveBytes;
   }
 
   /** Resources that the source says it has, good and bad. */
@@ -130,6 +137,7 @@ export class Holding {
     const isWithheld = withheld.length > 0 || this.withheld.size !== withheldBefore;
     const isNews = upserts.length + change.overwritten + gone > 0 || isOther || isWithheld;
     if (isNews || this.sync !== 'synced') this.revision++;
+    if (upserts.length + change.overwritten + gone > 0) this.lastChangeAt = heard.date;
     this.sync = 'synced';
     this.messages++;
     this.repairs = change.repairs;
@@ -146,9 +154,10 @@ export class Holding {
    * Ends what keeps removals from being believed, with them: those of the hold, or all where it is the operator who
    * says so. Yields as {@link apply} does. Returns how many resources left.
    */
-  *release(who: 'operator' | 'source', changed: Changed): Generator<void, number> {
+  *release(who: 'operator' | 'source', changed: Changed, now: Date): Generator<void, number> {
     const keys = [...(who === 'operator' ? this.withheld : (this.hold?.keys ?? []))];
     const gone = yield* this.#remove(keys, changed);
+    if (gone > 0) this.lastChangeAt = now;
     this.revision++;
     if (who === 'operator') this.guard.release(this.resources.size);
     else this.guard.believe(this.resources.size);
@@ -235,6 +244,7 @@ export class Holding {
     this.messages = 0;
     this.repairs = undefined;
     this.lastMessageAt = lastMessageAt;
+    this.lastChangeAt = lastMessageAt;
   }
 
   /** Says that the collection counts as empty although nothing came; what is held stays. */

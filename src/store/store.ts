@@ -3,6 +3,7 @@ import { bodyRepairs, type Change } from '../model/change.ts';
 import type { Clock } from '../model/clock.ts';
 import type { ConflictPolicy } from '../model/conflict.ts';
 import { kinds } from '../model/kinds.ts';
+import type { News, PushCause } from '../model/news.ts';
 import type { HoldOutcome, Reporter } from '../model/reporter.ts';
 import { noRow } from '../model/resource.ts';
 import { placeTurn } from '../model/sizes.ts';
@@ -59,7 +60,11 @@ export class Store {
   readonly #options: StoreOptions;
   readonly #holders = new Holders();
   readonly #merged = new Map<string, Merged>();
-  readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
+  readonly #listeners = new Set<(kinds: ReadonlySet<string>, news: ReadonlyMap<string, News>) => void>();
+  /** What waits to be published, by kind. */
+  readonly #news = new Map<string, News>();
+  /** When what is given of each kind became what it is. */
+  readonly #publishedAt = new Map<string, Date>();
   readonly #debouncer: Debouncer;
   readonly #layingOut = new Set<Movable>();
   readonly #sharing: Sharing;
@@ -80,7 +85,7 @@ export class Store {
     this.#options = options;
     this.#guard = options.guard ?? defaultGuard;
     this.#isOpen = options.isOpen ?? true;
-    this.#debouncer = new Debouncer(options.debounce, options.clock, () => this.#publish());
+    this.#debouncer = new Debouncer(options.debounce, options.clock, (calls) => this.#publish(calls));
     this.#holdWatch = new HoldWatch(options.clock);
     for (const { id } of kinds) this.#merged.set(id, new Merged(id));
     this.#sharing = new Sharing(this.#merged, this.#holders, options.clock, options.conflicts);
@@ -127,6 +132,7 @@ export class Store {
       const work = holding.clear(merged.snapshot.rows, this.#changed(kindId, holding));
       const removed = await this.#whileSettling(kindId, () => inTurns(work, () => this.#foldSome(kindId)));
       if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
+      if (removed > 0) this.#tookIn(kindId, 'reload');
       if (hold !== undefined) this.#holdEnded(origin, kindId, hold, 'released_by_operator', removed);
       this.#forget(origin, kindId);
       await this.#arrange();
@@ -196,10 +202,12 @@ export class Store {
    * of it after the debounce, if anything is another one then.
    *
    * @param stream on which it came.
+   * @param cameAt when it was there whole, by the clock. Default: now.
    */
-  async apply(origin: string, kindId: string, change: Change, stream?: Stream): Promise<void> {
+  async apply(origin: string, kindId: string, change: Change, stream?: Stream, cameAt?: number): Promise<void> {
     const before = this.holding(origin, kindId).hold;
-    const { upserts, removals, withheld } = await this.#apply(origin, kindId, change, stream);
+    const since = cameAt ?? this.#options.clock.now();
+    const { upserts, removals, withheld } = await this.#apply(origin, kindId, change, stream, since);
     this.#report(origin, kindId, change, upserts + change.overwritten, removals, withheld);
     this.#tellOfHold(origin, kindId, before);
   }
@@ -209,11 +217,17 @@ export class Store {
    * may have been said of it before.
    */
   async restore(origin: string, kindId: string, change: Change, remembered: Remembered): Promise<void> {
-    await this.#apply(origin, kindId, change, undefined);
+    await this.#apply(origin, kindId, change, undefined, this.#options.clock.now());
     this.holding(origin, kindId).restored(remembered);
   }
 
-  async #apply(origin: string, kindId: string, change: Change, stream: Stream | undefined): Promise<Applied> {
+  async #apply(
+    origin: string,
+    kindId: string,
+    change: Change,
+    stream: Stream | undefined,
+    since: number,
+  ): Promise<Applied> {
     const { clock } = this.#options;
     const holding = this.holding(origin, kindId);
     const merged = this.#mergedOf(kindId);
@@ -230,7 +244,11 @@ export class Store {
     };
     // What leaves may be what comes, under another name: neither is published without the other.
     const isSwap = fresh.length > 0 && missing.length > 0;
+    // Before the first turn in which others may publish what has come in so far.
+    const isNews = change.upserts.length + change.overwritten + missing.length > 0;
+    if (isNews) this.#tookIn(kindId, 'change', since);
     const applied = await (isSwap ? this.#whileSettling(kindId, work) : work());
+    if (isNews) this.#tookIn(kindId, 'change', since);
     this.#afterChange(kindId, holding);
     if (!wasComplete) this.#debouncer.call();
     return applied;
@@ -252,6 +270,7 @@ export class Store {
   refused(kindId: string, key: string): void {
     if (!this.isShared(kindId)) return;
     this.#settle(kindId, key);
+    this.#tookIn(kindId, 'verdict');
     this.#afterChange(kindId);
   }
 
@@ -305,8 +324,16 @@ export class Store {
     return merged?.announced === true ? merged.snapshot : undefined;
   }
 
-  /** Calls `listener` with the kinds whose snapshot is another one now. Returns what ends that. */
-  onChange(listener: (kinds: ReadonlySet<string>) => void): () => void {
+  /** When what is given of a kind became what it is; undefined where nothing is given. */
+  publishedAt(kindId: string): Date | undefined {
+    return this.#publishedAt.get(kindId);
+  }
+
+  /**
+   * Calls `listener` with the kinds whose snapshot is another one now, and what is known of where that comes from. Returns
+   * what ends that.
+   */
+  onChange(listener: (kinds: ReadonlySet<string>, news: ReadonlyMap<string, News>) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -352,6 +379,7 @@ export class Store {
     const merged = this.#mergedOf(kindId);
     const listed = () => merged.snapshot.rows;
     const meet = (key: string) => this.#settle(kindId, key);
+    this.#tookIn(kindId, 'reload');
     await this.#holders.meetShared(kindId, merged.pool, listed, meet, () => {
       this.#foldSome(kindId);
       return nextTurn();
@@ -400,8 +428,9 @@ export class Store {
   async #letGo(origin: string, kindId: string, who: 'operator' | 'source'): Promise<number> {
     const holding = this.holding(origin, kindId);
     const { hold } = holding;
-    const removed = await inTurns(holding.release(who, this.#changed(kindId, holding)));
+    const removed = await inTurns(holding.release(who, this.#changed(kindId, holding), this.#options.clock.date()));
     if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
+    if (removed > 0) this.#tookIn(kindId, 'release');
     this.#afterChange(kindId, holding);
     const outcome = who === 'operator' ? 'released_by_operator' : 'confirmed_by_source';
     if (hold !== undefined) this.#holdEnded(origin, kindId, hold, outcome, removed);
@@ -483,11 +512,21 @@ export class Store {
     const shared = this.#sharing.keysOf(kindId);
     if (holding?.isWasteful === true) this.#layOut(merged, holding);
     if (shared.isWasteful) this.#layOut(merged, shared);
+    // What was withheld, or was there already, is nothing to publish.
+    if (!merged.isUntold) this.#news.delete(kindId);
     if (merged.isUntold || this.#sharing.conflicts.hasNews) this.#debouncer.call();
   }
 
-  #publish(): void {
-    const news = new Set<string>();
+  /** Takes note of what is to be published. @param since by the clock. Default: now. */
+  #tookIn(kindId: string, cause: PushCause, since = this.#options.clock.now()): void {
+    const known = this.#news.get(kindId);
+    if (known === undefined || since < known.since) this.#news.set(kindId, { since, cause });
+  }
+
+  /** @param count how many changes make up this publication. */
+  #publish(count: number): void {
+    const kindsWithNews = new Set<string>();
+    const news = new Map<string, News>();
     for (const [kindId, merged] of this.#merged) {
       if (!this.complete(kindId)) continue;
       if ((this.#settling.get(kindId) ?? 0) > 0) {
@@ -499,9 +538,17 @@ export class Store {
       for (const holding of this.#holders.of(kindId).values()) {
         if (holding.isScattered(changes)) this.#layOut(merged, holding);
       }
-      if (merged.tell()) news.add(kindId);
+      const known = this.#news.get(kindId);
+      this.#news.delete(kindId);
+      if (!merged.tell()) continue;
+      kindsWithNews.add(kindId);
+      if (known !== undefined) news.set(kindId, known);
+      this.#publishedAt.set(kindId, this.#options.clock.date());
     }
-    if (news.size > 0) for (const listener of this.#listeners) listener(news);
+    if (kindsWithNews.size > 0) {
+      this.#options.reporter.published(count);
+      for (const listener of this.#listeners) listener(kindsWithNews, news);
+    }
     this.#sharing.published();
   }
 

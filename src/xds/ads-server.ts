@@ -2,6 +2,7 @@ import type { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { CensusView } from '../model/census.ts';
 import { type Kind, kindOfTypeUrl } from '../model/kinds.ts';
+import type { News } from '../model/news.ts';
 import type { HostPort } from '../net/address.ts';
 import type { AllowedPeers } from '../net/allowed-peers.ts';
 import { transportOf } from '../net/call-transport.ts';
@@ -20,12 +21,14 @@ import { type Keepalive, keepaliveOptions, towardsIstiods } from '../net/keepali
 import { logTurnedAway, type Port } from '../net/strangers.ts';
 import { Throttle } from '../net/throttle.ts';
 import type { ServerTls } from '../net/tls-server.ts';
+import type { Progress } from '../push/progress.ts';
 import type { Subscription } from '../push/subscription.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
 import { isOurClient } from './ads-client.ts';
 import { AdsExchange, type AdsOptions, type SnapshotView } from './ads.ts';
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
+import { Seats } from './seats.ts';
 import { UnsentByHost } from '../net/unsent.ts';
 
 /** Streams that are served at once. More than any mesh has istiods; bounds what strangers can cost. */
@@ -54,9 +57,24 @@ const xdsPort: Port = {
   section: 'xds',
 };
 
+/** What became of the responses of one type on one stream. */
+type ProgressView = {
+  readonly pushes: number;
+  readonly acks: number;
+  readonly nacks: number;
+  /** Of all responses. */
+  readonly bytes: number;
+  /** What they waited together from when they were due until they left, in milliseconds. */
+  readonly waitedMs: number;
+  /** How long ago the oldest change came in that the peer has not acknowledged, in milliseconds; 0 where it has all. */
+  readonly behindMs: number;
+};
+
 /** What an operator sees of one stream. */
 export type StreamView = {
   readonly id: number;
+  /** Its name in metrics, of a closed set: what an istiod calls itself is its own choice. Undefined before its first request. */
+  readonly seat?: string | undefined;
   readonly peer: string;
   readonly node: string;
   readonly profile: string;
@@ -77,12 +95,20 @@ export type StreamView = {
     readonly bytes: number | null;
     /** What the peer can receive in one response. */
     readonly maxBytes: number;
+    readonly progress: ProgressView;
   }[];
   /** What it makes of resources that have the label `istio.io/rev`; see docs/revisions.md. */
   readonly labelled: readonly LabelledView[];
 };
 
-type Stream = { readonly id: number; readonly peer: string; readonly since: Date; readonly exchange: AdsExchange };
+type Stream = {
+  readonly id: number;
+  readonly peer: string;
+  readonly since: Date;
+  readonly exchange: AdsExchange;
+  /** Undefined until it says who it is. */
+  seat: string | undefined;
+};
 
 export type AdsServerOptions = AdsOptions & {
   /** Of all peers together. @default 256 */
@@ -105,13 +131,19 @@ export type AdsServerOptions = AdsOptions & {
   readonly onStream?: () => void;
 };
 
+/** What is served, and what tells of it. */
+type ChangingView = SnapshotView & {
+  onChange(listener: (kinds: ReadonlySet<string>, news: ReadonlyMap<string, News>) => void): () => void;
+};
+
 /** MCP-over-xDS for istiods, state of the world, plus gRPC health. Listens at once; what is sent, the exchange decides. */
 export class AdsServer {
   readonly #options: AdsServerOptions;
-  readonly #view: SnapshotView & { onChange(listener: () => void): () => void };
+  readonly #view: ChangingView;
   readonly #streams = new Map<number, Stream>();
   readonly #server: Server;
   readonly #refusals: Throttle<'all' | 'peer'>;
+  readonly #seats = new Seats();
   /** By what a stranger does, and its address. */
   readonly #strangers: Throttle<string>;
   readonly #unsent: UnsentByHost;
@@ -120,7 +152,7 @@ export class AdsServer {
   #stopping = false;
   #unsubscribe: (() => void) | undefined;
 
-  constructor(options: AdsServerOptions, view: SnapshotView & { onChange(listener: () => void): () => void }) {
+  constructor(options: AdsServerOptions, view: ChangingView) {
     this.#options = options;
     this.#view = view;
     this.#server = newServer({
@@ -156,14 +188,16 @@ export class AdsServer {
         logOf(turnedAway);
       },
     });
-    this.#unsubscribe = this.#view.onChange(() => {
-      for (const { exchange } of this.#streams.values()) exchange.onChange();
+    this.#unsubscribe = this.#view.onChange((_kinds, news) => {
+      for (const { exchange } of this.#streams.values()) exchange.onChange(news);
     });
     return port;
   }
 
   get streams(): StreamView[] {
-    return Array.from(this.#streams.values(), (stream) => viewOf(stream, this.#options.census));
+    return Array.from(this.#streams.values(), (stream) =>
+      viewOf(stream, this.#options.clock.now(), this.#options.census),
+    );
   }
 
   /** Stops listening, ends the streams, and returns when they are gone or after `graceMs`. */
@@ -198,17 +232,22 @@ export class AdsServer {
       this.#view,
       transportOf(call, this.#unsent.of(host)),
     );
-    this.#streams.set(id, { id, peer, since: this.#options.clock.date(), exchange });
+    const stream: Stream = { id, peer, since: this.#options.clock.date(), exchange, seat: undefined };
+    this.#streams.set(id, stream);
     this.#options.onStream?.();
     const leave = () => {
       if (!this.#streams.delete(id)) return;
+      if (stream.seat !== undefined) this.#seats.leave(stream.seat);
       // Who has not said who it is, is none.
       const level = exchange.nodeId === '' ? 'debug' : 'info';
       this.#options.log[level]({ stream: id, node: exchange.nodeId }, 'a stream of istiod ended');
       exchange.close();
       this.#forgetUnsent(host);
     };
-    call.on('data', (bytes: Buffer) => exchange.onRequest(bytes));
+    call.on('data', (bytes: Buffer) => {
+      exchange.onRequest(bytes);
+      if (exchange.profile !== undefined && this.#streams.has(id)) stream.seat ??= this.#seats.take(exchange.nodeId);
+    });
     call.on('cancelled', leave);
     call.on('close', leave);
     call.on('close', () => this.#forgetUnsent(host));
@@ -248,18 +287,19 @@ function hostOf(peer: string): string {
   return peer.slice(0, peer.lastIndexOf(':'));
 }
 
-function viewOf({ id, peer, since, exchange }: Stream, census: CensusView | undefined): StreamView {
+function viewOf({ id, seat, peer, since, exchange }: Stream, now: number, census: CensusView | undefined): StreamView {
   const { minors, revision, maxResponseBytes } = exchange;
   const subscriptions = [...exchange.subscriptions];
   return {
     id,
+    seat,
     peer,
     node: exchange.nodeId,
     profile: exchange.profile?.name ?? 'unknown',
     version: describeMinors(minors),
     revision: revision ?? null,
     since: since.toISOString(),
-    types: subscriptions.map(({ typeUrl, sent, ackedVersion, pending, nack, tooLarge }) => ({
+    types: subscriptions.map(({ typeUrl, sent, ackedVersion, pending, nack, tooLarge, progress }) => ({
       typeUrl,
       sentVersion: sent?.version ?? null,
       ackedVersion: ackedVersion ?? null,
@@ -268,12 +308,17 @@ function viewOf({ id, peer, since, exchange }: Stream, census: CensusView | unde
       tooLarge: tooLarge !== undefined,
       bytes: tooLarge?.bytes ?? sent?.bytes ?? null,
       maxBytes: maxResponseBytes,
+      progress: progressView(progress, now),
     })),
     labelled: Array.from(kindsOf(subscriptions)).flatMap((kind) => {
       const counted = isOurClient(exchange.nodeId) ? undefined : census?.of(kind.id);
       return counted === undefined ? [] : labelledViews(kind.kind, counted, { minors, revision });
     }),
   };
+}
+
+function progressView({ pushes, acks, nacks, bytes, waitedMs, behindSince }: Progress, now: number): ProgressView {
+  return { pushes, acks, nacks, bytes, waitedMs, behindMs: behindSince === undefined ? 0 : now - behindSince };
 }
 
 /** The kinds that were asked for, each once under however many names. */

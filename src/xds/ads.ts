@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../model/clock.ts';
 import { kindOfTypeUrl, meshConfigTypeUrl } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
+import type { News } from '../model/news.ts';
 import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
 import { ResourcePool } from '../model/resource.ts';
 import { sizeLevel } from '../model/size-level.ts';
@@ -215,8 +216,16 @@ export class AdsExchange {
     }
   }
 
-  /** Snapshots are others now. */
-  onChange(): void {
+  /**
+   * Snapshots are others now.
+   * @param news by {@link Kind.id}. Default: nobody knows since when.
+   */
+  onChange(news: ReadonlyMap<string, News> = new Map()): void {
+    const now = this.#options.clock.now();
+    for (const { typeUrl, progress } of news.size === 0 ? [] : this.#subscriptions.values()) {
+      const changed = news.get(kindOfTypeUrl(typeUrl)?.id ?? '');
+      if (changed !== undefined) progress.changed(changed, now);
+    }
     this.#pump.wake();
   }
 
@@ -261,7 +270,7 @@ export class AdsExchange {
       this.#end('refused', status.resourceExhausted, `more than ${maxSubscriptions} types on one stream`);
       return;
     }
-    this.#subscriptions.set(typeUrl, newSubscription(typeUrl));
+    this.#subscriptions.set(typeUrl, newSubscription(typeUrl, this.#options.clock.now()));
     this.#pump.wake(gatherMs);
   }
 
@@ -275,11 +284,18 @@ export class AdsExchange {
     if (nack === undefined) {
       subscription.ackedVersion = sent?.version;
       reporter.pushAcked(kind, (clock.now() - (sent?.at ?? 0)) / 1000);
+      this.#arrived(typeUrl, subscription.progress.acked(clock.now()));
     } else {
+      subscription.progress.nacked();
       reporter.pushNacked(kind);
       log.warn({ node: this.#nodeId, typeUrl, peerSays: nack }, 'the peer refused a push');
     }
     this.#pump.answered();
+  }
+
+  /** @param ms undefined = there is nothing to tell. */
+  #arrived(typeUrl: string, ms: number | undefined): void {
+    if (ms !== undefined) this.#options.reporter.propagated(kindName(typeUrl), ms / 1000);
   }
 
   /** Everything that this peer lacks now and may have. */
@@ -288,7 +304,7 @@ export class AdsExchange {
     for (const subscription of this.#subscriptions.values()) {
       const identity = this.#snapshotFor(subscription)?.identity;
       if (identity === undefined) continue;
-      if (subscription.sent?.identity === identity) this.#fits(subscription, subscription.sent.bytes);
+      if (subscription.sent?.identity === identity) this.#isThere(subscription, subscription.sent.bytes);
       else if (subscription.tooLarge?.identity !== identity) due.push({ send: () => this.#send(subscription) });
     }
     return due;
@@ -327,17 +343,20 @@ export class AdsExchange {
       return;
     }
     this.#nonce++;
-    subscription.sent = { nonce, version, identity, at: this.#options.clock.now(), bytes };
+    const now = this.#options.clock.now();
+    subscription.sent = { nonce, version, identity, at: now, bytes };
     subscription.tooLarge = undefined;
     subscription.pending = true;
     this.#pending++;
-    this.#options.reporter.pushed(kindName(typeUrl), bytes);
+    const { cause, waitedMs } = subscription.progress.left(bytes, now);
+    this.#options.reporter.pushed(kindName(typeUrl), bytes, cause, waitedMs / 1000);
     this.#options.log.debug({ node: this.#nodeId, typeUrl, version, nonce, bytes }, 'push');
     await this.#transport.send(message);
   }
 
   /** What the peer has is what it should have, so that there is nothing to send. */
-  #fits(subscription: Subscription, bytes: number): void {
+  #isThere(subscription: Subscription, bytes: number): void {
+    this.#arrived(subscription.typeUrl, subscription.progress.isSent());
     if (subscription.tooLarge === undefined) return;
     subscription.tooLarge = undefined;
     this.#watchSize(subscription, bytes, this.maxResponseBytes);
@@ -423,6 +442,7 @@ function shortened(text: string, maxLength: number): string {
   return text.length <= maxLength ? text : Buffer.from(text.slice(0, maxLength)).toString();
 }
 
-function kindName(typeUrl: string): string {
+/** The name of the kind, of a closed set. */
+export function kindName(typeUrl: string): string {
   return kindOfTypeUrl(typeUrl)?.kind ?? otherKind;
 }

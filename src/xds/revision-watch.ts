@@ -1,8 +1,9 @@
 import type { CensusView } from '../model/census.ts';
+import type { LabelReason } from '../model/label-reasons.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import type { Logger } from '../model/logger.ts';
 import type { StreamView } from './ads-server.ts';
-import type { LabelFate, LabelledView, LabelReason } from './revisions.ts';
+import type { LabelFate, LabelledView } from './revisions.ts';
 
 /** Time that a new stream has to say what it wants, and a burst of changes to be over. */
 const firstLookMs = 1000;

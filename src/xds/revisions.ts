@@ -1,4 +1,5 @@
 import { type KindCensus, namesOfTally, type Tally } from '../model/census.ts';
+import type { LabelReason } from '../model/label-reasons.ts';
 import { type RevisionRule, revisionRuleOf } from './istiod-profile.ts';
 import type { Minors } from './istiod-version.ts';
 
@@ -9,16 +10,6 @@ export type Revisioned = {
   /** '' = it has none; undefined = that is not known. */
   readonly revision: string | undefined;
 };
-
-/** Why an istiod drops a resource that has the label `istio.io/rev`, or does not. A closed set: it is a metric label. */
-export type LabelReason =
-  | 'own_revision'
-  | 'label_ignored'
-  | 'takes_all'
-  | 'no_revision'
-  | 'other_revision'
-  | 'unknown_revision'
-  | 'unknown_version';
 
 /** What becomes of a resource there. */
 export type LabelFate = 'taken' | 'dropped' | 'may be dropped';

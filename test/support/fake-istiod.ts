@@ -70,7 +70,7 @@ export class FakeIstiod {
         end: (code, details) => this.#end(code, details),
       },
     );
-    lab.store.onChange(() => this.exchange.onChange());
+    lab.store.onChange((_kinds, news) => this.exchange.onChange(news));
   }
 
   #end(code: number, details: string): void {

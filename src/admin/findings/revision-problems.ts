@@ -1,5 +1,6 @@
+import type { LabelReason } from '../../model/label-reasons.ts';
 import type { StreamView } from '../../xds/ads-server.ts';
-import type { LabelledView, LabelReason } from '../../xds/revisions.ts';
+import type { LabelledView } from '../../xds/revisions.ts';
 import { countOf } from './texts.ts';
 
 /** What istiods make of the label `istio.io/rev`. */

@@ -151,8 +151,10 @@ test('/debug/streams: what an istiod asked for, was sent and acknowledged', asyn
     const streams = await bridge.page<{ types: { ackedVersion: string }[] }[]>('/debug/streams');
     return streams[0]?.types[0]?.ackedVersion === entries.versionInfo && streams;
   });
+  const bytes = expect.any(Number) as number;
   expect(stream).toEqual({
     id: 1,
+    seat: '1',
     peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     node: peer.node.id,
     profile: '1.12-and-newer',
@@ -167,8 +169,9 @@ test('/debug/streams: what an istiod asked for, was sent and acknowledged', asyn
         awaitingAck: false,
         nack: null,
         tooLarge: false,
-        bytes: expect.any(Number),
+        bytes,
         maxBytes: 2_147_483_647,
+        progress: { pushes: 1, acks: 1, nacks: 0, bytes, waitedMs: expect.any(Number), behindMs: 0 },
       },
       expect.objectContaining({ typeUrl: 'telemetry.istio.io/v1/Telemetry', awaitingAck: true }),
     ],

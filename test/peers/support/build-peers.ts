@@ -26,7 +26,7 @@ function say(text: string): void {
  * Makes `path` by `make`, which writes to another name: a run that is interrupted, or two at once, never leave half a
  * program under the final name.
  */
-async function cached(what: string, path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+export async function cached(what: string, path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   if (existsSync(path)) {
     say(`${what}: ${path}`);
     return;

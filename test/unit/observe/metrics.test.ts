@@ -1,31 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { quarantineReasons } from '../../../src/model/change.ts';
-import type { Reporter } from '../../../src/model/reporter.ts';
-import { turnedAwayReasons } from '../../../src/net/door.ts';
-import { createMetrics, type Metrics, type MetricsView } from '../../../src/observe/metrics.ts';
-
-type Sample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
+import { pushCauses } from '../../../src/model/news.ts';
+import { createMetrics, type Metrics } from '../../../src/observe/metrics.ts';
+import { sayAll, viewOfAll } from '../../support/all-metrics.ts';
+import { type Sample, samplesOf } from '../../support/metric-samples.ts';
 
 const se = 'istio/networking/v1alpha3/serviceentries';
-const serviceEntryId = 'networking.istio.io/ServiceEntry';
 
 let metrics: Metrics;
 
 beforeEach(() => {
   metrics = createMetrics('1.2.3');
 });
-
-/** Every sample of a text in Prometheus' format. */
-function samplesOf(text: string): Sample[] {
-  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return lines.map((line) => {
-    const match = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/.exec(line);
-    if (match === null) throw new Error(`no sample: ${line}`);
-    const [, name = '', labels = '', value] = match;
-    const pairs = Array.from(labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g), ([, key = '', text_ = '']) => [key, text_]);
-    return { name, labels: Object.fromEntries(pairs), value: Number(value) };
-  });
-}
 
 async function samples(prefix: string): Promise<Sample[]> {
   return samplesOf(await metrics.render()).filter(({ name }) => name.startsWith(prefix));
@@ -38,78 +23,9 @@ async function valueOf(name: string, labels: Readonly<Record<string, string>> = 
   return all.find((one) => one.name === name && wanted.every(([key, text]) => one.labels[key] === text))?.value;
 }
 
-/** Says everything once that can be said. */
-function sayAll(reporter: Reporter): void {
-  reporter.sourceStreamOpened('galley');
-  reporter.sourceStreamEnded('galley', 0);
-  reporter.sourceStreamEnded('galley', 14);
-  reporter.sourceSendFailed('galley', 14);
-  reporter.resourcesReceived('galley', se, 1000);
-  reporter.sourceAcked('galley', se);
-  reporter.sourceNacked('galley', 'other', 12);
-  reporter.sourceNacked('galley', se, 3);
-  for (const reason of quarantineReasons) reporter.quarantined('galley', serviceEntryId, reason);
-  reporter.changed('galley', serviceEntryId, 2, 1);
-  for (const what of ['bare_name', 'create_time', 'duplicate'] as const)
-    reporter.repaired('galley', serviceEntryId, what, 4);
-  reporter.removalsWithheld('galley', serviceEntryId, 5);
-  for (const outcome of ['released_by_operator', 'confirmed_by_source', 'recovered'] as const)
-    reporter.holdEnded('galley', serviceEntryId, outcome);
-  reporter.pushed('ServiceEntry', 100);
-  reporter.pushAcked('ServiceEntry', 0.01);
-  reporter.pushNacked('ServiceEntry');
-  reporter.pushTooLarge('ServiceEntry');
-  reporter.ackOverdue('ServiceEntry');
-  for (const why of ['peer', 'recycled', 'send_timeout', 'ack_timeout', 'refused', 'shutdown', 'failed'] as const) {
-    reporter.pushStreamEnded(why);
-    reporter.outputStreamEnded(why);
-  }
-  for (const reason of turnedAwayReasons) reporter.connectionRefused('xds', reason);
-  reporter.outputPushed(se, 500);
-  reporter.outputAcked(se);
-  reporter.outputNacked(se, 3);
-  reporter.outputNacked(se, 4711);
-}
-
-function view(parts: Partial<Record<keyof MetricsView, unknown>> = {}): MetricsView {
-  const holding = {
-    source: 'galley',
-    kind: 'ServiceEntry',
-    synced: true,
-    stale: false,
-    overdue: true,
-    retired: 6,
-    received: 5,
-    released: 4,
-    effective: 3,
-    quarantined: new Map([['bad_name', 2]]),
-    invalid: new Map([['invalid_hosts', 3]]),
-    held: 7,
-  };
-  const all = {
-    sources: () => [{ name: 'galley', connected: true }],
-    holdings: () => [holding],
-    dropped: () => [{ source: 'galley', collection: 'istio/rbac/v1alpha1/serviceroles', resources: 8 }],
-    kinds: () => [{ kind: 'ServiceEntry', complete: true, resources: 3 }],
-    messages: () => [{ source: 'galley', collection: se, bytes: 900, limit: 1000 }],
-    streams: () => 2,
-    sinks: () => 3,
-    uncarried: () => [{ collection: 'istio/rbac/v1alpha1/serviceroles', streams: 2 }],
-    pushSizes: () => [{ kind: 'ServiceEntry', profile: 'up-to-1.11', bytes: 5000, limit: 4000 }],
-    droppedByRevision: () => [{ kind: 'ServiceEntry', reason: 'no_revision', resources: 6 }],
-    unaddressedHosts: () => 8,
-    conflicts: () => [{ kind: 'ServiceEntry', reason: 'precedence', count: 6 }],
-    config: () => ({ hasFailed: false, readAtMs: 1500, pending: 0 }),
-    certificates: () => [{ use: 'xds', role: 'ca', endsAtMs: 1500 }],
-    tlsFiles: () => [{ use: 'source/galley', isRefused: true }],
-    state: () => ({ isFailing: false, unreadable: 0, unsaved: 1 }),
-  };
-  return { ...all, ...parts } as MetricsView;
-}
-
 test("the seven names that Istio's MCP code had until 1.8 are there, as component isthmus", async () => {
   sayAll(metrics.reporter);
-  metrics.watch(view());
+  metrics.watch(viewOfAll());
   const old = await samples('istio_mcp_');
   expect(new Set(old.map(({ name }) => name.replace(/_(bucket|sum|count)$/, '')))).toEqual(
     new Set([
@@ -127,7 +43,7 @@ test("the seven names that Istio's MCP code had until 1.8 are there, as componen
 
 test('the old names count what they counted, of both roles', async () => {
   sayAll(metrics.reporter);
-  metrics.watch(view());
+  metrics.watch(viewOfAll());
   expect(await valueOf('istio_mcp_clients_total')).toBe(5);
   expect(await valueOf('istio_mcp_reconnections')).toBe(1);
   expect(await valueOf('istio_mcp_request_acks_total', { collection: se })).toBe(2);
@@ -142,6 +58,37 @@ test('the old names count what they counted, of both roles', async () => {
   ]);
   expect(await valueOf('istio_mcp_message_sizes_bytes_bucket', { collection: se, le: '1024' })).toBe(2);
   expect(await valueOf('istio_mcp_message_sizes_bytes_bucket', { collection: se, le: '256' })).toBe(0);
+});
+
+test('what is told of pushes is counted by cause, and in the histograms', async () => {
+  sayAll(metrics.reporter);
+  for (const cause of pushCauses) expect(await valueOf('isthmus_pushes_total', { cause })).toBe(1);
+  expect(await valueOf('isthmus_propagation_seconds_bucket', { kind: 'ServiceEntry', le: '0.25' })).toBe(0);
+  expect(await valueOf('isthmus_propagation_seconds_bucket', { kind: 'ServiceEntry', le: '0.5' })).toBe(1);
+  expect(await valueOf('isthmus_push_queue_seconds_count', { kind: 'ServiceEntry' })).toBe(pushCauses.length);
+  expect(await valueOf('isthmus_publications_total')).toBe(1);
+  expect(await valueOf('isthmus_debounce_merged_total')).toBe(2);
+});
+
+test('each label of each sample is one that is described, with one of the values that it may have', async () => {
+  sayAll(metrics.reporter);
+  metrics.watch(viewOfAll());
+  const described = new Map(metrics.themes.flatMap((theme) => theme.metrics).map((one) => [one.name, one]));
+  const all = [...(await samples('isthmus_')), ...(await samples('istio_mcp_'))];
+  const odd = all.flatMap(({ name, labels }) => {
+    const metric = described.get(name) ?? described.get(name.replace(/_(bucket|sum|count)$/, ''));
+    if (metric === undefined) return [name];
+    return Object.entries(labels).flatMap(([label, value]) => {
+      if (label === 'le') return [];
+      const values = metric.labels[label];
+      const isFine = typeof values === 'string' || values?.includes(value) === true;
+      return isFine ? [] : [`${name} ${label}=${value}`];
+    });
+  });
+  expect(odd).toEqual([]);
+  // Every metric is there once all that can be said was said.
+  const seen = new Set(all.map(({ name }) => name.replace(/_(bucket|sum|count)$/, '')));
+  expect([...described.keys()].filter((name) => !seen.has(name))).toEqual([]);
 });
 
 describe('the text is what Prometheus expects', () => {
@@ -160,12 +107,12 @@ describe('the text is what Prometheus expects', () => {
   });
 
   test('labels are from a closed set, however much is said', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     for (let i = 0; i < 3; i++) sayAll(metrics.reporter);
     const ours = [...(await samples('isthmus_')), ...(await samples('istio_mcp_'))];
     const names = new Set(ours.flatMap(({ labels }) => Object.keys(labels)));
     const known =
-      'change code collection component kind le listener outcome profile reason repair role source state use'.split(
+      'cause change code collection component istio kind le listener outcome profile reason repair role source state stream use'.split(
         ' ',
       );
     expect([...names].filter((name) => name !== 'version').toSorted()).toEqual(known);
@@ -174,10 +121,10 @@ describe('the text is what Prometheus expects', () => {
   });
 
   test('kinds are short names, in counters and gauges alike', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     sayAll(metrics.reporter);
     const kinds = new Set((await samples('isthmus_')).flatMap(({ labels }) => labels['kind'] ?? []));
-    expect([...kinds]).toEqual(['ServiceEntry']);
+    expect([...kinds].toSorted()).toEqual(['ServiceEntry', 'other']);
   });
 
   test('a version cannot break out of its label', async () => {
@@ -195,7 +142,7 @@ describe('the text is what Prometheus expects', () => {
 
 describe('gauges show the present', () => {
   test('of sources, kinds and streams', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     expect(await valueOf('isthmus_source_connected', { source: 'galley' })).toBe(1);
     expect(await valueOf('isthmus_source_synced', { source: 'galley', kind: 'ServiceEntry' })).toBe(1);
     expect(await valueOf('isthmus_resources', { state: 'received' })).toBe(5);
@@ -213,8 +160,34 @@ describe('gauges show the present', () => {
     expect(await valueOf('isthmus_conflicts', { kind: 'ServiceEntry', reason: 'precedence' })).toBe(6);
   });
 
+  test('of when something changed, and how much is held', async () => {
+    metrics.watch(viewOfAll());
+    const of = { source: 'galley', kind: 'ServiceEntry' };
+    expect(await valueOf('isthmus_source_last_message_timestamp_seconds', of)).toBe(2.5);
+    expect(await valueOf('isthmus_source_last_change_timestamp_seconds', of)).toBe(1.5);
+    expect(await valueOf('isthmus_source_resources_bytes', of)).toBe(300);
+    expect(await valueOf('isthmus_snapshot_timestamp_seconds', { kind: 'ServiceEntry' })).toBe(3.5);
+  });
+
+  test('of each istiod, and of none that has left', async () => {
+    metrics.watch(viewOfAll());
+    const of = { stream: '1', kind: 'other' };
+    for (let scrape = 0; scrape < 2; scrape++) {
+      expect(await valueOf('isthmus_stream_pushes_total', of)).toBe(5);
+      expect(await valueOf('isthmus_stream_acks_total', of)).toBe(3);
+      expect(await valueOf('isthmus_stream_nacks_total', of)).toBe(1);
+      expect(await valueOf('isthmus_stream_push_bytes_total', of)).toBe(700);
+      expect(await valueOf('isthmus_stream_queue_seconds_total', of)).toBe(1.5);
+      expect(await valueOf('isthmus_stream_unacknowledged_seconds', of)).toBe(2.5);
+    }
+    expect(await valueOf('isthmus_stream_info', { stream: '1', istio: '1.18 to 1.23' })).toBe(1);
+    metrics.watch(viewOfAll({ seats: () => [], seatInfos: () => [] }));
+    const left = (await samples('isthmus_stream_')).filter(({ name }) => name !== 'isthmus_stream_dropped_by_revision');
+    expect(left).toEqual([]);
+  });
+
   test('of old Pilots', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     sayAll(metrics.reporter);
     expect(await valueOf('isthmus_legacy_streams')).toBe(3);
     expect(await valueOf('isthmus_legacy_uncarried_streams')).toBe(2);
@@ -225,7 +198,7 @@ describe('gauges show the present', () => {
   });
 
   test('of sizes, with the limit beside each', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     const collection = { source: 'galley', collection: se };
     expect(await valueOf('isthmus_source_message_bytes', collection)).toBe(900);
     expect(await valueOf('isthmus_source_message_limit_bytes', collection)).toBe(1000);
@@ -235,46 +208,46 @@ describe('gauges show the present', () => {
   });
 
   test('of what was counted', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     const labels = { kind: 'ServiceEntry', reason: 'no_revision' };
     expect(await valueOf('isthmus_stream_dropped_by_revision', labels)).toBe(6);
     expect(await valueOf('isthmus_unaddressed_hosts')).toBe(8);
-    metrics.watch(view({ droppedByRevision: () => [] }));
+    metrics.watch(viewOfAll({ droppedByRevision: () => [] }));
     expect(await samples('isthmus_stream_dropped_by_revision')).toEqual([]);
   });
 
   test('of the last-known-good files, and of what is served from them', async () => {
-    metrics.watch(view({ state: () => ({ isFailing: true, unreadable: 2, unsaved: 3 }) }));
+    metrics.watch(viewOfAll({ state: () => ({ isFailing: true, unreadable: 2, unsaved: 3 }) }));
     expect(await valueOf('isthmus_source_stale', { source: 'galley', kind: 'ServiceEntry' })).toBe(0);
     expect(await valueOf('isthmus_state_failing')).toBe(1);
     expect(await valueOf('isthmus_state_unreadable_files')).toBe(2);
     expect(await valueOf('isthmus_state_unsaved_files')).toBe(3);
-    metrics.watch(view({ state: () => undefined }));
+    metrics.watch(viewOfAll({ state: () => undefined }));
     expect(await valueOf('isthmus_state_failing')).toBe(0);
   });
 
   test('of TLS files', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     expect(await valueOf('isthmus_certificate_expiry_timestamp_seconds', { use: 'xds', role: 'ca' })).toBe(1.5);
     expect(await valueOf('isthmus_tls_files_refused', { use: 'source/galley' })).toBe(1);
-    metrics.watch(view({ certificates: () => [], tlsFiles: () => [] }));
+    metrics.watch(viewOfAll({ certificates: () => [], tlsFiles: () => [] }));
     expect(await samples('isthmus_certificate')).toEqual([]);
   });
 
   test('of the config that is read again', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     expect(await valueOf('isthmus_config_reload_failed')).toBe(0);
     expect(await valueOf('isthmus_config_read_timestamp_seconds')).toBe(1.5);
-    metrics.watch(view({ config: () => ({ hasFailed: true, readAtMs: 0, pending: 2 }) }));
+    metrics.watch(viewOfAll({ config: () => ({ hasFailed: true, readAtMs: 0, pending: 2 }) }));
     expect(await valueOf('isthmus_config_reload_failed')).toBe(1);
     expect(await valueOf('isthmus_config_pending_settings')).toBe(2);
   });
 
   test('and nothing that is gone', async () => {
-    metrics.watch(view());
+    metrics.watch(viewOfAll());
     await metrics.render();
     metrics.watch(
-      view({
+      viewOfAll({
         sources: () => [],
         holdings: () => [],
         kinds: () => [],

@@ -6,7 +6,7 @@ const typeUrl = 'networking.istio.io/v1/ServiceEntry';
 const bogus = '2026-11-23 06:46:19.159701788 +0000 UTC m=+0.101981499';
 const objection = { code: 3, message: 'no' };
 
-const asked = (): Subscription => newSubscription(typeUrl);
+const asked = (): Subscription => newSubscription(typeUrl, 0);
 const sent = (nonce: string): Subscription => ({
   ...asked(),
   sent: { nonce, version: 'v1', identity: 'i1', at: 0, bytes: 1 },

@@ -260,7 +260,7 @@ describe('a change', () => {
     await lab.say('a', serviceEntry, { 'x/1': 'two' });
     await pass(4050);
     istiod.ack(istiod.last(se));
-    expect(lab.reported.of('pushed')).toEqual([['ServiceEntry', expect.any(Number)]]);
+    expect(lab.reported.of('pushed')).toEqual([['ServiceEntry', expect.any(Number), 'change', 0]]);
     expect(lab.reported.of('pushAcked')).toEqual([['ServiceEntry', 4]]);
   });
 });

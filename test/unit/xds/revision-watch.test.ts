@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { LabelReason } from '../../../src/model/label-reasons.ts';
 import type { CensusView } from '../../../src/model/census.ts';
 import type { StreamView } from '../../../src/xds/ads-server.ts';
 import { RevisionWatch } from '../../../src/xds/revision-watch.ts';
-import type { LabelledView, LabelReason } from '../../../src/xds/revisions.ts';
+import type { LabelledView } from '../../../src/xds/revisions.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 

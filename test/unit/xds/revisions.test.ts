@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { LabelReason } from '../../../src/model/label-reasons.ts';
 import type { KindCensus } from '../../../src/model/census.ts';
-import { labelledViews, type LabelReason, reasonOf } from '../../../src/xds/revisions.ts';
+import { labelledViews, reasonOf } from '../../../src/xds/revisions.ts';
 import { isInRevision } from '../../support/istiod/apply.ts';
 import { profiles } from '../../support/istiod/profile.ts';
 
