@@ -6,7 +6,7 @@ import { type ClusterChoice, loadKubeconfig } from './kubeconfig.ts';
 import { type KubeObject, listPath, objectPath, type ObjectRef, refText, type ResourceType } from './object.ts';
 import { type KubeAnswer, type KubeRequest, send } from './transport.ts';
 
-/** Namespace of Istio where neither a flag nor the context names one. */
+/** Namespace of Istio where no flag names one; that of a context is where people work, not where istiod runs. */
 export const istioNamespace = 'istio-system';
 
 /** Who writes, for `managedFields` of what is written. */
@@ -62,7 +62,7 @@ export async function openCluster(choice: ClusterChoice, options: ClusterOptions
   const config = await loadKubeconfig(choice);
   const context = config.getCurrentContext();
   const server = config.getCurrentCluster()?.server ?? '';
-  const namespace = choice.namespace ?? config.getContextObject(context)?.namespace ?? istioNamespace;
+  const namespace = choice.namespace ?? istioNamespace;
 
   async function ask(asked: Asked, request: Omit<KubeRequest, 'timeoutMs'>): Promise<Record<string, unknown>> {
     for (let repeat = 0; ; repeat++) {

@@ -45,10 +45,19 @@ const codes: Readonly<Record<KubeFailure, ErrorCode>> = {
 /** What the API of Kubernetes did not do, and why. Has no credentials in it. */
 export class KubeError extends IsthmusError {
   readonly failure: KubeFailure;
+  /** The message without the subject before it. */
+  readonly said: string;
+  declare readonly hint: string;
 
   constructor(failure: KubeFailure, subject: string, message: string, options: { hint: string; cause?: unknown }) {
     super(codes[failure], subject, message, options);
     this.failure = failure;
+    this.said = message;
+  }
+
+  /** The same failure, said of something else. */
+  about(subject: string, message: string, hint: string): KubeError {
+    return new KubeError(this.failure, subject, message, { hint, cause: this });
   }
 
   /** The API may have done what it was asked for, all the same. */

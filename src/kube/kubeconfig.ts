@@ -13,7 +13,7 @@ export type ClusterChoice = {
   readonly kubeconfig?: string | undefined;
   /** @default the current one of the kubeconfig. */
   readonly context?: string | undefined;
-  /** @default that of the context, else istio-system. */
+  /** @default istio-system, whatever the context says. */
   readonly namespace?: string | undefined;
 };
 

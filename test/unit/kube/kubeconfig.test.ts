@@ -38,15 +38,11 @@ describe('a kubeconfig', () => {
     expect((await openCluster({ kubeconfig: `${folder}/named` })).server).toBe('https://named');
   });
 
-  it('says the namespace, unless a flag does', async () => {
-    const text = kubeconfigText('https://a', secret);
-    const folder = tempFolder({
-      without: text,
-      with: text.replace('user: tester\n', 'user: tester\n      namespace: mesh\n'),
-    });
-    expect((await openCluster({ kubeconfig: `${folder}/without` })).namespace).toBe('istio-system');
-    expect((await openCluster({ kubeconfig: `${folder}/with` })).namespace).toBe('mesh');
-    expect((await openCluster({ kubeconfig: `${folder}/with`, namespace: 'other' })).namespace).toBe('other');
+  it('does not say in which namespace istiod is', async () => {
+    const text = kubeconfigText('https://a', secret).replace('user: tester\n', 'user: tester\n      namespace: team\n');
+    const kubeconfig = `${tempFolder({ config: text })}/config`;
+    expect((await openCluster({ kubeconfig })).namespace).toBe('istio-system');
+    expect((await openCluster({ kubeconfig, namespace: 'mesh' })).namespace).toBe('mesh');
   });
 
   it('may name a file with the token', async () => {
