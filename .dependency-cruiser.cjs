@@ -37,18 +37,19 @@ module.exports = {
     only('net', ['model', 'wire']),
     only('config', ['model', 'net', 'legacy/source-profile.ts']),
     only('observe', ['model']),
+    only('kube', ['model']),
     only('legacy', ['model', 'wire', 'schema', 'net', 'intake', 'store', 'push']),
     only('capture', ['model', 'wire', 'schema', 'net', 'legacy']),
     only('xds', ['model', 'wire', 'net', 'push']),
     only('admin', ['model', 'wire', 'schema', 'net', 'config', 'observe', 'store', 'state', 'legacy', 'xds']),
     {
-      name: 'migrate imports model, config, net, schema, the clients of xds and legacy, and how verbs speak',
+      name: 'migrate imports model, config, net, schema, kube, the clients of xds and legacy, and how verbs speak',
       severity: 'error',
       from: { path: '^migrate/' },
       to: {
         path: '^src/',
         pathNot:
-          '^src/(model/|config/|net/|schema/|xds/ads-client\\.ts|xds/istiod-version\\.ts|legacy/sink-client\\.ts' +
+          '^src/(model/|config/|net/|schema/|kube/|xds/ads-client\\.ts|xds/istiod-version\\.ts|legacy/sink-client\\.ts' +
           '|cli/(terminal|examples|verb|arguments)\\.ts)',
       },
     },
@@ -79,6 +80,13 @@ module.exports = {
     onlyFrom('zod', ['config/']),
     onlyFrom('yargs', ['cli/', 'main\\.ts']),
     onlyFrom('hono', ['admin/']),
+    onlyFrom('@kubernetes/client-node', ['kube/']),
+    {
+      name: 'the client of Kubernetes takes a second to load: only when a cluster is asked (import type is free)',
+      severity: 'error',
+      from: { path: '^(src|migrate)/' },
+      to: { path: 'node_modules/@kubernetes/client-node/', dependencyTypesNot: ['type-only', 'dynamic-import'] },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -15,12 +15,12 @@ const verbs: readonly Verb[] = [
     load: () => verbModule(import('./plan.ts')),
   },
   {
-    command: 'patch <file>',
+    command: 'patch [file]',
     describe: 'Write the mesh config anew with the bridge in place of legacy sources',
     load: () => verbModule(import('./patch.ts')),
   },
   {
-    command: 'rollback <file>',
+    command: 'rollback [file]',
     describe: 'Take that back, byte for byte',
     load: () => verbModule(import('./rollback.ts')),
   },
@@ -32,22 +32,26 @@ export function builder(yargs: Argv) {
     .usage(
       '$0 migrate COMMAND\n\n' +
         'Moves the mesh config of istiod (configSources) from legacy MCP servers to the bridge, and\n' +
-        'back. It works on files: what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
-        'itself, the values of Helm, or an IstioOperator; YAML or JSON. It changes no cluster, and no\n' +
-        'file but those that --out, --backup and --state name.',
+        'back. It works on files (what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
+        'itself, the values of Helm, or an IstioOperator; YAML or JSON), and on the cluster of a\n' +
+        'kubeconfig where no file is given. A cluster is only read, unless --apply says otherwise:\n' +
+        'then data.mesh of one ConfigMap is written. Of files, those are written that --out, --backup\n' +
+        'and --state name.',
     )
     .demandCommand(1, 'give one of the commands of migrate')
     .epilogue(
       examples(
-        ['kubectl -n istio-system get configmap istio -o yaml > cm.yaml', 'the mesh config as it is now'],
-        ['isthmus migrate analyze cm.yaml --to-version 1.24', 'what there is to do'],
-        ['isthmus migrate plan cm.yaml --bridge isthmus.istio-system:15410 > plan.md', 'the checklist'],
-        ['isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410', 'what would change, and why'],
+        ['isthmus migrate analyze --to-version 1.24', 'what there is to do in the cluster of the current context'],
+        ['isthmus migrate plan --bridge isthmus.istio-system:15410 > plan.md', 'the checklist'],
+        ['isthmus migrate patch --bridge isthmus.istio-system:15410', 'what would change, and why'],
+        ['isthmus migrate patch --bridge isthmus.istio-system:15410 --apply --backup istio.backup', 'do it'],
+        ['isthmus migrate rollback --backup istio.backup --apply', 'the way back'],
+        ['kubectl -n istio-system get configmap istio -o yaml > cm.yaml', 'or with files'],
         [
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',
-          'do it; kubectl then applies new.yaml',
+          'kubectl then applies new.yaml',
         ],
-        ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'the way back'],
+        ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'and back'],
       ),
     );
 }

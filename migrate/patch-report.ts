@@ -2,6 +2,7 @@ import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { oneLine } from '../src/cli/terminal.ts';
 import type { MeshPlace } from './meshconfig/find.ts';
 import type { Plan } from './meshconfig/plan.ts';
+import { quote } from './plan/step.ts';
 
 /** A unified diff, as `diff -u` and `git diff` write it; empty where both are equal. */
 export function unifiedDiff(
@@ -35,36 +36,53 @@ export type StepSubjects = {
   readonly backup: string | undefined;
   readonly bridge: string;
   readonly plan: Plan;
+  /** Where the mesh config is one of a cluster. */
+  readonly live?: LiveSteps;
+};
+
+/** What the steps name where the mesh config is one of a cluster. */
+export type LiveSteps = {
+  /** Flags that say which, each with a blank before it. */
+  readonly flags: string;
+  /** The mesh config is written already. */
+  readonly isApplied: boolean;
 };
 
 /** What is left to do, in its order, up to the istiod that has read the new list. */
-export function nextSteps(place: MeshPlace, { out, backup, bridge, plan }: StepSubjects): NextStep[] {
+export function nextSteps(place: MeshPlace, { out, backup, bridge, plan, live }: StepSubjects): NextStep[] {
   const namespace =
     place.object?.namespace === undefined || place.object.namespace === '' ? 'istio-system' : place.object.namespace;
   const istiod = place.revision === undefined || place.revision === '' ? 'istiod' : `istiod-${place.revision}`;
   const file = out === undefined || out === '-' ? 'NEW-FILE' : quote(out);
   const [from] = plan.moved;
   const source = from === undefined ? '--source NAME=mcp://HOST:PORT' : plan.moved.map(sourceFlag).join(' ');
-  const apply = applyStep(place, namespace, file);
+  const saved = quote(backup ?? 'istio.backup');
+  const apply = live === undefined ? [applyStep(place, namespace, file)] : applyLive(bridge, saved, live);
   const steps: NextStep[] = [
     {
       text: 'Run the bridge first: istiod exits if nobody listens at an address when it starts',
       command: `isthmus serve --xds-listen 0.0.0.0:${portOf(bridge)} ${source}`,
     },
     { text: 'See that it is ready, from a pod beside istiod', command: `isthmus check xds://${bridge}` },
-    apply,
+    ...apply,
     {
       text: 'Restart istiod: it reads configSources only when it starts',
       command: `kubectl -n ${namespace} rollout restart deploy/${istiod}`,
     },
   ];
-  if (backup !== undefined && out !== undefined) {
-    steps.push({
-      text: 'The way back, then apply and restart again',
-      command: `isthmus migrate rollback ${file} --backup ${quote(backup)} --out OLD-FILE`,
-    });
+  const text = live === undefined ? 'The way back, then apply and restart again' : 'The way back, then restart again';
+  if (live?.isApplied === true) {
+    steps.push({ text, command: `isthmus migrate rollback --apply --backup ${saved}${live.flags}` });
+  } else if (backup !== undefined && out !== undefined) {
+    steps.push({ text, command: `isthmus migrate rollback ${file} --backup ${saved} --out OLD-FILE` });
   }
   return steps;
+}
+
+function applyLive(bridge: string, backup: string, { flags, isApplied }: LiveSteps): NextStep[] {
+  if (isApplied) return [];
+  const command = `isthmus migrate patch --bridge ${bridge} --apply --backup ${backup}${flags}`;
+  return [{ text: 'Write it: nothing happens before istiod restarts', command }];
 }
 
 function sourceFlag({ host, address, tlsSettings }: Plan['moved'][number], index: number): string {
@@ -98,9 +116,4 @@ function applyStep(place: MeshPlace, namespace: string, file: string): NextStep 
         command: undefined,
       };
   }
-}
-
-/** An argument for a shell; as it is where nothing in it means something there. */
-function quote(argument: string): string {
-  return /^[\w./:=@%+,-]+$/.test(argument) ? argument : `'${oneLine(argument).replaceAll("'", "'\\''")}'`;
 }

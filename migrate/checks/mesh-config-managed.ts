@@ -55,7 +55,10 @@ export const meshConfigManaged: Check = {
     }),
 };
 
-function ownerOf(object: KubeObject): { who: string; sign: string; edit: string; path: Path } | undefined {
+/** Who writes an object again, by what sign, and where the change has to be made instead; undefined where nothing says so. */
+export function ownerOf(
+  object: Pick<KubeObject, 'labels' | 'annotations' | 'json'>,
+): { who: string; sign: string; edit: string; path: Path } | undefined {
   for (const { field, key, value, who, edit } of owners) {
     const is = object[field][key];
     if (is === undefined || (value !== undefined && is !== value)) continue;

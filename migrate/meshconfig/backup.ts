@@ -13,6 +13,16 @@ export type PlaceId = {
   readonly what: string;
 };
 
+/** The ConfigMap of a cluster that was edited. */
+export type LiveOrigin = {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of the object; another one where it was made anew, and in another cluster. */
+  readonly uid: string;
+  /** Address of the API server, for people to read. */
+  readonly server: string;
+};
+
 /** The file as it was before an edit, and what it takes to see whether somebody changed it since. */
 export type Backup = {
   /** Name of the file, as it was given. */
@@ -20,6 +30,8 @@ export type Backup = {
   readonly place: PlaceId;
   /** SHA-256 of the whole file, in hex. */
   readonly sha256: { readonly before: string; readonly after: string };
+  /** Where `original` is `data.mesh` of a cluster; undefined for a file. */
+  readonly live?: LiveOrigin | undefined;
   /** What was done to the text, in its order; offsets count UTF-16 units. */
   readonly edits: readonly Splice[];
   /** The bytes of the file before. */
@@ -45,11 +57,12 @@ export function placeIdOf({ document, path, what }: MeshPlace): PlaceId {
 }
 
 /** The bytes of a backup file (docs/migrate.md): a head in YAML, a line of `===`, and the bytes of the original. */
-export function writeBackup({ file, place, sha256: sums, edits, original }: Backup): Buffer {
+export function writeBackup({ file, place, sha256: sums, live, edits, original }: Backup): Buffer {
+  const head = { format, file, place, ...(live === undefined ? {} : { live }), sha256: sums };
   const text = [
     '# Backup of isthmus migrate patch. isthmus migrate rollback reads it; without it, this is the file as it was:',
     "#   sed '1,/^=== the file as it was/d' THIS-FILE",
-    ...Object.entries({ format, file, place, sha256: sums }).map(jsonLine),
+    ...Object.entries(head).map(jsonLine),
     'edits: [',
     ...edits.map((edit) => `  ${JSON.stringify(edit)},`),
     ']',
@@ -75,11 +88,16 @@ export function readBackup(bytes: Buffer): Backup | string {
   }
   if (!isRecord(head)) return "its head can't be read";
   if (head['format'] !== format) return `it has format ${String(head['format'])}, and this Isthmus reads ${format}`;
-  const { file, place, sha256: sums, edits } = head;
+  const { file, place, sha256: sums, live, edits } = head;
   if (typeof file !== 'string' || !isPlaceId(place) || !isSums(sums) || !isEdits(edits))
     return 'its head lacks something';
+  if (live !== undefined && !isLiveOrigin(live)) return 'its head lacks something';
   if (sha256(original) !== sums.before) return 'the original in it is not what it was when it was written';
-  return { file, place, sha256: sums, edits, original };
+  return { file, place, sha256: sums, live, edits, original };
+}
+
+function isLiveOrigin(value: unknown): value is LiveOrigin {
+  return isRecord(value) && ['namespace', 'name', 'uid', 'server'].every((key) => typeof value[key] === 'string');
 }
 
 function isPlaceId(value: unknown): value is PlaceId {

@@ -23,6 +23,7 @@ function writings(place: MeshPlace, plan: Plan): Splice[][] {
   const { layer, base, root } = place.text;
   const text = layer.text;
   if (root === null) {
+    if (place.kind === 'configMap' && layer.style === 'file') return [[appendList(text, addressesOf(plan))]];
     if (layer.style === 'file' || layer.style === 'literal') throw new Refusal('the mesh config is empty', layer.start);
     return [[{ start: 0, end: text.length, text: `configSources: ${flowList(addressesOf(plan), false)}` }]];
   }
@@ -37,6 +38,12 @@ function writings(place: MeshPlace, plan: Plan): Splice[][] {
   const isNothing = list === null || (isScalar(list) && list.value === null);
   if (!isNothing && !isSeq(list)) throw new Refusal(`${place.sourcesKey} is no list`, at(place, list, 0));
   return fillEmpty(root, pair, { text, base }, addressesOf(plan));
+}
+
+/** A text with nothing in it but comments gets the list at its end. */
+function appendList(text: string, addresses: readonly string[]): Splice {
+  const open = text === '' || text.endsWith('\n') ? '' : '\n';
+  return { start: text.length, end: text.length, text: `${open}configSources:${blockList(addresses, '')}\n` };
 }
 
 /** Offset in the file of a node. */

@@ -1,5 +1,5 @@
 import { isRecord } from '../../src/model/record.ts';
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node } from 'yaml';
+import { Document, isAlias, isMap, isScalar, isSeq, type Node } from 'yaml';
 import type { Path } from '../../src/schema/problem.ts';
 import { readYamlDocuments, type YamlDocument } from '../../src/schema/yaml-documents.ts';
 import { fileLayer, type Layer, scalarLayer } from './layer.ts';
@@ -100,7 +100,25 @@ export type FoundFile = {
   readonly problems: readonly FileProblem[];
   /** Line and column of an offset of the file. */
   spot(offset: number): Spot;
+  /** What the same file would hold with another text. */
+  withText(text: string): FoundFile;
 };
+
+/**
+ * Finds the mesh config in a text that is one and nothing else: `data.mesh` of a ConfigMap of a cluster.
+ * @param object the ConfigMap. Problems and places count from the start of the text.
+ */
+export function findMeshText(object: ObjectName, text: string): FoundFile {
+  const spot = spotsOf(text);
+  const what = placeName(object, 'configMap', ['data', 'mesh']);
+  const found = { meshes: [] as MeshPlace[], problems: [] as FileProblem[] };
+  const outer = new Document();
+  const place = { kind: 'configMap' as const, document: 1, object, revision: revisionOf(object), path: [], what };
+  readMeshText(place, { layer: fileLayer(text), around: [], outer }, spot, found);
+  const documents = found.meshes.map(({ mesh, locate }) => ({ number: 1, what, value: mesh, locate }));
+  const withText = (other: string) => findMeshText(object, other);
+  return { file: what, text, documents, objects: [], switches: [], ...found, spot, withText };
+}
 
 /**
  * Finds every mesh config in a YAML or JSON file: one by itself, in ConfigMaps (also several documents, and `kind: List`),
@@ -149,7 +167,7 @@ export function findMeshConfigs(file: string, text: string): FoundFile {
     }
     found.documents.push({ number, what, value, locate });
   }
-  return { file, text, ...found, spot };
+  return { file, text, ...found, spot, withText: (other) => findMeshConfigs(file, other) };
 }
 
 type Reading = {
@@ -191,6 +209,21 @@ function readPlace({ kind, path, isText }: Candidate, object: ObjectName | undef
     );
     return;
   }
+  readMeshText({ ...place, what }, { layer, around, outer: parsed }, spot, found);
+}
+
+/** Reads a text that is a mesh config: that of a ConfigMap, in a file or by itself. */
+function readMeshText(
+  place: Pick<MeshPlace, 'kind' | 'document' | 'object' | 'revision' | 'path' | 'what'>,
+  holder: Pick<MeshText, 'layer' | 'around' | 'outer'>,
+  spot: (offset: number) => Spot,
+  found: Reading['found'],
+): void {
+  const { layer } = holder;
+  const { what } = place;
+  const problem = (type: FileProblem['kind'], at: Spot, message: string, hint: string) => {
+    found.problems.push({ ...at, kind: type, document: place.document, message: `${what}: ${message}`, hint });
+  };
   const toFile = (offset: number): Spot => spot(layer.fileOffset(offset));
   const inner = readYamlDocuments(layer.text);
   const [first, second] = inner;
@@ -200,11 +233,11 @@ function readPlace({ kind, path, isText }: Candidate, object: ObjectName | undef
     return;
   }
   if (first === undefined) {
-    const text = { layer, document: parsed, base: 0, root: null, around, outer: parsed };
-    found.meshes.push({ ...place, what, ...read({}), locate: () => spot(layer.start), text });
+    const text = { ...holder, document: holder.outer, base: 0, root: null };
+    found.meshes.push({ ...place, ...read({}), locate: () => spot(layer.start), text });
     return;
   }
-  const problems = problemsOf(first, document.number, layer.text, toFile);
+  const problems = problemsOf(first, place.document, layer.text, toFile);
   const isFolded = layer.style === 'folded';
   found.problems.push(
     ...problems.map((one) => ({
@@ -225,8 +258,8 @@ function readPlace({ kind, path, isText }: Candidate, object: ObjectName | undef
     return;
   }
   const root = first.parsed.contents;
-  const text = { layer, document: first.parsed, base: first.start, root, around, outer: parsed };
-  found.meshes.push({ ...place, what, ...read(first.value), locate, text });
+  const text = { ...holder, document: first.parsed, base: first.start, root };
+  found.meshes.push({ ...place, ...read(first.value), locate, text });
 }
 
 function read(mesh: Readonly<Record<string, unknown>>): Pick<MeshPlace, 'mesh' | 'sourcesKey' | 'configSources'> {

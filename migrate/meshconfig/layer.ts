@@ -84,7 +84,9 @@ export function scalarLayer(file: string, pieceStart: number, node: unknown): La
     fileOffset,
     replace(from, to, insert) {
       if (runs === undefined) return undefined;
-      const written = encode(insert, style, eol + indent);
+      // A line break of a quoted text is an escape, and has nothing to do with those of the file.
+      const lines = style === 'double' ? insert.replaceAll('\n', lineBreakAt(text, from)) : insert;
+      const written = encode(lines, style, eol + indent);
       if (written === undefined) return undefined;
       return { start: fileOffset(from), end: fileOffset(to), text: written };
     },

@@ -1,7 +1,7 @@
 import { isRecord } from '../../src/model/record.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { proposals } from './edit.ts';
-import { findMeshConfigs, type FoundFile, type MeshPlace } from './find.ts';
+import type { FoundFile, MeshPlace } from './find.ts';
 import { isResult, type Plan, planSources, type Remark, type Wish } from './plan.ts';
 import type { Path } from '../../src/schema/problem.ts';
 import { Refusal } from './refusal.ts';
@@ -105,7 +105,7 @@ function tryApply(text: string, edits: readonly Splice[]): string | undefined {
 
 /** Reads the new text, and compares all that it says with what it should. */
 function saysPlan(before: FoundFile, place: MeshPlace, plan: Plan, text: string): boolean {
-  const after = findMeshConfigs(before.file, text);
+  const after = before.withText(text);
   const index = before.meshes.indexOf(place);
   const now = after.meshes[index];
   if (now === undefined || after.meshes.length !== before.meshes.length) return false;

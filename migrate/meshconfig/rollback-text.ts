@@ -1,5 +1,5 @@
 import type { Backup } from './backup.ts';
-import { findMeshConfigs, type FoundFile, type MeshPlace } from './find.ts';
+import { findMeshConfigs, findMeshText, type FoundFile, type MeshPlace } from './find.ts';
 import { regionOf } from './patch-text.ts';
 import { applySplices } from './splice.ts';
 
@@ -20,33 +20,62 @@ export type NotRolledBack = {
  * Puts the mesh config of a file back that was changed elsewhere since the patch; one that was not is the original itself.
  * @param original text of the backup's original.
  */
-export function rollBackText(
-  { place, edits, file }: Backup,
-  original: string,
-  current: string,
-): RolledBack | NotRolledBack {
-  const after = tryPatch(original, edits);
-  if (after === undefined) return gone('the backup does not fit together');
-  const [before, patched, now] = [original, after, current].map((text) => findMeshConfigs(file, text));
-  const was = before && placeIn(before, place);
-  const then = patched && placeIn(patched, place);
-  if (before === undefined || patched === undefined || now === undefined || was === undefined || then === undefined) {
-    return gone(`the backup has no ${place.what}`);
-  }
+export function rollBackText(backup: Backup, original: string, current: string): RolledBack | NotRolledBack {
+  const { place, edits, file } = backup;
+  const states = statesOf(backup, original);
+  if (typeof states === 'string') return gone(states);
+  const { after, was, patched } = states;
+  const now = findMeshConfigs(file, current);
   const found = placeIn(now, place);
   if (found === undefined) {
     const [problem] = now.problems;
     const why = problem === undefined ? '' : ` (line ${problem.line}: ${problem.message})`;
     return gone(`there is no ${place.what} in it any more${why}`);
   }
-  const hull = hullOf({ original, after, edits }, regionOf(was), regionOf(then));
+  if (found.text.layer.style !== 'file' && textOf(found) === textOf(was)) return { text: current, kept: true };
+  const hull = hullOf({ original, after, edits }, regionOf(was), regionOf(patched));
   const region = regionOf(found);
   const [start, end] = [region.start - hull.before, region.end + hull.behind];
   const is = start >= 0 ? current.slice(start, end) : current;
   if (is === hull.patched) return { text: current.slice(0, start) + hull.original + current.slice(end), kept: true };
-  const moved = found.text.layer.style === 'file' ? undefined : sameTextElsewhere(now, found, then, was);
+  const moved = found.text.layer.style === 'file' ? undefined : sameTextElsewhere(now, found, patched, was);
   if (moved !== undefined) return { text: moved, kept: true };
   return { reason: 'its mesh config was changed since the patch', patched: hull.patched, now: is };
+}
+
+/** The mesh config before and after a patch; `object` is what it stands in. */
+export type MeshTexts = {
+  readonly was: string;
+  readonly patched: string;
+  readonly object: MeshPlace['object'];
+};
+
+/**
+ * The mesh config before and after a patch, as texts.
+ * @returns what is wrong with the backup, as text, where it does not fit together.
+ */
+export function meshTextsOf(backup: Backup): MeshTexts | string {
+  const states = statesOf(backup, backup.original.toString('utf8'));
+  if (typeof states === 'string') return states;
+  const { was, patched } = states;
+  return { was: textOf(was), patched: textOf(patched), object: was.object };
+}
+
+const textOf = ({ text }: MeshPlace): string => text.layer.text;
+
+type States = { readonly after: string; readonly was: MeshPlace; readonly patched: MeshPlace };
+
+function statesOf({ place, edits, file, live }: Backup, original: string): States | string {
+  const after = tryPatch(original, edits);
+  if (after === undefined) return 'the backup does not fit together';
+  const find = (text: string): FoundFile => {
+    if (live === undefined) return findMeshConfigs(file, text);
+    return findMeshText({ apiVersion: 'v1', kind: 'ConfigMap', name: live.name, namespace: live.namespace }, text);
+  };
+  const was = placeIn(find(original), place);
+  const patched = placeIn(find(after), place);
+  if (was === undefined || patched === undefined) return `the backup has no ${place.what}`;
+  return { after, was, patched };
 }
 
 const gone = (reason: string): NotRolledBack => ({ reason, patched: undefined, now: undefined });

@@ -12,7 +12,11 @@ export type ErrorCode =
   | 'COLLECTION_UNSUPPORTED'
   | 'STREAM_ENDED'
   | 'SEND_TIMEOUT'
-  | 'STATE_UNWRITABLE';
+  | 'STATE_UNWRITABLE'
+  | 'ACCESS_DENIED'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'API_FAILED';
 
 /** Process exit codes of every verb (docs: README, "Exit codes"). */
 export const exitCode = { ok: 0, findings: 1, usage: 2, environment: 3, bug: 70 } as const;

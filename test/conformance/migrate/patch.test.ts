@@ -204,15 +204,15 @@ describe('--help of migrate', () => {
   test.each([['patch'], ['rollback']])('%s holds examples, no line of which is broken', async (verb) => {
     const { code, stdout, stderr } = await run('migrate', verb, '--help');
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(new RegExp(`^isthmus migrate ${verb} FILE`));
+    expect(stdout).toMatch(new RegExp(`^isthmus migrate ${verb} \\[FILE\\]`));
     const lines = stdout.slice(stdout.indexOf('Examples:')).trimEnd().split('\n').slice(1);
     expect(lines.filter((_, index) => index % 2 === 1).join('\n')).toMatch(/^( {2}isthmus migrate .+\n?)+$/);
   });
 
   test('lists the commands; none, or one that is unknown, is exit code 2', async () => {
     const help = await run('migrate', '--help');
-    expect(help.stdout).toMatch(/^ +isthmus migrate patch <file>/m);
-    expect(help.stdout).toMatch(/^ +isthmus migrate rollback <file>/m);
+    expect(help.stdout).toMatch(/^ +isthmus migrate patch \[file\]/m);
+    expect(help.stdout).toMatch(/^ +isthmus migrate rollback \[file\]/m);
     expect(await run('migrate')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('give one of the commands of migrate'),
