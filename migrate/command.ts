@@ -20,6 +20,11 @@ const verbs: readonly Verb[] = [
     load: () => verbModule(import('./patch.ts')),
   },
   {
+    command: 'verify',
+    describe: 'Prove that every istiod has what the bridge serves',
+    load: () => verbModule(import('./verify.ts')),
+  },
+  {
     command: 'rollback <file>',
     describe: 'Take that back, byte for byte',
     load: () => verbModule(import('./rollback.ts')),
@@ -34,7 +39,7 @@ export function builder(yargs: Argv) {
         'Moves the mesh config of istiod (configSources) from legacy MCP servers to the bridge, and\n' +
         'back. It works on files: what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
         'itself, the values of Helm, or an IstioOperator; YAML or JSON. It changes no cluster, and no\n' +
-        'file but those that --out, --backup and --state name.',
+        'file but those that --out, --backup and --state name. verify asks a running bridge and istiods.',
     )
     .demandCommand(1, 'give one of the commands of migrate')
     .epilogue(
@@ -46,6 +51,10 @@ export function builder(yargs: Argv) {
         [
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',
           'do it; kubectl then applies new.yaml',
+        ],
+        [
+          'isthmus migrate verify --bridge 127.0.0.1:15410 --istiod http://127.0.0.1:8080 --wait 2m',
+          'after the restart: does istiod have everything?',
         ],
         ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'the way back'],
       ),
