@@ -20,16 +20,12 @@ const verbs: readonly Verb[] = [
     load: () => verbModule(import('./patch.ts')),
   },
   {
-<<<<<<< HEAD
-    command: 'rollback [file]',
-=======
     command: 'verify',
     describe: 'Prove that every istiod has what the bridge serves',
     load: () => verbModule(import('./verify.ts')),
   },
   {
     command: 'rollback [file]',
->>>>>>> 4fa2c3c413861e56bea478dff131cea6ad7501df
     describe: 'Take that back, byte for byte',
     load: () => verbModule(import('./rollback.ts')),
   },
@@ -41,17 +37,11 @@ export function builder(yargs: Argv) {
     .usage(
       '$0 migrate COMMAND\n\n' +
         'Moves the mesh config of istiod (configSources) from legacy MCP servers to the bridge, and\n' +
-<<<<<<< HEAD
         'back. It works on files (what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
         'itself, the values of Helm, or an IstioOperator; YAML or JSON), and on the cluster of a\n' +
         'kubeconfig where no file is given. A cluster is only read, unless --apply says otherwise:\n' +
         'then data.mesh of one ConfigMap is written. Of files, those are written that --out, --backup\n' +
         'and --state name. verify asks a running bridge and istiods.',
-=======
-        'back. It works on files: what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
-        'itself, the values of Helm, or an IstioOperator; YAML or JSON. It changes no cluster, and no\n' +
-        'file but those that --out, --backup and --state name. verify asks a running bridge and istiods.',
->>>>>>> 4fa2c3c413861e56bea478dff131cea6ad7501df
     )
     .demandCommand(1, 'give one of the commands of migrate')
     .epilogue(
@@ -66,14 +56,11 @@ export function builder(yargs: Argv) {
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',
           'kubectl then applies new.yaml',
         ],
-<<<<<<< HEAD
         ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'and back'],
-=======
         [
           'isthmus migrate verify --bridge 127.0.0.1:15410 --istiod http://127.0.0.1:8080 --wait 2m',
           'after the restart: does istiod have everything?',
         ],
->>>>>>> 4fa2c3c413861e56bea478dff131cea6ad7501df
       ),
     );
 }
