@@ -50,7 +50,7 @@ module.exports = {
         path: '^src/',
         pathNot:
           '^src/(model/|config/|net/|schema/|kube/|xds/(ads-client|istiod-version|istiod-profile|revisions)\\.ts' +
-          '|legacy/sink-client\\.ts|admin/views\\.ts' +
+          '|legacy/sink-client\\.ts|admin/(views|findings/addresses)\\.ts' +
           '|cli/(terminal|examples|verb|arguments|admin-client|get-readers|diff-.*|check-limits)\\.ts)',
       },
     },

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// It has to act before all that takes its time.
+// oxlint-disable-next-line import/no-unassigned-import
 import './cli/first-process.ts';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';

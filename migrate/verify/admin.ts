@@ -1,10 +1,11 @@
 import type { ConflictView, HoldView, OriginView, QuarantineView, SnapshotView } from '../../src/admin/views.ts';
 import { readAdminList, readAdminPage, readAdminResources } from '../../src/cli/admin-client.ts';
-import { addressProblem, countOf, sizeText } from '../../src/cli/check-limits.ts';
+import { addressProblem } from '../../src/admin/findings/addresses.ts';
 import { nearShare } from '../../src/model/size-level.ts';
 import { readText } from './http.ts';
 import { failureOf } from './replica.ts';
 import type { AdminReport, Problem, SourceReport } from './report.ts';
+import { countOf, sizeText } from '../../src/model/texts.ts';
 
 /** What the pages of a bridge say. */
 export type AdminLook = { readonly report: AdminReport; readonly problems: readonly Problem[] };

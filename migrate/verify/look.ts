@@ -1,4 +1,3 @@
-import { countOf, sizeText } from '../../src/cli/check-limits.ts';
 import { nearShare } from '../../src/model/size-level.ts';
 import { formatHostPort } from '../../src/net/address.ts';
 import { profileOf } from '../../src/xds/istiod-profile.ts';
@@ -17,6 +16,7 @@ import {
   verdictOf,
 } from './report.ts';
 import type { BridgeStream, ServedKind } from './served.ts';
+import { countOf, sizeText } from '../../src/model/texts.ts';
 
 /** What is asked, and how. */
 export type Question = {

@@ -1,6 +1,6 @@
-import { countOf, sizeText } from '../../src/cli/check-limits.ts';
 import { renderField } from '../../src/cli/diff-report.ts';
 import { colorsOf, oneLine } from '../../src/cli/terminal.ts';
+import { countOf, sizeText } from '../../src/model/texts.ts';
 import {
   type AdminReport,
   type BridgeReport,

@@ -20,7 +20,7 @@ import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage, readAdminResources } from './admin-client.ts';
 import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from '../admin/findings/config-problem.ts';
 import { about, type Finding } from './check-findings.ts';
-import { countOf, sizeText } from '../admin/findings/texts.ts';
+import { countOf, sizeText } from '../model/texts.ts';
 import { type KindSize, type Readers, sizeFindings } from './check-limits.ts';
 import { nextOfHold } from '../admin/findings/holds.ts';
 import { originProblem } from '../admin/findings/origin-problem.ts';

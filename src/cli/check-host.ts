@@ -8,7 +8,7 @@ import { stateExtension, stateFolder } from '../state/last-known-good.ts';
 import { isMissing, readRegularFile, realFs } from '../state/state-file.ts';
 import { readHeader } from '../state/state-format.ts';
 import { about, type Finding } from './check-findings.ts';
-import { countOf } from '../admin/findings/texts.ts';
+import { countOf } from '../model/texts.ts';
 
 /** What is about this machine, and this user. */
 const thisHost = 'this host';

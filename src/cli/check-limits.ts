@@ -1,6 +1,6 @@
 import { nearShare } from '../model/size-level.ts';
 import { addressProblem, virtualAddresses } from '../admin/findings/addresses.ts';
-import { countOf, sizeText } from '../admin/findings/texts.ts';
+import { countOf, sizeText } from '../model/texts.ts';
 import { about, type Finding } from './check-findings.ts';
 
 /** What is served of one kind. */

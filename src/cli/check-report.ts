@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { countFindings, type Finding, type Severity } from './check-findings.ts';
-import { countOf } from '../admin/findings/texts.ts';
+import { countOf } from '../model/texts.ts';
 import { colorsOf, oneLine, wrap } from './terminal.ts';
 
 /** The findings for people: by subject, in the order in which the subjects came, each line within `width`. */

@@ -5,7 +5,7 @@ import type { ResponseResource } from '../wire/xds-messages.ts';
 import { openAds } from '../xds/ads-client.ts';
 import { firstMinorOf, v1Minor } from '../xds/istiod-version.ts';
 import { about, type Finding } from './check-findings.ts';
-import { countOf } from '../admin/findings/texts.ts';
+import { countOf } from '../model/texts.ts';
 import { type Readers, sizeFindings } from './check-limits.ts';
 
 /** What a server has answered. */

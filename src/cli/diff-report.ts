@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { countOf } from '../admin/findings/texts.ts';
+import { countOf } from '../model/texts.ts';
 import type { Difference, FieldChange } from './diff-compare.ts';
 import type { Unreadable } from './diff-sides.ts';
 import { colorsOf, oneLine } from './terminal.ts';

@@ -1,4 +1,4 @@
-import { sizeText } from '../admin/findings/texts.ts';
+import { sizeText } from '../model/texts.ts';
 import type { SinkStreamView } from '../legacy/source-listener.ts';
 import { table } from './terminal.ts';
 

@@ -3,7 +3,7 @@ import type { Argv } from 'yargs';
 import { findingsOf } from '../admin/findings/findings.ts';
 import { holdsOf } from '../admin/findings/holds.ts';
 import { valuesText } from '../admin/findings/revision-problems.ts';
-import { sizeText } from '../admin/findings/texts.ts';
+import { sizeText } from '../model/texts.ts';
 import type { DialledSource } from '../admin/findings/tls-problem.ts';
 import type {
   ConflictPage,

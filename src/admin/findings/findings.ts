@@ -11,7 +11,7 @@ import { type QuarantineCounts, quarantineProblems } from './quarantine-problems
 import { revisionProblems } from './revision-problems.ts';
 import { sinkProblems } from './sink-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
-import { sizeText } from './texts.ts';
+import { sizeText } from '../../model/texts.ts';
 import { type DialledSource, tlsProblems, unverifiedProblems } from './tls-problem.ts';
 
 /** What is looked at: the pages of a bridge. */

@@ -1,4 +1,4 @@
-import { countOf } from './texts.ts';
+import { countOf } from '../../model/texts.ts';
 
 export type QuarantineCounts = {
   /** Of which something else is sent, or nothing. */

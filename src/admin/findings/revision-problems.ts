@@ -1,7 +1,7 @@
 import type { LabelReason } from '../../model/label-reasons.ts';
 import type { StreamView } from '../../xds/ads-server.ts';
 import type { LabelledView } from '../../xds/revisions.ts';
-import { countOf } from './texts.ts';
+import { countOf } from '../../model/texts.ts';
 
 /** What istiods make of the label `istio.io/rev`. */
 export type RevisionProblem = {

@@ -1,7 +1,7 @@
 import type { OriginView } from '../views.ts';
 import type { SinkStreamView } from '../../legacy/source-listener.ts';
 import { pilotMessageBytes } from '../../legacy/source-stream.ts';
-import { sizeText } from './texts.ts';
+import { sizeText } from '../../model/texts.ts';
 
 /** What is not as it should be with old Pilots, one sentence each. */
 export function sinkProblems(sinks: readonly SinkStreamView[], origins: readonly OriginView[]): string[] {

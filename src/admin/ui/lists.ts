@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { sizeText } from '../findings/texts.ts';
+import { sizeText } from '../../model/texts.ts';
 import type { BridgeView, OriginView, QuarantineView, ResourceRow } from '../views.ts';
 import type { SearchResult } from '../search.ts';
 import { count, countText, facts, hrefOf, type Html, nextLink, section, tableOf, time } from './parts.ts';

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { findingsOf } from '../findings/findings.ts';
 import { holdsOf, nextOfHold } from '../findings/holds.ts';
-import { sizeText } from '../findings/texts.ts';
+import { sizeText } from '../../model/texts.ts';
 import type { DialledSource } from '../findings/tls-problem.ts';
 import type { BridgeView, HoldView, OriginView, ReloadReport, SnapshotView, TlsView } from '../views.ts';
 import { count, countText, type Health, hrefOf, type Html, section, tableOf, time } from './parts.ts';

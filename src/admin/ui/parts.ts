@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
-import { countOf } from '../findings/texts.ts';
+import { countOf } from '../../model/texts.ts';
 
 /** Text that is HTML already. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;

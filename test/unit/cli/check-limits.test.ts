@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { addressProblem } from '../../../src/admin/findings/addresses.ts';
-import { countOf, sizeText } from '../../../src/admin/findings/texts.ts';
+import { countOf, sizeText } from '../../../src/model/texts.ts';
 import { type Readers, readersOf, sizeFindings } from '../../../src/cli/check-limits.ts';
 
 const mib = 2 ** 20;
