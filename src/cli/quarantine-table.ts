@@ -1,12 +1,6 @@
 import type { QuarantineView } from '../admin/views.ts';
+import { sentText } from '../admin/findings/quarantine-problems.ts';
 import { table } from './terminal.ts';
-
-const sentTexts: Readonly<Record<string, string>> = {
-  last_good: 'its last good form',
-  nothing: 'nothing',
-  as_received: 'as it came',
-  other_source: 'the form of another source',
-};
 
 /** What is quarantined, or sent although it is not valid, for people. */
 export function quarantineTable(quarantine: readonly QuarantineView[]): string {
@@ -17,7 +11,7 @@ export function quarantineTable(quarantine: readonly QuarantineView[]): string {
       kind,
       source,
       since,
-      sentTexts[sent] ?? sent,
+      sentText(sent),
       reason,
       message,
     ]),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { buildGo, buildNacos, installEnvoy } from './support/build-peers.ts';
+import { installChromium } from './support/chromium.ts';
 import type { Peers } from './support/peers.ts';
 import { mustRun } from './support/run.ts';
 
@@ -41,14 +42,15 @@ async function buildLegacy(): Promise<Pick<Peers, OfLegacyMcp>> {
 
 /** Builds the real peers and Isthmus itself, which the suites run as a process, before the first suite. */
 export default async function setup(project: TestProject): Promise<void> {
-  const [istiods, legacy, envoy, nacos] = await Promise.all([
+  const [istiods, legacy, envoy, nacos, chromium] = await Promise.all([
     buildIstiods(),
     buildLegacy(),
     installEnvoy(),
     buildNacos(),
+    installChromium(),
     mustRun('npm', ['run', '--silent', 'build'], { cwd: join(import.meta.dirname, '../..') }),
   ]);
-  const peers: Peers = { ...istiods, ...legacy, envoy, 'nacos-2.0.4': nacos };
+  const peers: Peers = { ...istiods, ...legacy, envoy, chromium, 'nacos-2.0.4': nacos };
   for (const peer of Object.values(peers)) {
     if ('path' in peer) continue;
     if (process.env['CI'] === 'true') throw new Error(`with CI=true every peer has to be there: ${peer.absent}`);

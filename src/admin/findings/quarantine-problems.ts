@@ -18,3 +18,15 @@ export function quarantineProblems({ held, invalid }: QuarantineCounts): string[
         ]),
   ];
 }
+
+const sentTexts: Readonly<Record<string, string>> = {
+  last_good: 'its last good form',
+  nothing: 'nothing',
+  as_received: 'as it came',
+  other_source: 'the form of another source',
+};
+
+/** What is sent in the place of a resource, for people; see QuarantineView.sent. */
+export function sentText(sent: string): string {
+  return sentTexts[sent] ?? sent;
+}

@@ -1,8 +1,9 @@
 import { html } from 'hono/html';
+import { sentText } from '../findings/quarantine-problems.ts';
 import { sizeText } from '../../model/texts.ts';
 import type { BridgeView, OriginView, QuarantineView, ResourceRow } from '../views.ts';
 import type { SearchResult } from '../search.ts';
-import { count, countText, facts, hrefOf, type Html, nextLink, section, tableOf, time } from './parts.ts';
+import { count, countText, facts, hrefOf, type Html, nextLink, podOf, section, tableOf, time } from './parts.ts';
 
 /** Rows of one page. */
 export const pageRows = 200;
@@ -92,7 +93,7 @@ export type ResourceFacts = {
 export function resourcePage({ sent, sources, quarantined }: ResourceFacts): Html[] {
   const reasons = quarantined.map(
     ({ source, message, sent: what, since }) =>
-      html`<li>${source} sent a form that is not valid, since ${time(since)}: ${message}. Sent instead: ${what}.</li>`,
+      html`<li>${source} sent a form that is not valid, since ${time(since)}: ${message}. What is sent: ${sentText(what)}.</li>`,
   );
   return [
     section('about', 'Who has it', html`<p>${sources.join(', ') || 'no source'}</p>`),
@@ -122,7 +123,7 @@ export function quarantineList({ rows }: ReturnType<BridgeView['quarantine']>, n
       { title: 'Kind', cell: ({ kind }) => kind },
       { title: 'Source', cell: ({ source }) => source },
       { title: 'Since', cell: ({ since }) => time(since) },
-      { title: 'Sent', cell: ({ sent }) => sent },
+      { title: 'Sent', cell: ({ sent }) => sentText(sent) },
       { title: 'Reason', cell: ({ reason }) => reason },
       { title: 'Why', cell: ({ message }) => message },
     ],
@@ -173,6 +174,7 @@ export function streamsPage(
   const parts = streams.map(({ id, node, peer, profile, version, revision, since, types, labelled }) => {
     const about = facts([
       ['Address', peer],
+      ['Node', node || 'it does not say'],
       ['Istio version', version],
       ['Revision', revision === null ? 'unknown' : revision || 'none'],
       ['Treated as', profile],
@@ -194,7 +196,7 @@ export function streamsPage(
       ({ kind, resources, fate, why }) => html`<li>${count(resources)} ${kind} ${fate}: ${why}</li>`,
     );
     const labels = drops.length === 0 ? '' : html`<h3>Label istio.io/rev</h3><ul class="findings">${drops}</ul>`;
-    return section(`stream-${id}`, node || peer, html`${about}${table}${labels}`);
+    return section(`stream-${id}`, podOf(node) || peer, html`${about}${table}${labels}`);
   });
   const none = section(
     'none',

@@ -4,7 +4,7 @@ import { holdsOf, nextOfHold } from '../findings/holds.ts';
 import { sizeText } from '../../model/texts.ts';
 import type { DialledSource } from '../findings/tls-problem.ts';
 import type { BridgeView, HoldView, OriginView, ReloadReport, SnapshotView, TlsView } from '../views.ts';
-import { count, countText, type Health, hrefOf, type Html, section, tableOf, time } from './parts.ts';
+import { count, countText, type Health, hrefOf, type Html, podOf, section, tableOf, time } from './parts.ts';
 
 /** What is read of the config. */
 type ConfigPart = {
@@ -71,7 +71,7 @@ function flow(origins: readonly OriginView[], snapshot: readonly SnapshotView[],
     ]),
   ])}</div>
 <div class="arrow" aria-hidden="true">→</div>
-<div><h3>istiods</h3>${cards([...streams.map(streamCard), ...view.sinks().map(({ peer, node }) => card('good', `old Pilot ${node || peer}`, [peer]))], 'none is connected')}</div>
+<div><h3>istiods</h3>${cards([...streams.map(streamCard), ...view.sinks().map(({ peer, node }) => card('good', `old Pilot ${podOf(node) || peer}`, [peer]))], 'none is connected')}</div>
 </div>`;
 }
 
@@ -101,7 +101,7 @@ function streamCard({ node, peer, version, types }: ReturnType<BridgeView['strea
   const acked = sent.filter(({ sentVersion, ackedVersion }) => sentVersion === ackedVersion).length;
   const isRefused = types.some(({ nack, tooLarge }) => nack !== null || tooLarge);
   const health: Health = isRefused ? 'bad' : acked < sent.length ? 'warn' : 'good';
-  return card(health, html`<a href="/ui/streams">${node || peer}</a>`, [
+  return card(health, html`<a href="/ui/streams">${podOf(node) || peer}</a>`, [
     `Istio ${version}`,
     `${acked} of ${sent.length} types acknowledged`,
     ...(isRefused ? ['something was refused, or is too large'] : []),

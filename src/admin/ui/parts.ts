@@ -70,3 +70,8 @@ export function hrefOf(kind: string, resource = ''): string {
 export function countText(value: number, noun: string): string {
   return countOf(value, noun).replace(String(value), count(value));
 }
+
+/** `istiod-7d4f.istio-system` of `sidecar~192.0.2.2~istiod-7d4f.istio-system~istio-system.svc.cluster.local`. */
+export function podOf(node: string): string {
+  return node.split('~')[2] ?? node;
+}

@@ -37,7 +37,7 @@ caption{text-align:left;padding:.4rem .75rem;color:var(--dim)}caption span{posit
 th,td{text-align:left;padding:.35rem .75rem;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0;background:var(--card);white-space:nowrap}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
-td.key{overflow-wrap:anywhere}
+td.key,th.key{overflow-wrap:break-word}
 tr.next>*{background:var(--mark)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.5rem;margin:.5rem 0}
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}

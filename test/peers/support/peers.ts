@@ -12,7 +12,8 @@ export type PeerName =
   | 'validator-1.24.0'
   | 'validator-1.16.5'
   | 'nacos-2.0.4'
-  | 'envoy';
+  | 'envoy'
+  | 'chromium';
 
 /** A path to the program, or why there is none. */
 export type Peer = { readonly path: string } | { readonly absent: string };
