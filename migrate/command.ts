@@ -33,10 +33,11 @@ export function builder(yargs: Argv) {
       '$0 migrate COMMAND\n\n' +
         'Moves the mesh config of istiod (configSources) from legacy MCP servers to the bridge, and\n' +
         'back. It works on files (what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
-        'itself, the values of Helm, or an IstioOperator; YAML or JSON), and on the cluster of a\n' +
-        'kubeconfig where no file is given. A cluster is only read, unless --apply says otherwise:\n' +
-        'then data.mesh of one ConfigMap is written. Of files, those are written that --out, --backup\n' +
-        'and --state name.',
+        'itself, the values of Helm, or an IstioOperator; YAML or JSON), and where no file is given on\n' +
+        'a cluster: that of the kubeconfig’s current context, or of --kubeconfig, --context and -n.\n' +
+        'A cluster is only read, unless --apply says otherwise: then data.mesh of one ConfigMap is\n' +
+        'written, which istiod reads when it restarts. Of files, those are written that --out,\n' +
+        '--backup and --state name.',
     )
     .demandCommand(1, 'give one of the commands of migrate')
     .epilogue(
