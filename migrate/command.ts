@@ -20,6 +20,11 @@ const verbs: readonly Verb[] = [
     load: () => verbModule(import('./patch.ts')),
   },
   {
+    command: 'verify',
+    describe: 'Prove that every istiod has what the bridge serves',
+    load: () => verbModule(import('./verify.ts')),
+  },
+  {
     command: 'rollback [file]',
     describe: 'Take that back, byte for byte',
     load: () => verbModule(import('./rollback.ts')),
@@ -37,7 +42,7 @@ export function builder(yargs: Argv) {
         'a cluster: that of the kubeconfig’s current context, or of --kubeconfig, --context and -n.\n' +
         'A cluster is only read, unless --apply says otherwise: then data.mesh of one ConfigMap is\n' +
         'written, which istiod reads when it restarts. Of files, those are written that --out,\n' +
-        '--backup and --state name.',
+        '--backup and --state name. restart writes a Deployment, verify only asks.',
     )
     .demandCommand(1, 'give one of the commands of migrate')
     .epilogue(
@@ -51,6 +56,10 @@ export function builder(yargs: Argv) {
         [
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',
           'kubectl then applies new.yaml',
+        ],
+        [
+          'isthmus migrate verify --bridge 127.0.0.1:15410 --istiod http://127.0.0.1:8080 --wait 2m',
+          'after the restart: does istiod have everything?',
         ],
         ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'and back'],
       ),
