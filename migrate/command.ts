@@ -20,6 +20,11 @@ const verbs: readonly Verb[] = [
     load: () => verbModule(import('./patch.ts')),
   },
   {
+    command: 'restart',
+    describe: 'Restart the istiods of a cluster one at a time, each one verified',
+    load: () => verbModule(import('./restart.ts')),
+  },
+  {
     command: 'verify',
     describe: 'Prove that every istiod has what the bridge serves',
     load: () => verbModule(import('./verify.ts')),

@@ -305,6 +305,7 @@ function restart(journey: Journey): Step {
       isGated
         ? 'istiod 1.16 and newer becomes Ready only once the bridge has answered every kind, so a rolling restart stops by itself where something is wrong.'
         : 'This istiod is Ready at once, whether the bridge has answered or not: look at the next step before you restart the next replica.',
+      'isthmus migrate restart does the same with a look at what each replica has before the next one: docs/migrate-restart.md.',
     ],
     commands: [
       `${gate} && ${kubectlOf(journey)} -n ${namespace} rollout restart ${deployment}`,

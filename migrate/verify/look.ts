@@ -135,6 +135,9 @@ async function lookAtIstiod(
   question: Question,
 ): Promise<IstiodLook> {
   const url = istiod.url.href;
+  const pod = istiod.pod ?? null;
+  const subject = istiod.pod ?? url;
+  const failed = (error: unknown) => failureOf(error, istiod.why?.());
   const nothing = { compared: false, equal: 0, elsewhere: {}, differences: [], notCompared: [], passedOver: [] };
   const unknown = { version: null, ready: null, configSources: null };
   try {
@@ -144,19 +147,19 @@ async function lookAtIstiod(
       ready: facts.ready ?? null,
       configSources: facts.configSources ?? null,
     };
-    const problems = factProblems(url, facts, question);
-    if (served === undefined) return { report: { url, error: null, ...about, ...nothing }, problems };
+    const problems = factProblems(subject, facts, question);
+    if (served === undefined) return { report: { url, pod, error: null, ...about, ...nothing }, problems };
     const comparison = new ReplicaComparison(served, rulesOf(facts, admin, question), facts);
     try {
       await readConfigz(istiod, (config) => comparison.take(config));
     } catch (error) {
-      return { report: { url, error: failureOf(error), ...about, ...nothing }, problems };
+      return { report: { url, pod, error: failed(error), ...about, ...nothing }, problems };
     }
     const found = comparison.finish();
-    problems.push(...notFed(url, facts, found), ...foundProblems(url, found));
-    return { report: { url, error: null, ...about, compared: true, ...found }, problems };
+    problems.push(...notFed(subject, facts, found), ...foundProblems(subject, found));
+    return { report: { url, pod, error: null, ...about, compared: true, ...found }, problems };
   } catch (error) {
-    return { report: { url, error: failureOf(error), ...unknown, ...nothing }, problems: [] };
+    return { report: { url, pod, error: failed(error), ...unknown, ...nothing }, problems: [] };
   }
 }
 
