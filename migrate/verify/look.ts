@@ -222,7 +222,8 @@ function foundProblems(subject: string, { equal, differences, passedOver }: Comp
   if (missing > 0 && equal > 0) {
     const what = `it lacks ${missing} of the resources that the bridge serves, and has others`;
     const next = 'where it has refused one, its log says why (“Error adding a new resource to the store”, scope adsc)';
-    problems.push({ code: 'MISSING', severity: 'error', subject, what, next, mayPass: true });
+    // The differences themselves are what keeps it from being equal.
+    problems.push({ code: 'MISSING', severity: 'warning', subject, what, next, mayPass: true });
   }
   if (passedOver.length > 0) {
     const what = `${countOf(passedOver.length, 'resource')} with fields that this istiod does not know: it does as if they were not there`;
