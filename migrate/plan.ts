@@ -129,7 +129,7 @@ function requireMesh(all: readonly MeshConfig[], name: string | undefined, where
     throw new IsthmusError('USAGE', subject, `there is no ${which} in it`, {
       hint:
         others === ''
-          ? 'give the ConfigMap istio, Helm values with meshConfig, or an IstioOperator; isthmus migrate analyze says what is there'
+          ? 'give the ConfigMap istio, Helm values with meshConfig, or an IstioOperator; of a cluster, the context and the namespace of istiod (-n). isthmus migrate analyze says what is there'
           : `there is ${others}`,
     });
   }

@@ -204,6 +204,6 @@ function requireObject(asked: Asked, { group, version, kind }: ResourceType, val
 
 function foreign({ what, server }: Asked, answer: string): KubeError {
   return new KubeError('foreign', what, `${server} answers with ${answer}`, {
-    hint: 'is it the address of the API server? A proxy of the environment or a login page may answer in its place',
+    hint: 'is it the address of the API server? A proxy or a login page may answer in its place',
   });
 }

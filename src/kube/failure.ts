@@ -92,8 +92,8 @@ export function failureOf(asked: Asked, status: number, body: string): KubeError
   const { context, server, what } = asked;
   const said = statusOf(body);
   const proxyHint =
-    `is ${server} the address of the API server? kubectl cluster-info says it; a proxy of the environment ` +
-    'or a login page may answer in its place';
+    `is ${server} the address of the API server? kubectl cluster-info says it; a proxy or a login page may answer ` +
+    'in its place';
   if (said === undefined) return withoutStatus(asked, status, proxyHint);
   const text = said.message === '' ? `status ${status}` : said.message;
   switch (status) {
