@@ -20,6 +20,11 @@ const verbs: readonly Verb[] = [
     load: () => verbModule(import('./patch.ts')),
   },
   {
+    command: 'verify',
+    describe: 'Prove that every istiod has what the bridge serves',
+    load: () => verbModule(import('./verify.ts')),
+  },
+  {
     command: 'rollback [file]',
     describe: 'Take that back, byte for byte',
     load: () => verbModule(import('./rollback.ts')),
@@ -36,7 +41,7 @@ export function builder(yargs: Argv) {
         'itself, the values of Helm, or an IstioOperator; YAML or JSON), and on the cluster of a\n' +
         'kubeconfig where no file is given. A cluster is only read, unless --apply says otherwise:\n' +
         'then data.mesh of one ConfigMap is written. Of files, those are written that --out, --backup\n' +
-        'and --state name.',
+        'and --state name. verify asks a running bridge and istiods.',
     )
     .demandCommand(1, 'give one of the commands of migrate')
     .epilogue(
@@ -50,6 +55,10 @@ export function builder(yargs: Argv) {
         [
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',
           'kubectl then applies new.yaml',
+        ],
+        [
+          'isthmus migrate verify --bridge 127.0.0.1:15410 --istiod http://127.0.0.1:8080 --wait 2m',
+          'after the restart: does istiod have everything?',
         ],
         ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'and back'],
       ),

@@ -262,19 +262,28 @@ function restart(journey: Journey): Step {
 }
 
 function verify(journey: Journey): Step {
+  const { bridge, mesh, scanned } = journey;
   const namespace = quote(namespaceOf(journey));
+  // NAME.NAMESPACE.svc… of a Service; whatever else it is has to be reached in another way.
+  const [, at] = /^[a-z][\w-]*\.([\w-]+)(\.svc\b.*)?$/.exec(bridge.host) ?? [];
+  const version = scanned.target === undefined ? '' : ` --to-version ${quote(scanned.target.text)}`;
+  // The ConfigMap istio is that of an istiod without a revision; of values and operators nobody can tell.
+  const known = mesh.revision ?? (mesh.kind === 'configMap' ? '' : undefined);
+  const revision = known === undefined ? '' : ` --revision ${quote(known)}`;
   return {
     id: 'verify',
     title: 'See that istiod has what the servers have',
-    notes: ['An acknowledgement proves nothing: istiod acknowledges what it throws away. Look at each replica.'],
+    notes: [
+      'An acknowledgement proves nothing: istiod acknowledges what it throws away. Look at each replica: one port-forward and one --istiod for each Pod.',
+      'On the host of the bridge nothing of it has to be forwarded.',
+    ],
     commands: [
-      'isthmus get http://127.0.0.1:15480 -o yaml > served.yaml   # on the bridge’s host',
-      `kubectl -n ${namespace} port-forward deploy/${istiodOf(journey)} 15014 &`,
-      'curl -fsS http://127.0.0.1:15014/debug/configz > configz.json',
+      `kubectl -n ${quote(at ?? namespaceOf(journey))} port-forward statefulset/isthmus ${bridge.port} 15480 &`,
+      `kubectl -n ${namespace} port-forward deploy/${istiodOf(journey)} 8080 &`,
     ],
     check: {
-      command: 'isthmus status',
-      expect: 'exit code 0: nothing quarantined, held or stale; and configz.json has every name of served.yaml',
+      command: `isthmus migrate verify --bridge 127.0.0.1:${bridge.port} --admin http://127.0.0.1:15480 --istiod http://127.0.0.1:8080${version}${revision} --wait 5m`,
+      expect: 'exit code 0, and “equal” in the last line',
     },
     back: ['The way back of the step before the restart, then the restart.'],
   };

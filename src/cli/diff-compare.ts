@@ -152,37 +152,45 @@ function sizesOf(a: number | undefined, b: number | undefined): Pick<FieldChange
   return { a: text(a), b: text(b) };
 }
 
+/** One value that differs, by its path; a side without it has no such property. */
+export type ValueChange = { readonly at: Path; readonly a?: unknown; readonly b?: unknown };
+
+/** {@link changesOf}, with paths as people write them. */
+export function diffJson(a: unknown, b: unknown, path: Path = []): FieldChange[] {
+  return changesOf(a, b, path).map(({ at, ...values }) => ({ path: pathText(at), ...values }));
+}
+
 /**
  * Where two JSON values differ. Lists are compared from both ends, so that what was put in or taken out in one place
  * does not make all behind it differ.
  */
-export function diffJson(a: unknown, b: unknown, path: Path = []): FieldChange[] {
+export function changesOf(a: unknown, b: unknown, path: Path): ValueChange[] {
   if (isDeepStrictEqual(a, b)) return [];
-  if (Array.isArray(a) && Array.isArray(b)) return diffLists(a, b, path);
+  if (Array.isArray(a) && Array.isArray(b)) return changesOfLists(a, b, path);
   if (isRecord(a) && isRecord(b)) {
     const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
     return names.flatMap((name) => {
       const at = [...path, name];
-      if (!Object.hasOwn(b, name)) return [{ path: pathText(at), a: a[name] }];
-      if (!Object.hasOwn(a, name)) return [{ path: pathText(at), b: b[name] }];
-      return diffJson(a[name], b[name], at);
+      if (!Object.hasOwn(b, name)) return [{ at, a: a[name] }];
+      if (!Object.hasOwn(a, name)) return [{ at, b: b[name] }];
+      return changesOf(a[name], b[name], at);
     });
   }
-  return [{ path: pathText(path), a, b }];
+  return [{ at: path, a, b }];
 }
 
-function diffLists(a: readonly unknown[], b: readonly unknown[], path: Path): FieldChange[] {
+function changesOfLists(a: readonly unknown[], b: readonly unknown[], path: Path): ValueChange[] {
   const shorter = Math.min(a.length, b.length);
   let start = 0;
   while (start < shorter && isDeepStrictEqual(a[start], b[start])) start++;
   let end = 0;
   while (end < shorter - start && isDeepStrictEqual(a.at(-1 - end), b.at(-1 - end))) end++;
-  const changes: FieldChange[] = [];
+  const changes: ValueChange[] = [];
   for (let i = start; i < Math.max(a.length, b.length) - end; i++) {
     const at = [...path, i];
-    if (i >= b.length - end) changes.push({ path: pathText(at), a: a[i] });
-    else if (i >= a.length - end) changes.push({ path: pathText(at), b: b[i] });
-    else changes.push(...diffJson(a[i], b[i], at));
+    if (i >= b.length - end) changes.push({ at, a: a[i] });
+    else if (i >= a.length - end) changes.push({ at, b: b[i] });
+    else changes.push(...changesOf(a[i], b[i], at));
   }
   return changes;
 }

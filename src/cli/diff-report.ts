@@ -77,7 +77,8 @@ function renderDifference({ kind, name, in: side, differs, versions, fields }: D
   return [head, ...fields.filter(({ path }) => path !== 'version').map(renderField)];
 }
 
-function renderField(change: FieldChange): string {
+/** One value that differs, on one line: `-` A alone has it, `+` B alone, `~` both. */
+export function renderField(change: FieldChange): string {
   const { path, a, b } = change;
   const { red, green } = colorsOf(process.stdout);
   if (!('b' in change)) return red(oneLine(`    - ${path}: ${valueText(a)}`));

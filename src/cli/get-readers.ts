@@ -10,7 +10,8 @@ import { defaultBackoff } from '../net/backoff.ts';
 import { probeProtocol } from '../net/protocol-hint.ts';
 import { resourceToObject } from '../schema/object.ts';
 import { type ResourceView, viewResourceBytes } from '../wire/resource-view.ts';
-import { openAds } from '../xds/ads-client.ts';
+import { type AdsClientHandlers, openAds } from '../xds/ads-client.ts';
+import { v1Minor } from '../xds/istiod-version.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 
 /** One resource as some address serves it. */
@@ -40,19 +41,26 @@ export type Reading = {
 /** A running question; `close` ends it. */
 export type Reader = { close(): void };
 
-/** Asks as istiod does. */
-export function readXds(address: HostPort, kinds: readonly Kind[], reading: Reading): Reader {
+/**
+ * Asks as istiod does.
+ * @param minor of the istiod 1 in whose name it asks; `kinds` are those that it has. @default a new one
+ */
+export function readXds(address: HostPort, kinds: readonly Kind[], reading: Reading, minor?: number): Reader {
   const subject = `xds://${formatHostPort(address)}`;
-  const types = kinds.map((kind) => `${kind.group}/${kind.versions.at(-1)}/${kind.kind}`);
-  return openAds(address, types, {
+  const types = kinds.map((kind) => `${kind.group}/${versionAskedFor(kind, minor)}/${kind.kind}`);
+  const handlers: AdsClientHandlers = {
     onResponse({ typeUrl, resources }) {
       const kind = kindOfTypeUrl(typeUrl);
       if (kind === undefined) return;
       reading.onKind({ kind, resources: resources.map(({ value }) => served(kind, value)) });
     },
     onEnd: (code, details) => reading.onEnd(streamError(subject, code, details)),
-  });
+  };
+  return openAds(address, types, handlers, minor);
 }
+
+const versionAskedFor = ({ versions }: Kind, minor = v1Minor): string | undefined =>
+  minor < v1Minor ? versions[0] : versions.at(-1);
 
 /** Asks as an old Pilot does. Dangerous on a live server: some panic, some feed only the last one who asked. */
 export function readLegacy(address: HostPort, kinds: readonly Kind[], reading: Reading): Reader {

@@ -16,12 +16,15 @@ export function isOurClient(nodeId: string): boolean {
   return nodeId.includes(podName);
 }
 
-/** What istiod 1.24 calls itself, but for its name. */
-const node = {
-  id: `sidecar~127.0.0.1${podName}istio-system.svc.cluster.local`,
-  cluster: '',
-  metadata: { fields: { GENERATOR: { stringValue: 'api' } } },
-};
+/** What an istiod of that minor version calls itself, but for its name. Up to 1.11 there is a part that tells it is that old. */
+function nodeOf(minor: number | undefined) {
+  const domain = minor !== undefined && minor <= 11 ? 'test-1.default~default' : 'istio-system';
+  return {
+    id: `sidecar~127.0.0.1${podName}${domain}.svc.cluster.local`,
+    cluster: '',
+    metadata: { fields: { GENERATOR: { stringValue: 'api' } } },
+  };
+}
 
 export type AdsClientHandlers = {
   onResponse(response: DiscoveryResponse): void;
@@ -29,8 +32,17 @@ export type AdsClientHandlers = {
   onEnd(code: number, details: string): void;
 };
 
-/** Asks as istiod does: one stream, one request per type, every response acknowledged. Does not reconnect. */
-export function openAds(address: HostPort, types: readonly TypeUrl[], handlers: AdsClientHandlers): { close(): void } {
+/**
+ * Asks as istiod does: one stream, one request per type, every response acknowledged. Does not reconnect.
+ * @param minor of the istiod 1 in whose name it asks. @default a new one
+ */
+export function openAds(
+  address: HostPort,
+  types: readonly TypeUrl[],
+  handlers: AdsClientHandlers,
+  minor?: number,
+): { close(): void } {
+  const node = nodeOf(minor);
   const client = newClient(address, { 'grpc.max_receive_message_length': maxMessageBytes });
   const stream = openStream(client, aggregatedDiscovery()) as ClientDuplexStream<Buffer, Buffer>;
   let over = false;
