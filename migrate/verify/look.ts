@@ -153,7 +153,7 @@ async function lookAtIstiod(
       return { report: { url, error: failureOf(error), ...about, ...nothing }, problems };
     }
     const found = comparison.finish();
-    problems.push(...notFed(url, facts, found));
+    problems.push(...notFed(url, facts, found), ...foundProblems(url, found));
     return { report: { url, error: null, ...about, compared: true, ...found }, problems };
   } catch (error) {
     return { report: { url, error: failureOf(error), ...unknown, ...nothing }, problems: [] };
@@ -210,6 +210,24 @@ function notFed(url: string, { configSources = [] }: IstiodFacts, { equal, diffe
   const next =
     'it reads configSources only when it starts: restart it; else its log says what is wrong with that address';
   return [{ code: 'NOT_FED', severity: 'error', subject: url, what, next, mayPass: true }];
+}
+
+/** What to do about single resources that are not as they should be. */
+function foundProblems(subject: string, { equal, differences, passedOver }: Compared): Problem[] {
+  const problems: Problem[] = [];
+  const missing = differences.filter(({ status }) => status === 'missing').length;
+  if (missing > 0 && equal > 0) {
+    const what = `it lacks ${missing} of the resources that the bridge serves, and has others`;
+    const next = 'where it has refused one, its log says why (“Error adding a new resource to the store”, scope adsc)';
+    problems.push({ code: 'MISSING', severity: 'error', subject, what, next, mayPass: true });
+  }
+  if (passedOver.length > 0) {
+    const what = `${countOf(passedOver.length, 'resource')} with fields that this istiod does not know: it does as if they were not there`;
+    const next =
+      'they are listed; mind those of policies: what a rule does not name it lets through, or applies to all';
+    problems.push({ code: 'PASSED_OVER', severity: 'warning', subject, what, next, mayPass: false });
+  }
+  return problems;
 }
 
 /** What every source is said to have against what is served: of a kind that one source alone holds, both are the same. */

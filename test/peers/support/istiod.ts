@@ -112,6 +112,11 @@ export class Istiod {
     );
   }
 
+  /** Where its pages are. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#httpPort}`;
+  }
+
   /** Undefined while it runs. */
   get exit(): Exit | undefined {
     return this.#running().exit;
@@ -157,7 +162,7 @@ export class Istiod {
 
   /** The text of one of its debug pages. */
   async debug(path: string): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.#httpPort}${path}`, {
+    const response = await fetch(`${this.url}${path}`, {
       // Of very many resources it takes its time.
       signal: AbortSignal.timeout(patienceMs),
     });
