@@ -5,12 +5,12 @@ import { addVerbs, type Verb, verbModule } from '../src/cli/verb.ts';
 /** The verbs of `isthmus migrate`, in the order in which they are used. */
 const verbs: readonly Verb[] = [
   {
-    command: 'analyze <files..>',
+    command: 'analyze [files..]',
     describe: 'Say what has to be done, and what happens if it is left',
     load: () => verbModule(import('./analyze.ts')),
   },
   {
-    command: 'plan <files..>',
+    command: 'plan [files..]',
     describe: 'Write the checklist: steps, commands, checks and the way back',
     load: () => verbModule(import('./plan.ts')),
   },

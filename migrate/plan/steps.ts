@@ -14,6 +14,8 @@ export type Journey = {
   /** The one that is moved. */
   readonly mesh: MeshConfig;
   readonly bridge: HostPort;
+  /** Where the mesh config is one of a cluster: the flags that say which, each with a blank before it. */
+  readonly cluster?: { readonly kubectl: string; readonly isthmus: string } | undefined;
 };
 
 /** Findings that the patch of the mesh config mends, or that say nothing to do beforehand. */
@@ -31,8 +33,7 @@ export function stepsOf(journey: Journey): Step[] {
     ...prepare(journey),
     describeSources(journey),
     startBridge(journey),
-    patch(journey),
-    apply(journey),
+    ...(isLive(journey) ? [lookAtPatch(journey), applyPatch(journey)] : [patch(journey), apply(journey)]),
     restart(journey),
     verify(journey),
     watch(),
@@ -44,11 +45,26 @@ const namespaceOf = ({ mesh }: Journey): string => mesh.object?.namespace || 'is
 
 const istiodOf = ({ mesh }: Journey): string => (mesh.revision ? `istiod-${mesh.revision}` : 'istiod');
 
-const files = ({ mesh }: Journey) => ({
-  before: quote(mesh.file),
-  after: quote(`${mesh.file}.new`),
-  backup: quote(`${mesh.file}.backup`),
-});
+/** A ConfigMap is patched in the cluster itself; what an operator installs from becomes a file first. */
+const isLive = ({ cluster, mesh }: Journey): boolean => cluster !== undefined && mesh.kind === 'configMap';
+
+const kubectlOf = ({ cluster }: Journey): string => `kubectl${cluster?.kubectl ?? ''}`;
+
+function fileOf({ cluster, mesh }: Journey): string {
+  if (cluster === undefined) return mesh.file;
+  return `${[mesh.object?.kind, mesh.object?.name].join('-').toLowerCase()}.yaml`;
+}
+
+function files(journey: Journey) {
+  const file = fileOf(journey);
+  return { before: quote(file), after: quote(`${file}.new`), backup: quote(`${file}.backup`) };
+}
+
+/** Says what the plan was made of, as it is now. */
+function analyzeAgain(journey: Journey, file: string): string {
+  const what = isLive(journey) ? (journey.cluster?.isthmus ?? '') : ` ${file}`;
+  return `isthmus migrate analyze${what}${versionFlags(journey)}`;
+}
 
 function versionFlags({ scanned: { from, target } }: Journey): string {
   return [from && ` --from-version ${quote(from.text)}`, target && ` --to-version ${quote(target.text)}`]
@@ -57,24 +73,27 @@ function versionFlags({ scanned: { from, target } }: Journey): string {
 }
 
 function save(journey: Journey): Step {
-  const { mesh } = journey;
+  const { mesh, cluster } = journey;
   const { before } = files(journey);
   const namespace = quote(namespaceOf(journey));
   const isConfigMap = mesh.kind === 'configMap' && mesh.object !== undefined;
   const name = quote(mesh.object?.name ?? '');
+  const saved = cluster === undefined ? quote(`${mesh.file}.live`) : before;
+  const kind = quote(mesh.object?.kind.toLowerCase() ?? '');
+  const isOfCluster = isConfigMap || cluster !== undefined;
   return {
     id: 'save',
     title: 'Keep what is there now',
     notes: [
-      isConfigMap
+      isOfCluster
         ? 'From the cluster itself, in case that the file is older. Commit it, or put it where it is found again.'
         : 'Commit it, or put a copy where it is found again.',
     ],
-    commands: isConfigMap
-      ? [`kubectl -n ${namespace} get configmap ${name} -o yaml > ${quote(`${mesh.file}.live`)}`]
+    commands: isOfCluster
+      ? [`${kubectlOf(journey)} -n ${namespace} get ${kind} ${name} -o yaml > ${saved}`]
       : [`cp ${before} ${quote(`${mesh.file}.before`)}`],
     check: {
-      command: `isthmus migrate analyze ${isConfigMap ? quote(`${mesh.file}.live`) : before}${versionFlags(journey)}`,
+      command: analyzeAgain(journey, isOfCluster ? saved : before),
       expect: 'the findings that this plan was made of; if they are others, make the plan anew',
     },
     back: ['Nothing was changed.'],
@@ -100,7 +119,7 @@ function prepare(journey: Journey): Step[] {
       notes: [...shown, ...more],
       commands: [],
       check: {
-        command: `isthmus migrate analyze ${files(journey).before}${versionFlags(journey)}`,
+        command: analyzeAgain(journey, files(journey).before),
         expect: 'none of these codes any more',
       },
       back: ['That of each change.'],
@@ -169,6 +188,52 @@ function startBridge({ bridge }: Journey): Step {
   };
 }
 
+/** The command that patches the ConfigMap of the cluster, without what makes it write. */
+function patchCommand({ bridge, mesh, scanned, cluster }: Journey): string {
+  const name = mesh.object?.name ?? 'istio';
+  const named = name === 'istio' ? '' : ` --name ${quote(name)}`;
+  const version = scanned.target === undefined ? '' : ` --to-version ${quote(scanned.target.text)}`;
+  return `isthmus migrate patch --bridge ${quote(formatHostPort(bridge))}${named}${cluster?.isthmus ?? ''}${version}`;
+}
+
+const mindGalley = 'Only configSources is edited. Where Galley was the source, mind GALLEY_AND_KUBERNETES.';
+
+function lookAtPatch(journey: Journey): Step {
+  return {
+    id: 'patch',
+    title: 'Look at the new mesh config',
+    notes: [`Nothing is written yet. ${mindGalley}`],
+    commands: [patchCommand(journey)],
+    check: { command: undefined, expect: 'exit code 0, and a diff that you agree with; mind its warnings' },
+    back: ['Nothing was changed.'],
+  };
+}
+
+function applyPatch(journey: Journey): Step {
+  const { backup } = files(journey);
+  return {
+    id: 'apply',
+    title: 'Give the new mesh config to the cluster',
+    notes: [
+      ...applyNotes(journey),
+      'It is written only if nobody has changed the ConfigMap meanwhile. Where Helm, an operator or GitOps makes it, change that too, or it comes back.',
+    ],
+    commands: [`${patchCommand(journey)} --apply --backup ${backup}`],
+    check: { command: analyzeAgain(journey, ''), expect: 'no ADDRESS_… error is left' },
+    back: [`isthmus migrate rollback --backup ${backup}${journey.cluster?.isthmus ?? ''} --apply`],
+  };
+}
+
+/** What to mind where an istiod of another version reads the same ConfigMap. */
+function applyNotes({ scanned: { from } }: Journey): string[] {
+  const first = 'Nothing happens yet: istiod reads configSources when it starts.';
+  if (from === undefined || from.minor >= xdsOnlyMinor) return [first];
+  return [
+    first,
+    `Mind that Pilot ${from.text} can’t read it: give the new mesh config to the new istiod only (a revision reads a ConfigMap of its own, istio-REVISION), and leave that of the old Pilot as it is until no sidecar needs it.`,
+  ];
+}
+
 function patch(journey: Journey): Step {
   const { before, after, backup } = files(journey);
   const { bridge, scanned } = journey;
@@ -176,9 +241,7 @@ function patch(journey: Journey): Step {
   return {
     id: 'patch',
     title: 'Write the new mesh config into a file',
-    notes: [
-      'Look at the diff that it prints. Only configSources is edited. Where Galley was the source, mind GALLEY_AND_KUBERNETES.',
-    ],
+    notes: [`Look at the diff that it prints. ${mindGalley}`],
     commands: [
       `isthmus migrate patch ${before} --bridge ${quote(formatHostPort(bridge))}${version} --out ${after} --backup ${backup}`,
     ],
@@ -191,18 +254,9 @@ function patch(journey: Journey): Step {
 }
 
 function apply(journey: Journey): Step {
-  const { mesh, scanned } = journey;
+  const { mesh } = journey;
   const { before, after, backup } = files(journey);
   const namespace = quote(namespaceOf(journey));
-  const old = scanned.from !== undefined && scanned.from.minor < xdsOnlyMinor;
-  const notes = [
-    'Nothing happens yet: istiod reads configSources when it starts.',
-    ...(old
-      ? [
-          `Mind that Pilot ${scanned.from?.text} can’t read it: give the new mesh config to the new istiod only (a revision reads a ConfigMap of its own, istio-REVISION), and leave that of the old Pilot as it is until no sidecar needs it.`,
-        ]
-      : []),
-  ];
   const [commands, check] = applyCommands(mesh, namespace, after);
   // What was printed before the change has a resourceVersion that the API server does not take any more.
   const again = `sed '/^ *resourceVersion:/d' ${before} | kubectl -n ${namespace} replace -f -`;
@@ -210,7 +264,7 @@ function apply(journey: Journey): Step {
   return {
     id: 'apply',
     title: 'Give the new mesh config to the cluster',
-    notes,
+    notes: applyNotes(journey),
     commands,
     check: { command: check, expect: `configSources with xds://${formatHostPort(journey.bridge)}` },
     back: [`isthmus migrate rollback ${after} --backup ${backup} --out ${before}`, ...undo],
@@ -253,8 +307,8 @@ function restart(journey: Journey): Step {
         : 'This istiod is Ready at once, whether the bridge has answered or not: look at the next step before you restart the next replica.',
     ],
     commands: [
-      `${gate} && kubectl -n ${namespace} rollout restart ${deployment}`,
-      `kubectl -n ${namespace} rollout status ${deployment} --timeout=10m`,
+      `${gate} && ${kubectlOf(journey)} -n ${namespace} rollout restart ${deployment}`,
+      `${kubectlOf(journey)} -n ${namespace} rollout status ${deployment} --timeout=10m`,
     ],
     check: { command: 'isthmus status', expect: 'every istiod is among the streams, and nothing waits' },
     back: ['The way back of the step before, then the same restart.'],
@@ -278,8 +332,8 @@ function verify(journey: Journey): Step {
       'On the host of the bridge nothing of it has to be forwarded.',
     ],
     commands: [
-      `kubectl -n ${quote(at ?? namespaceOf(journey))} port-forward statefulset/isthmus ${bridge.port} 15480 &`,
-      `kubectl -n ${namespace} port-forward deploy/${istiodOf(journey)} 8080 &`,
+      `${kubectlOf(journey)} -n ${quote(at ?? namespaceOf(journey))} port-forward statefulset/isthmus ${bridge.port} 15480 &`,
+      `${kubectlOf(journey)} -n ${namespace} port-forward deploy/${istiodOf(journey)} 8080 &`,
     ],
     check: {
       command: `isthmus migrate verify --bridge 127.0.0.1:${bridge.port} --admin http://127.0.0.1:15480 --istiod http://127.0.0.1:8080${version}${revision} --wait 5m`,
@@ -307,10 +361,12 @@ function watch(): Step {
 }
 
 /** Parts of the old control plane that are among the inputs. */
-function cleanUp({ scanned }: Journey): Step[] {
+function cleanUp(journey: Journey): Step[] {
+  const { scanned } = journey;
+  const kubectl = kubectlOf(journey);
   const commands = scanned.objects.flatMap(({ kind, name, namespace, json }) => {
     if (kind === 'ValidatingWebhookConfiguration' && JSON.stringify(json).includes('galley')) {
-      return [`kubectl delete validatingwebhookconfiguration ${quote(name)}`];
+      return [`${kubectl} delete validatingwebhookconfiguration ${quote(name)}`];
     }
     const isOld = scanned.programs.some(
       ({ role, subject }) =>
@@ -318,7 +374,7 @@ function cleanUp({ scanned }: Journey): Step[] {
         subject.startsWith(`${kind} ${namespace === '' ? '' : `${namespace}/`}${name},`),
     );
     return isOld
-      ? [`kubectl -n ${quote(namespace || 'istio-system')} delete ${kind.toLowerCase()} ${quote(name)}`]
+      ? [`${kubectl} -n ${quote(namespace || 'istio-system')} delete ${kind.toLowerCase()} ${quote(name)}`]
       : [];
   });
   if (commands.length === 0) return [];
