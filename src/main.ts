@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './cli/first-process.ts';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { say, sayError } from './cli/terminal.ts';
