@@ -74,9 +74,9 @@ type Specs = {
 /** Whether kubectl, which has kustomize in it, is on this machine. */
 export const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0;
 
-/** What `kubectl apply -k` would send of a folder, given from the root of the project. */
-export function rendered(folder: string): readonly KubernetesObject[] {
-  const { status, stdout, stderr } = spawnSync('kubectl', ['kustomize', folder], { cwd: root, encoding: 'utf8' });
+/** What `kubectl apply -k` would send of a folder. @param cwd @default the root of the project */
+export function rendered(folder: string, cwd = root): readonly KubernetesObject[] {
+  const { status, stdout, stderr } = spawnSync('kubectl', ['kustomize', folder], { cwd, encoding: 'utf8' });
   if (status !== 0) throw new Error(`kubectl kustomize ${folder}: ${stderr}`);
   return parseAllDocuments(stdout).map((document) => document.toJS() as KubernetesObject);
 }
