@@ -276,7 +276,11 @@ function restart(journey: Journey): Step {
       command: statusCommand(journey),
       expect: 'every istiod is among the streams, and nothing waits',
     },
-    back: ['The way back of the step before, then:', replaced?.back ?? `${on} rollout restart ${deployment}`],
+    back: [
+      'The way back of the step before, then:',
+      replaced?.back ?? `${on} rollout restart ${deployment}`,
+      `${on} rollout status ${deployment} --timeout=10m`,
+    ],
   };
 }
 
@@ -335,7 +339,7 @@ function watch(): Step {
     commands: [],
     check: {
       command:
-        'curl -fsS http://127.0.0.1:15480/metrics | grep -E "isthmus_(source|quarantined|guard_held|conflicts|xds_streams)"',
+        'curl -fsS http://127.0.0.1:15480/metrics | grep -E "^isthmus_(source_(connected|synced|stale)|quarantined_resources|guard_held_resources|conflicts|xds_streams)[ {]"',
       expect: 'those values; the same number of services in the mesh as before',
     },
     back: ['The same as before: the old mesh config, and a restart.'],
