@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { examples } from '../src/cli/examples.ts';
 import { print, say } from '../src/cli/terminal.ts';
 import { exitCode, IsthmusError } from '../src/model/errors.ts';
+import { packageVersion } from '../src/model/package.ts';
 import { formatHostPort, parseHostPort } from '../src/net/address.ts';
 import { allChecks } from './checks/all.ts';
 import { runChecks } from './checks/check.ts';
@@ -46,6 +47,12 @@ export function builder(yargs: Argv) {
       demandOption: true,
       requiresArg: true,
       describe: 'HOST:PORT at which istiod reaches the xDS port of the bridge',
+    })
+    .option('image', {
+      type: 'string',
+      requiresArg: true,
+      default: `isthmus:${packageVersion()}`,
+      describe: 'What the image of the bridge is called where the cluster pulls it from',
     })
     .option('from-version', { type: 'string', requiresArg: true, describe: 'Version of Istio that runs now' })
     .option('to-version', { type: 'string', requiresArg: true, describe: 'Version of Istio after the migration' })
@@ -101,7 +108,8 @@ export async function handler(flags: Flags): Promise<number> {
   return status && nextStep(checklist) !== undefined ? exitCode.findings : exitCode.ok;
 }
 
-async function planOf({ files = [], bridge, fromVersion, toVersion, name, ...flags }: Flags) {
+async function planOf({ files = [], bridge, image, fromVersion, toVersion, name, ...flags }: Flags) {
+  requireImage(image);
   const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge');
   const options = {
     from: requireVersion(fromVersion, '--from-version'),
@@ -115,7 +123,15 @@ async function planOf({ files = [], bridge, fromVersion, toVersion, name, ...fla
   const journey = journeyText({ inputs: names, from: scanned.from, target: scanned.target, findings });
   const about = { file: mesh.file, subject: mesh.subject, bridge: formatHostPort(address), journey };
   const cluster = isLive ? { kubectl: kubectlFlags(flags), isthmus: flagsText(flags) } : undefined;
-  return { steps: stepsOf({ scanned, findings, mesh, bridge: address, cluster }), about };
+  return { steps: stepsOf({ scanned, findings, mesh, bridge: address, image, cluster }), about };
+}
+
+/** It goes into manifests and shells. */
+function requireImage(image: string): void {
+  if (/^[\w.-]+(:\d+)?(\/[\w.-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/.test(image)) return;
+  throw new IsthmusError('USAGE', '--image', `"${image}" is no name of an image`, {
+    hint: 'write for example --image registry.example.com/isthmus:0.1.0',
+  });
 }
 
 /** The one that is moved: what is installed from comes before the ConfigMap that is made of it. */

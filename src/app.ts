@@ -212,8 +212,9 @@ export class App {
       const admin = await listenHttp(adminRoutes(view, release), config.admin.listen, '--admin-listen', log);
       this.#http.push(admin);
       let metricsPort: number | undefined;
-      if (config.metrics.listen !== undefined) {
-        const listener = await listenHttp(healthRoutes(view), config.metrics.listen, '--metrics-listen', log);
+      const { listen: metricsListen } = config.metrics;
+      if (metricsListen !== undefined) {
+        const listener = await listenHttp(healthRoutes(view), metricsListen, '--metrics-listen', log);
         this.#http.push(listener);
         metricsPort = listener.port;
       }
@@ -229,6 +230,7 @@ export class App {
         {
           xds: formatHostPort({ ...config.xds.listen, port: xds }),
           admin: formatHostPort({ ...config.admin.listen, port: admin.port }),
+          ...(metricsListen && metricsPort ? { metrics: formatHostPort({ ...metricsListen, port: metricsPort }) } : {}),
           ...(config.sink.listen && sink ? { sink: formatHostPort({ ...config.sink.listen, port: sink }) } : {}),
           ...(legacyListen && { legacy: formatHostPort({ ...legacyListen, port: legacy ?? 0 }) }),
           sources: config.sources.map(({ name, address, tls }) =>

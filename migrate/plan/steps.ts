@@ -1,21 +1,26 @@
-import { formatHostPort, type HostPort } from '../../src/net/address.ts';
-import { legacyUrl, sourceName } from '../checks/legacy-address.ts';
+import { formatHostPort } from '../../src/net/address.ts';
 import type { Finding } from '../finding.ts';
 import { isLegacy } from '../scan/address.ts';
-import type { ConfigSource, MeshConfig } from '../scan/mesh-config.ts';
+import type { MeshConfig } from '../scan/mesh-config.ts';
 import type { Scanned } from '../scan/scan.ts';
 import { xdsOnlyMinor } from '../version.ts';
+import {
+  type BridgePlace,
+  describeSources,
+  gateOf,
+  kubectlOf,
+  podXdsPort,
+  serviceOf,
+  startBridge,
+} from './bridge-steps.ts';
 import { quote, type Step } from './step.ts';
 
 /** What the steps are made of. */
-export type Journey = {
+export type Journey = BridgePlace & {
   readonly scanned: Scanned;
   readonly findings: readonly Finding[];
   /** The one that is moved. */
   readonly mesh: MeshConfig;
-  readonly bridge: HostPort;
-  /** Where the mesh config is one of a cluster: the flags that say which, each with a blank before it. */
-  readonly cluster?: { readonly kubectl: string; readonly isthmus: string } | undefined;
 };
 
 /** Findings that the patch of the mesh config mends, or that say nothing to do beforehand. */
@@ -31,7 +36,7 @@ export function stepsOf(journey: Journey): Step[] {
   return [
     save(journey),
     ...prepare(journey),
-    describeSources(journey),
+    describeSources(journey.mesh, journey),
     startBridge(journey),
     ...(isLive(journey) ? [lookAtPatch(journey), applyPatch(journey)] : [patch(journey), apply(journey)]),
     restart(journey),
@@ -43,12 +48,13 @@ export function stepsOf(journey: Journey): Step[] {
 
 const namespaceOf = ({ mesh }: Journey): string => mesh.object?.namespace || 'istio-system';
 
+/** True where the Pilot that runs now can't read what the patch writes. */
+const isUpgrade = ({ scanned: { from } }: Journey): boolean => from !== undefined && from.minor < xdsOnlyMinor;
+
 const istiodOf = ({ mesh }: Journey): string => (mesh.revision ? `istiod-${mesh.revision}` : 'istiod');
 
 /** A ConfigMap is patched in the cluster itself; what an operator installs from becomes a file first. */
 const isLive = ({ cluster, mesh }: Journey): boolean => cluster !== undefined && mesh.kind === 'configMap';
-
-const kubectlOf = ({ cluster }: Journey): string => `kubectl${cluster?.kubectl ?? ''}`;
 
 function fileOf({ cluster, mesh }: Journey): string {
   if (cluster === undefined) return mesh.file;
@@ -127,67 +133,6 @@ function prepare(journey: Journey): Step[] {
   ];
 }
 
-function describeSources(journey: Journey): Step {
-  const legacy = journey.mesh.sources.filter(({ address }) => isLegacy(address));
-  const named = legacy.length > 0 ? uniqueNames(legacy) : [{ name: 'NAME', url: 'mcp://HOST:PORT' }];
-  const lines = named.flatMap(({ name, url }) => [
-    `- name: ${name}`,
-    `  address: ${url}`,
-    ...(url.startsWith('mcps:') ? ['  tls: { ca: ca.crt, cert: tls.crt, key: tls.key }'] : []),
-  ]);
-  const listens = [
-    'xds:',
-    `  listen: 0.0.0.0:${journey.bridge.port}`,
-    'metrics:',
-    '  listen: 0.0.0.0:15490',
-    'stateDir: /var/lib/isthmus',
-  ];
-  return {
-    id: 'sources',
-    title: 'Write down what the bridge reads',
-    notes: [
-      legacy.length > 0
-        ? 'These are the legacy servers of configSources.'
-        : 'configSources names no legacy server: write down the one that is meant.',
-      'Where a server has habits of its own, its profile says which: docs/profiles.md.',
-    ],
-    commands: [`cat > isthmus.yaml <<'EOF'\nsources:\n${[...lines, ...listens].join('\n')}\nEOF`],
-    check: {
-      command: 'isthmus check --config isthmus.yaml',
-      expect: 'exit code 0; from where the bridge will run, since it dials the servers',
-    },
-    back: ['rm isthmus.yaml'],
-  };
-}
-
-function uniqueNames(sources: readonly ConfigSource[]): { name: string; url: string }[] {
-  const seen = new Map<string, number>();
-  return sources.map(({ address, tls }) => {
-    const name = sourceName(address);
-    const count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    return { name: count === 1 ? name : `${name}-${count}`, url: legacyUrl(address, tls?.mode) };
-  });
-}
-
-function startBridge({ bridge }: Journey): Step {
-  const address = formatHostPort(bridge);
-  return {
-    id: 'bridge',
-    title: 'Start the bridge, and wait until it is complete',
-    notes: [
-      `In Kubernetes: one replica with a volume behind /var/lib/isthmus, and a Service so that istiod reaches ${address}, with publishNotReadyAddresses.`,
-      'istiod exits where nobody listens at its source when it starts, so this comes first.',
-    ],
-    commands: ['isthmus serve --config isthmus.yaml'],
-    check: {
-      command: `curl -fsS http://${formatHostPort({ ...bridge, port: 15490 })}/syncz && isthmus check xds://${address}`,
-      expect: '/syncz answers 200, and check ends with exit code 0; both from a Pod beside istiod',
-    },
-    back: ['Stop it: nobody reads it yet.'],
-  };
-}
-
 /** The command that patches the ConfigMap of the cluster, without what makes it write. */
 function patchCommand({ bridge, mesh, scanned, cluster }: Journey): string {
   const name = mesh.object?.name ?? 'istio';
@@ -225,8 +170,10 @@ function applyPatch(journey: Journey): Step {
 }
 
 /** What to mind where an istiod of another version reads the same ConfigMap. */
-function applyNotes({ scanned: { from } }: Journey): string[] {
-  const first = 'Nothing happens yet: istiod reads configSources when it starts.';
+function applyNotes({ scanned: { from, target } }: Journey, isInstalled = false): string[] {
+  const first = isInstalled
+    ? `This is the upgrade: do it with the istioctl or the charts of ${target?.text ?? 'the new version'}.`
+    : 'Nothing happens yet: istiod reads configSources when it starts.';
   if (from === undefined || from.minor >= xdsOnlyMinor) return [first];
   return [
     first,
@@ -257,6 +204,9 @@ function apply(journey: Journey): Step {
   const { mesh } = journey;
   const { before, after, backup } = files(journey);
   const namespace = quote(namespaceOf(journey));
+  const isInstaller = mesh.kind === 'istioOperator' || mesh.kind === 'helmValues';
+  // What installs the mesh config installs the new istiod with it, which then starts at once.
+  const gate = isUpgrade(journey) && isInstaller ? gateOf(journey) : [];
   const [commands, check] = applyCommands(mesh, namespace, after);
   // What was printed before the change has a resourceVersion that the API server does not take any more.
   const again = `sed '/^ *resourceVersion:/d' ${before} | kubectl -n ${namespace} replace -f -`;
@@ -264,8 +214,8 @@ function apply(journey: Journey): Step {
   return {
     id: 'apply',
     title: 'Give the new mesh config to the cluster',
-    notes: applyNotes(journey),
-    commands,
+    notes: applyNotes(journey, gate.length > 0),
+    commands: [...gate, ...commands],
     check: { command: check, expect: `configSources with xds://${formatHostPort(journey.bridge)}` },
     back: [`isthmus migrate rollback ${after} --backup ${backup} --out ${before}`, ...undo],
   };
@@ -293,34 +243,69 @@ function applyCommands(mesh: MeshConfig, namespace: string, file: string): [stri
 }
 
 function restart(journey: Journey): Step {
-  const { bridge, scanned } = journey;
-  const namespace = quote(namespaceOf(journey));
+  const { mesh, scanned } = journey;
+  const on = `${kubectlOf(journey)} -n ${quote(namespaceOf(journey))}`;
   const deployment = `deploy/${istiodOf(journey)}`;
-  const gate = `curl -fsS http://${formatHostPort({ ...bridge, port: 15490 })}/syncz`;
   const isGated = scanned.target === undefined || scanned.target.minor >= 16;
+  const isByHand = isUpgrade(journey) && (mesh.kind === 'configMap' || mesh.kind === 'meshConfig');
+  const replaced = isByHand ? imageCommands(journey, `${on} set image ${deployment}`) : undefined;
+  const gate = gateOf(journey);
+  const last = gate.pop() ?? '';
   return {
     id: 'restart',
-    title: 'Restart istiod, one replica at a time, while the bridge is complete',
+    title:
+      replaced === undefined
+        ? 'Restart istiod, one replica at a time, while the bridge is complete'
+        : 'Replace Pilot by the new istiod, while the bridge is complete',
     notes: [
+      ...(replaced === undefined
+        ? []
+        : [
+            'A restart alone would bring back a Pilot that has nothing to read. Another image is all where the manifests are your own and fit both; else upgrade with what Istio was installed with, in the place of that line.',
+          ]),
       isGated
         ? 'istiod 1.16 and newer becomes Ready only once the bridge has answered every kind, so a rolling restart stops by itself where something is wrong.'
         : 'This istiod is Ready at once, whether the bridge has answered or not: look at the next step before you restart the next replica.',
       'isthmus migrate restart does the same with a look at what each replica has before the next one: docs/migrate-restart.md.',
     ],
     commands: [
-      `${gate} && ${kubectlOf(journey)} -n ${namespace} rollout restart ${deployment}`,
-      `${kubectlOf(journey)} -n ${namespace} rollout status ${deployment} --timeout=10m`,
+      ...gate,
+      `${last} && ${replaced?.forth ?? `${on} rollout restart ${deployment}`}`,
+      `${on} rollout status ${deployment} --timeout=10m`,
     ],
-    check: { command: 'isthmus status', expect: 'every istiod is among the streams, and nothing waits' },
-    back: ['The way back of the step before, then the same restart.'],
+    check: {
+      command: statusCommand(journey),
+      expect: 'every istiod is among the streams, and nothing waits',
+    },
+    back: [
+      'The way back of the step before, then:',
+      replaced?.back ?? `${on} rollout restart ${deployment}`,
+      `${on} rollout status ${deployment} --timeout=10m`,
+    ],
   };
+}
+
+/** What puts the new istiod in the place of the old Pilot, and back. */
+function imageCommands({ scanned: { from, target } }: Journey, set: string): { forth: string; back: string } {
+  const image = (text: string | undefined) => `discovery=docker.io/istio/pilot:${text ?? 'VERSION'}`;
+  // Images have the whole version.
+  const whole = (text: string | undefined) => (/^1\.\d+$/.test(text ?? '') ? `${text}.0` : text);
+  return { forth: `${set} ${image(whole(target?.text))}`, back: `${set} ${image(whole(from?.text))}` };
+}
+
+/** Where the bridge can be asked how it is. */
+function statusCommand(journey: Journey): string {
+  const service = serviceOf(journey.bridge);
+  const on =
+    service === undefined ? '' : `${kubectlOf(journey)} -n ${quote(service.namespace)} exec statefulset/isthmus -- `;
+  return `${on}isthmus status`;
 }
 
 function verify(journey: Journey): Step {
   const { bridge, mesh, scanned } = journey;
+  const service = serviceOf(bridge);
+  const port = service === undefined ? bridge.port : podXdsPort;
   const namespace = quote(namespaceOf(journey));
-  // NAME.NAMESPACE.svc… of a Service; whatever else it is has to be reached in another way.
-  const [, at] = /^[a-z][\w-]*\.([\w-]+)(\.svc\b.*)?$/.exec(bridge.host) ?? [];
   const version = scanned.target === undefined ? '' : ` --to-version ${quote(scanned.target.text)}`;
   // The ConfigMap istio is that of an istiod without a revision; of values and operators nobody can tell.
   const known = mesh.revision ?? (mesh.kind === 'configMap' ? '' : undefined);
@@ -333,11 +318,11 @@ function verify(journey: Journey): Step {
       'On the host of the bridge nothing of it has to be forwarded.',
     ],
     commands: [
-      `${kubectlOf(journey)} -n ${quote(at ?? namespaceOf(journey))} port-forward statefulset/isthmus ${bridge.port} 15480 &`,
+      `${kubectlOf(journey)} -n ${quote(service?.namespace ?? namespaceOf(journey))} port-forward statefulset/isthmus ${port} 15480 &`,
       `${kubectlOf(journey)} -n ${namespace} port-forward deploy/${istiodOf(journey)} 8080 &`,
     ],
     check: {
-      command: `isthmus migrate verify --bridge 127.0.0.1:${bridge.port} --admin http://127.0.0.1:15480 --istiod http://127.0.0.1:8080${version}${revision} --wait 5m`,
+      command: `isthmus migrate verify --bridge 127.0.0.1:${port} --admin http://127.0.0.1:15480 --istiod http://127.0.0.1:8080${version}${revision} --wait 5m`,
       expect: 'exit code 0, and “equal” in the last line',
     },
     back: ['The way back of the step before the restart, then the restart.'],
@@ -349,12 +334,13 @@ function watch(): Step {
     id: 'watch',
     title: 'Watch it for a day',
     notes: [
+      'Through the port-forward of the step before, or by Prometheus.',
       'isthmus_source_connected and isthmus_source_synced stay 1; isthmus_source_stale, isthmus_quarantined_resources, isthmus_guard_held_resources and isthmus_conflicts stay 0; isthmus_xds_streams is the number of istiods.',
     ],
     commands: [],
     check: {
       command:
-        'curl -fsS http://127.0.0.1:15480/metrics | grep -E "isthmus_(source|quarantined|guard_held|conflicts|xds_streams)"',
+        'curl -fsS http://127.0.0.1:15480/metrics | grep -E "^isthmus_(source_(connected|synced|stale)|quarantined_resources|guard_held_resources|conflicts|xds_streams)[ {]"',
       expect: 'those values; the same number of services in the mesh as before',
     },
     back: ['The same as before: the old mesh config, and a restart.'],
@@ -386,7 +372,7 @@ function cleanUp(journey: Journey): Step[] {
       title: 'Remove what nobody needs any more',
       notes: ['Only once no sidecar up to 1.7 is left, and nothing of it is a source of the bridge.'],
       commands: webhooksFirst,
-      check: { command: 'isthmus status', expect: 'no source is lost by it' },
+      check: { command: statusCommand(journey), expect: 'no source is lost by it' },
       back: ['kubectl apply of the manifests, which you have.'],
     },
   ];

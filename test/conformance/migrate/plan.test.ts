@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, type TestContext } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
+import { packageVersion } from '../../../src/model/package.ts';
 import { run } from '../../support/cli.ts';
+import { hasKubectl, only, rendered } from '../../support/kustomize.ts';
+import { skipWhere } from '../../support/skip-where.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const main = join(import.meta.dirname, '../../../dist/src/main.js');
@@ -36,6 +39,13 @@ async function planned(...args: readonly string[]): Promise<readonly Step[]> {
   expect(code).toBe(0);
   return (JSON.parse(stdout) as { steps: readonly Step[] }).steps;
 }
+
+/** What keeps istiod waiting for a bridge in the cluster. */
+const gate = [
+  'kubectl -n istio-system delete job isthmus-synced --ignore-not-found',
+  'kubectl apply -k isthmus/gate',
+  'kubectl -n istio-system wait --for=condition=complete job/isthmus-synced --timeout=10m',
+];
 
 /** Runs a command of a plan as its reader would: by a shell, with `isthmus` on its path. */
 function shell(folder: string, command: string): { status: number | null; stdout: string } {
@@ -73,9 +83,13 @@ describe('isthmus migrate plan', () => {
     expect(stepOf(steps, 'prepare').notes[0]).toContain('COLLECTION_DROPPED');
     expect(stepOf(steps, 'apply').notes.join()).toContain('Pilot 1.7.8');
     expect(stepOf(steps, 'restart').commands).toEqual([
-      'curl -fsS http://isthmus.istio-system.svc:15490/syncz && kubectl -n mesh rollout restart deploy/istiod',
+      ...gate.slice(0, 2),
+      `${gate[2]} && kubectl -n mesh set image deploy/istiod discovery=docker.io/istio/pilot:1.24.0`,
       'kubectl -n mesh rollout status deploy/istiod --timeout=10m',
     ]);
+    expect(stepOf(steps, 'restart').back).toContain(
+      'kubectl -n mesh set image deploy/istiod discovery=docker.io/istio/pilot:1.7.8',
+    );
     expect(stepOf(steps, 'clean-up').commands).toEqual(['kubectl -n mesh delete deployment istio-policy']);
   });
 
@@ -94,16 +108,103 @@ describe('isthmus migrate plan', () => {
     expect(readFileSync(file, 'utf8')).toBe(configMap);
   });
 
-  test('writes a config of the bridge that it takes', async () => {
+  test('istiod that reads xDS already is restarted, and not replaced', async () => {
     const folder = tempFolder({ 'istio.yaml': configMap });
-    const [command = ''] = stepOf(await planned(join(folder, 'istio.yaml'), ...bridge), 'sources').commands;
+    const steps = await planned(folder, ...bridge, '--from-version', '1.20.0', '--to-version', '1.24');
+    expect(stepOf(steps, 'restart').commands).toEqual([
+      ...gate.slice(0, 2),
+      `${gate[2]} && kubectl -n mesh rollout restart deploy/istiod`,
+      'kubectl -n mesh rollout status deploy/istiod --timeout=10m',
+    ]);
+    expect(stepOf(steps, 'apply').commands).toHaveLength(1);
+  });
+
+  test('what installs the new istiod with the mesh config waits for the bridge too', async () => {
+    const values = 'meshConfig:\n  configSources:\n  - address: consul-mcp.consul:1109\n';
+    const folder = tempFolder({ 'values.yaml': values });
+    const steps = await planned(
+      join(folder, 'values.yaml'),
+      ...bridge,
+      '--from-version',
+      '1.8.6',
+      '--to-version',
+      '1.24',
+    );
+    const { commands, notes } = stepOf(steps, 'apply');
+    expect(commands.slice(0, 3)).toEqual(gate);
+    expect(commands[3]).toMatch(/^helm upgrade istiod istio\/istiod -n istio-system -f .*values\.yaml\.new$/);
+    expect(notes[0]).toContain('the charts of 1.24');
+    expect(stepOf(steps, 'restart').commands.join()).toContain('rollout restart deploy/istiod');
+  });
+
+  test('a bridge on a host of its own: writes a config that it takes, and starts it there', async () => {
+    const folder = tempFolder({ 'istio.yaml': configMap });
+    const steps = await planned(join(folder, 'istio.yaml'), '--bridge', '192.0.2.7:15999');
+    const [command = ''] = stepOf(steps, 'sources').commands;
     expect(shell(folder, command).status).toBe(0);
     const config = loadConfig(join(folder, 'isthmus.yaml'));
     expect(config.sources.map(({ name, address, tls }) => [name, address?.port, tls !== undefined])).toEqual([
       ['consul-mcp', 1109, false],
       ['legacy', 18848, true],
     ]);
-    expect(config.xds.listen.port).toBe(15410);
+    expect(config.xds.listen.port).toBe(15999);
+    expect(stepOf(steps, 'bridge').commands).toEqual(['isthmus serve --config isthmus.yaml']);
+    expect(stepOf(steps, 'restart').commands[0]).toMatch(/^curl -fsS http:\/\/192\.0\.2\.7:15490\/syncz && kubectl /);
+    const all = JSON.stringify(steps);
+    expect(all).not.toContain('statefulset/isthmus --');
+    expect(all).not.toContain('kubectl apply -k');
+  });
+
+  describe('a bridge in the cluster', () => {
+    /** What the commands of the step install: of the bridge, and of the gate. */
+    async function installed(context: TestContext, ...args: readonly string[]) {
+      skipWhere(!hasKubectl, 'kubectl renders the manifests', context);
+      const folder = tempFolder({ 'istio.yaml': configMap });
+      const steps = await planned(join(folder, 'istio.yaml'), ...args);
+      // As from the folder of the repository.
+      symlinkSync(join(import.meta.dirname, '../../../deploy'), join(folder, 'deploy'));
+      for (const command of stepOf(steps, 'sources').commands) expect(shell(folder, command).status).toBe(0);
+      const [objects, gateObjects] = ['isthmus', 'isthmus/gate'].map((name) => rendered(name, folder));
+      return { steps, objects: objects ?? [], gateObjects: gateObjects ?? [], folder };
+    }
+
+    test('is installed by deploy/, with its sources, in its namespace', async (context) => {
+      const { steps, objects, gateObjects, folder } = await installed(context, ...bridge);
+      const text = only(objects, 'ConfigMap').data?.['isthmus.yaml'] ?? '';
+      expect(text).toBe(readFileSync(join(folder, 'isthmus/isthmus.yaml'), 'utf8'));
+      const config = loadConfig(join(folder, 'isthmus/isthmus.yaml'));
+      expect(config.sources.map(({ name }) => name)).toEqual(['consul-mcp', 'legacy']);
+      const namespaces = [...objects, ...gateObjects].map(({ metadata }) => metadata.namespace);
+      expect(new Set(namespaces)).toEqual(new Set(['istio-system']));
+      const { containers } = only(objects, 'StatefulSet').spec.template.spec;
+      expect(containers[0]?.image).toBe(`isthmus:${packageVersion()}`);
+      expect(stepOf(steps, 'bridge').commands).toEqual([
+        `docker build -f deploy/Dockerfile -t isthmus:${packageVersion()} .`,
+        'kubectl apply -k isthmus',
+        'kubectl -n istio-system rollout status statefulset/isthmus --timeout=5m',
+        ...gate,
+      ]);
+      expect(stepOf(steps, 'sources').notes.join()).toContain('Secret');
+    });
+
+    test('has the name, the port, the namespace and the image that were asked for', async (context) => {
+      const image = 'registry.example.com:5000/mesh/isthmus:7';
+      const other = ['--bridge', 'bridge.meshes.svc.cluster.local:15999', '--image', image];
+      const { steps, objects, gateObjects } = await installed(context, ...other);
+      const service = only(objects, 'Service');
+      expect(service.metadata).toMatchObject({ name: 'bridge', namespace: 'meshes' });
+      expect(service.spec.ports[0]).toMatchObject({ port: 15999, targetPort: 'xds' });
+      const [container] = only(objects, 'StatefulSet').spec.template.spec.containers;
+      expect([container?.image, container?.ports?.[0]?.containerPort]).toEqual([image, 15410]);
+      const [waiting] = only(gateObjects, 'Job').spec.template.spec.containers;
+      expect(waiting?.env).toEqual([{ name: 'ISTHMUS_SYNCZ', value: 'http://bridge:15490/syncz' }]);
+      expect(waiting?.image).toBe(image);
+      const build = `docker build -f deploy/Dockerfile -t ${image} . && docker push ${image}`;
+      expect(stepOf(steps, 'bridge').commands[0]).toBe(build);
+      expect(stepOf(steps, 'verify').commands[0]).toBe(
+        'kubectl -n meshes port-forward statefulset/isthmus 15410 15480 &',
+      );
+    });
   });
 
   test('keeps what is done in a file; a step that says something else since has to be done again', async () => {
@@ -141,13 +242,14 @@ describe('isthmus migrate plan', () => {
       run('migrate', 'plan', file),
       run('migrate', 'plan', join(folder, 'service.yaml'), ...bridge),
       run('migrate', 'plan', file, ...bridge, '--done', 'save'),
+      run('migrate', 'plan', file, ...bridge, '--image', 'a b'),
       run('migrate', 'plan', file, ...bridge, '--state', join(folder, 'bad.json')),
       run('migrate', 'plan', file, ...bridge, '--state', join(folder, 'plan.json'), '--done', 'dance'),
     ]);
-    expect(failures.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2]);
+    expect(failures.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2]);
     expect(failures.map(({ stdout }) => stdout).join('')).toBe('');
     expect(failures[1]?.stderr).toContain('there is no mesh config in it');
-    expect(failures[4]?.stderr).toContain('its steps are save, sources, bridge');
+    expect(failures[5]?.stderr).toContain('its steps are save, sources, bridge');
     expect(existsSync(join(folder, 'plan.json'))).toBe(false);
   });
 });
