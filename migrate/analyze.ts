@@ -6,6 +6,8 @@ import { exitCode } from '../src/model/errors.ts';
 import { allChecks } from './checks/all.ts';
 import { runChecks } from './checks/check.ts';
 import { type Finding, sortFindings } from './finding.ts';
+import { readAllInputs } from './live/all-inputs.ts';
+import { type ClusterFlags, clusterOptions } from './live/flags.ts';
 import { renderJson } from './report/json.ts';
 import { renderMarkdown } from './report/markdown.ts';
 import { type Output, outputs, type Report } from './report/report.ts';
@@ -23,20 +25,21 @@ const outputOption = { alias: 'o', choices: outputs, default: 'text', describe: 
 export function builder(yargs: Argv) {
   return yargs
     .usage(
-      '$0 migrate analyze FILE.. [options]\n\n' +
+      '$0 migrate analyze [FILE..] [options]\n\n' +
         'Says what has to be done before istiod 1.9 or newer takes the place of a Pilot that reads\n' +
         'legacy MCP, and what happens otherwise. It looks at whatever of this is in the files: the\n' +
         'ConfigMap "istio" or the mesh config by itself, Helm values, an IstioOperator, Deployments of\n' +
-        'Galley, Mixer, Pilot and istiod, and Istio’s resources. It changes nothing, and uses no\n' +
-        'network. Exits with 0 where nothing is wrong, 1 for errors and warnings, 2 where a file that\n' +
-        'was named can’t be read.',
+        'Galley, Mixer, Pilot and istiod, and Istio’s resources. Without a file, or with --context or\n' +
+        '--kubeconfig, it reads them of the cluster. It changes nothing. Exits with 0 where nothing is\n' +
+        'wrong, 1 for errors and warnings, 2 where a file that was named can’t be read, 3 where the\n' +
+        'cluster can’t be asked.',
     )
     .positional('files', {
       type: 'string',
       array: true,
-      demandOption: true,
-      describe: 'Files, folders with YAML and JSON files, or - for standard input',
+      describe: 'Files, folders with YAML and JSON files, or - for standard input [default: the cluster]',
     })
+    .options(clusterOptions)
     .option('from-version', {
       type: 'string',
       describe: 'Version of Istio that runs now, for example 1.5.10 [default: by the images of the Deployments]',
@@ -55,6 +58,8 @@ export function builder(yargs: Argv) {
     .option('output', outputOption)
     .epilogue(
       examples(
+        ['isthmus migrate analyze --to-version 1.24', 'the cluster of the current context'],
+        ['isthmus migrate analyze values.yaml --context prod', 'that of another one, beside the values of Helm'],
         [
           'kubectl -n istio-system get configmap,deploy -o yaml | isthmus migrate analyze - --to-version 1.24',
           'what runs',
@@ -70,7 +75,9 @@ type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 
 /** @returns the exit code. */
 export async function handler(flags: Flags): Promise<number> {
-  const report = await analyze(flags.files, {
+  const { kubeconfig, context, namespace } = flags;
+  const report = await analyze(flags.files ?? [], {
+    cluster: { kubeconfig, context, namespace },
     fromVersion: flags.fromVersion,
     toVersion: flags.toVersion,
     behind: flags.behind,
@@ -80,6 +87,8 @@ export async function handler(flags: Flags): Promise<number> {
 }
 
 export type AnalyzeOptions = {
+  /** Which cluster is read too; it is where no input is given. */
+  readonly cluster?: ClusterFlags;
   readonly fromVersion?: string | undefined;
   readonly toVersion?: string | undefined;
   /** Files and folders with what the bridge serves. */
@@ -90,18 +99,19 @@ export type AnalyzeOptions = {
 };
 
 /**
- * Reads files and runs every check.
- * @throws IsthmusError USAGE for a version that is none, and for an input that was named and can't be read.
+ * Reads files, or a cluster, and runs every check.
+ * @throws IsthmusError USAGE for a version that is none, and for an input that was named and can't be read; KubeError where the cluster
+ * can't be asked.
  */
 export async function analyze(inputs: readonly string[], options: AnalyzeOptions = {}): Promise<Report> {
-  const { fromVersion, toVersion, behind = [], stdin = process.stdin, limits } = options;
+  const { fromVersion, toVersion, behind = [], stdin = process.stdin, limits, cluster = {} } = options;
   const from = requireVersion(fromVersion, '--from-version');
   const target = requireVersion(toVersion, '--to-version');
-  const read = await readInputs(inputs, stdin, limits);
+  const { read, names } = await readAllInputs(inputs, cluster, { stdin, limits });
   const beyond = behind.length === 0 ? undefined : await readInputs(behind, stdin, limits);
-  const scanned = scan(read, beyond, { from, target, named: inputs[0] });
+  const scanned = scan(read, beyond, { from, target, named: names[0] });
   const findings = sortFindings([...scanned.unread, ...runChecks(allChecks, scanned)]);
-  return { inputs, from: scanned.from, target: scanned.target, findings };
+  return { inputs: names, from: scanned.from, target: scanned.target, findings };
 }
 
 const renderers: Readonly<Record<Output, (report: Report) => string>> = {

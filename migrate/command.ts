@@ -5,12 +5,12 @@ import { addVerbs, type Verb, verbModule } from '../src/cli/verb.ts';
 /** The verbs of `isthmus migrate`, in the order in which they are used. */
 const verbs: readonly Verb[] = [
   {
-    command: 'analyze <files..>',
+    command: 'analyze [files..]',
     describe: 'Say what has to be done, and what happens if it is left',
     load: () => verbModule(import('./analyze.ts')),
   },
   {
-    command: 'plan <files..>',
+    command: 'plan [files..]',
     describe: 'Write the checklist: steps, commands, checks and the way back',
     load: () => verbModule(import('./plan.ts')),
   },
@@ -18,6 +18,11 @@ const verbs: readonly Verb[] = [
     command: 'patch [file]',
     describe: 'Write the mesh config anew with the bridge in place of legacy sources',
     load: () => verbModule(import('./patch.ts')),
+  },
+  {
+    command: 'restart',
+    describe: 'Restart the istiods of a cluster one at a time, each one verified',
+    load: () => verbModule(import('./restart.ts')),
   },
   {
     command: 'verify',
@@ -38,10 +43,11 @@ export function builder(yargs: Argv) {
       '$0 migrate COMMAND\n\n' +
         'Moves the mesh config of istiod (configSources) from legacy MCP servers to the bridge, and\n' +
         'back. It works on files (what kubectl get configmap istio -o yaml prints, a mesh config by\n' +
-        'itself, the values of Helm, or an IstioOperator; YAML or JSON), and on the cluster of a\n' +
-        'kubeconfig where no file is given. A cluster is only read, unless --apply says otherwise:\n' +
-        'then data.mesh of one ConfigMap is written. Of files, those are written that --out, --backup\n' +
-        'and --state name. verify asks a running bridge and istiods.',
+        'itself, the values of Helm, or an IstioOperator; YAML or JSON), and where no file is given on\n' +
+        'a cluster: that of the kubeconfig’s current context, or of --kubeconfig, --context and -n.\n' +
+        'A cluster is only read, unless --apply says otherwise: then data.mesh of one ConfigMap is\n' +
+        'written, which istiod reads when it restarts. Of files, those are written that --out,\n' +
+        '--backup and --state name. restart writes a Deployment, verify only asks.',
     )
     .demandCommand(1, 'give one of the commands of migrate')
     .epilogue(
@@ -56,11 +62,11 @@ export function builder(yargs: Argv) {
           'isthmus migrate patch cm.yaml --bridge isthmus.istio-system:15410 --out new.yaml --backup cm.bak',
           'kubectl then applies new.yaml',
         ],
-        ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'and back'],
         [
           'isthmus migrate verify --bridge 127.0.0.1:15410 --istiod http://127.0.0.1:8080 --wait 2m',
           'after the restart: does istiod have everything?',
         ],
+        ['isthmus migrate rollback new.yaml --backup cm.bak --out old.yaml', 'and back'],
       ),
     );
 }

@@ -7,12 +7,14 @@ import { formatHostPort, parseHostPort } from '../src/net/address.ts';
 import { allChecks } from './checks/all.ts';
 import { runChecks } from './checks/check.ts';
 import { sortFindings } from './finding.ts';
+import { readAllInputs } from './live/all-inputs.ts';
+import { clusterOptions, flagsText, kubectlFlags } from './live/flags.ts';
 import { type Checklist, checklistOutputs, nextStep } from './plan/checklist.ts';
 import { renderChecklist, statusText } from './plan/render.ts';
 import { emptyState, progressOf, readPlanState, tick, writePlanState } from './plan/state.ts';
 import { stepsOf } from './plan/steps.ts';
 import { journeyText } from './report/report.ts';
-import { readInputs, stdinName } from './scan/files.ts';
+import { stdinName } from './scan/files.ts';
 import type { MeshConfig } from './scan/mesh-config.ts';
 import { scan } from './scan/scan.ts';
 import { requireVersion } from './version.ts';
@@ -22,17 +24,23 @@ const outputOption = { alias: 'o', choices: checklistOutputs, default: 'markdown
 export function builder(yargs: Argv) {
   return yargs
     .usage(
-      '$0 migrate plan FILE.. --bridge HOST:PORT [options]\n\n' +
+      '$0 migrate plan [FILE..] --bridge HOST:PORT [options]\n\n' +
         'Writes the checklist of a migration: the steps in their order, with the commands for this\n' +
         'configuration, how to see that each worked, and the way back. The first mesh config in the\n' +
         'files is moved; Deployments and the rest, where they are given too, make the plan more exact.\n' +
+        'Without a file, or with --context or --kubeconfig, it reads all of that of the cluster.\n' +
         'Nothing is changed but the file of --state, which keeps what is done.',
     )
     .positional('files', {
       type: 'string',
       array: true,
-      demandOption: true,
-      describe: 'Files and folders, as for isthmus migrate analyze',
+      describe: 'Files and folders, as for isthmus migrate analyze [default: the cluster]',
+    })
+    .options(clusterOptions)
+    .option('name', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Name of the ConfigMap whose mesh config is moved, where there are several',
     })
     .option('bridge', {
       type: 'string',
@@ -60,9 +68,10 @@ export function builder(yargs: Argv) {
     .epilogue(
       examples(
         [
-          'isthmus migrate plan istio.yaml --bridge isthmus.istio-system:15410 --to-version 1.24 > plan.md',
-          'the checklist',
+          'isthmus migrate plan --bridge isthmus.istio-system:15410 --to-version 1.24 > plan.md',
+          'the checklist for the cluster of the current context',
         ],
+        ['isthmus migrate plan istio.yaml --bridge isthmus.istio-system:15410 > plan.md', 'the same of a file'],
         [
           'isthmus migrate plan istio.yaml --bridge isthmus.istio-system:15410 --state plan.json --done save',
           'tick a step',
@@ -99,19 +108,22 @@ export async function handler(flags: Flags): Promise<number> {
   return status && nextStep(checklist) !== undefined ? exitCode.findings : exitCode.ok;
 }
 
-async function planOf({ files, bridge, image, fromVersion, toVersion }: Flags) {
+async function planOf({ files = [], bridge, image, fromVersion, toVersion, name, ...flags }: Flags) {
   requireImage(image);
   const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge');
   const options = {
     from: requireVersion(fromVersion, '--from-version'),
     target: requireVersion(toVersion, '--to-version'),
   };
-  const scanned = scan(await readInputs(files, process.stdin), undefined, options);
+  const { read, names } = await readAllInputs(files, flags, { stdin: process.stdin });
+  const scanned = scan(read, undefined, { ...options, named: names[0] });
   const findings = sortFindings([...scanned.unread, ...runChecks(allChecks, scanned)]);
-  const mesh = requireMesh(scanned.meshConfigs);
-  const journey = journeyText({ inputs: files, from: scanned.from, target: scanned.target, findings });
+  const mesh = requireMesh(scanned.meshConfigs, name, names.join(', '));
+  const isLive = read.files.some(({ file, isOfCluster }) => isOfCluster === true && file === mesh.file);
+  const journey = journeyText({ inputs: names, from: scanned.from, target: scanned.target, findings });
   const about = { file: mesh.file, subject: mesh.subject, bridge: formatHostPort(address), journey };
-  return { steps: stepsOf({ scanned, findings, mesh, bridge: address, image }), about };
+  const cluster = isLive ? { kubectl: kubectlFlags(flags), isthmus: flagsText(flags) } : undefined;
+  return { steps: stepsOf({ scanned, findings, mesh, bridge: address, image, cluster }), about };
 }
 
 /** It goes into manifests and shells. */
@@ -123,12 +135,18 @@ function requireImage(image: string): void {
 }
 
 /** The one that is moved: what is installed from comes before the ConfigMap that is made of it. */
-function requireMesh(meshConfigs: readonly MeshConfig[]): MeshConfig {
+function requireMesh(all: readonly MeshConfig[], name: string | undefined, where: string): MeshConfig {
+  const meshConfigs = all.filter(({ object }) => name === undefined || object?.name === name);
   const installed = meshConfigs.find(({ kind }) => kind === 'istioOperator' || kind === 'helmValues');
   const mesh = installed ?? meshConfigs[0];
   if (mesh === undefined) {
-    throw new IsthmusError('USAGE', 'FILE', 'there is no mesh config in it', {
-      hint: 'give the ConfigMap istio, Helm values with meshConfig, or an IstioOperator; isthmus migrate analyze says what is there',
+    const others = all.map(({ subject }) => subject).join('; ');
+    const [subject, which] = name === undefined ? [where, 'mesh config'] : ['--name', `mesh config ${name}`];
+    throw new IsthmusError('USAGE', subject, `there is no ${which} in it`, {
+      hint:
+        others === ''
+          ? 'give the ConfigMap istio, Helm values with meshConfig, or an IstioOperator; of a cluster, the context and the namespace of istiod (-n). isthmus migrate analyze says what is there'
+          : `there is ${others}`,
     });
   }
   if (mesh.file === stdinName) {

@@ -8,6 +8,8 @@ import { exitCode, IsthmusError, messageOf } from '../src/model/errors.ts';
 import { isLoopback, parseHostPort } from '../src/net/address.ts';
 import type { IstiodAddress } from './verify/istiod.ts';
 import type { Question } from './verify/look.ts';
+import { clusterOf, clusterOptions } from './live/flags.ts';
+import { type ForwardedPods, forwardPods, requireIstiodPods } from './verify/pods.ts';
 import { exportReport, renderReport } from './verify/render.ts';
 import type { Verdict } from './verify/report.ts';
 import { BridgeStream } from './verify/served.ts';
@@ -17,10 +19,11 @@ import { requireVersion, xdsOnlyMinor } from './version.ts';
 export function builder(yargs: Argv) {
   return yargs
     .usage(
-      '$0 migrate verify --bridge HOST:PORT --istiod URL.. [options]\n\n' +
+      '$0 migrate verify --bridge HOST:PORT [--istiod URL..] [options]\n\n' +
         'Proves that nothing was lost or changed on the way: asks the bridge as istiod does, and compares\n' +
         'what it serves with what each istiod has (its /debug/configz), resource by resource; what the\n' +
-        'bridge has of each source, what is quarantined, held or out of date comes from --admin. It reads\n' +
+        'bridge has of each source, what is quarantined, held or out of date comes from --admin. Without\n' +
+        '--istiod it finds the Pods of istiod in the cluster, and reaches each by a port-forward. It reads\n' +
         'only. Exits with 0 where all is equal, 1 where something differs, 3 where a side can’t be asked.',
     )
     .option('bridge', { type: 'string', demandOption: true, requiresArg: true, describe: 'HOST:PORT of its xDS port' })
@@ -28,8 +31,7 @@ export function builder(yargs: Argv) {
       type: 'string',
       array: true,
       nargs: 1,
-      demandOption: true,
-      describe: 'http://HOST:PORT of the debug pages of an istiod (repeatable: every replica)',
+      describe: 'http://HOST:PORT of the debug pages of an istiod (repeatable: every replica) [default: the cluster]',
     })
     .option('admin', {
       type: 'string',
@@ -58,11 +60,13 @@ export function builder(yargs: Argv) {
       default: 30,
       describe: 'Seconds without a word after which a side is given up',
     })
+    .options(clusterOptions)
     .option('output', { alias: 'o', choices: ['table', 'json'] as const, default: 'table' as const, describe: 'Form' })
     .epilogue(
       examples(
         ['kubectl -n istio-system port-forward istiod-7d4f-x2x 8080', 'for each replica, each on a port of its own'],
         ['isthmus migrate verify --bridge 127.0.0.1:15410 --istiod http://127.0.0.1:8080', 'are they equal now?'],
+        ['isthmus migrate verify --bridge 127.0.0.1:15410 --context prod -n istio-system', 'the same of all its Pods'],
         [
           'isthmus migrate verify --bridge 127.0.0.1:15410 --admin http://127.0.0.1:15480 --istiod http://127.0.0.1:8080 --to-version 1.24 --wait 2m',
           'with what each source has sent, and until it is so',
@@ -82,7 +86,9 @@ const exitCodes: Readonly<Record<Verdict, number>> = {
 /** @returns the exit code. */
 export async function handler(flags: Flags): Promise<number> {
   const waitMs = waitOf(flags.wait);
-  const question = questionOf(flags);
+  const asked = questionOf(flags);
+  const forwarded = flags.istiod === undefined ? await podsOf(flags, asked.timeoutMs) : undefined;
+  const question = { ...asked, istiods: forwarded?.istiods ?? asked.istiods };
   try {
     const report = await lookUntilEqual(question, { waitMs, progress: say });
     if (flags.output === 'json') for (const piece of exportReport(report)) process.stdout.write(piece);
@@ -90,7 +96,16 @@ export async function handler(flags: Flags): Promise<number> {
     return exitCodes[report.verdict];
   } finally {
     question.stream.close();
+    await forwarded?.close();
   }
+}
+
+/** The istiods of the cluster that the flags name. */
+async function podsOf({ kubeconfig, context, namespace, revision }: Flags, timeoutMs: number): Promise<ForwardedPods> {
+  const cluster = await clusterOf({ kubeconfig, context, namespace });
+  const found = await requireIstiodPods(cluster, revision);
+  say(`${found.length} Pods of istiod in ${cluster.namespace} of context ${cluster.context} (${cluster.server})`);
+  return forwardPods(cluster, found, timeoutMs);
 }
 
 function questionOf(flags: Flags): Question {
@@ -102,7 +117,7 @@ function questionOf(flags: Flags): Question {
   }
   const timeoutMs = millisecondsOf(flags.timeout, '--timeout');
   const token = flags.istiodToken === undefined ? undefined : readToken(flags.istiodToken);
-  const istiods = [...new Set(flags.istiod)].map((text) => ({ url: istiodUrlOf(text), token, timeoutMs }));
+  const istiods = [...new Set(flags.istiod ?? [])].map((text) => ({ url: istiodUrlOf(text), token, timeoutMs }));
   if (token !== undefined) warnOfClearText(istiods);
   const admin = flags.admin === undefined ? undefined : adminUrlOf(flags.admin, '--admin');
   const address = parseHostPort(flags.bridge.replace(/^xds:\/\//i, ''), '--bridge');

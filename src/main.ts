@@ -4,12 +4,14 @@
 import './cli/first-process.ts';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { endAsFirstProcess } from './cli/first-process.ts';
 import { say, sayError } from './cli/terminal.ts';
 import { addVerbs, hideHyphens } from './cli/verb.ts';
 import { verbs } from './cli/verbs.ts';
 import { exitCode, IsthmusError } from './model/errors.ts';
 import { packageVersion } from './model/package.ts';
 
+endAsFirstProcess();
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader of a pipe (head, less) has seen enough.
   process.exit(error.code === 'EPIPE' ? exitCode.ok : exitCode.environment);

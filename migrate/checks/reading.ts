@@ -47,4 +47,11 @@ export const readingCodes: readonly ReadingCode[] = [
       'A file of more than 16 MiB, or a folder with more than 5,000 files, 128 MiB, or 32 folders inside each other.',
     fix: 'Give what it is about by itself.',
   },
+  {
+    code: 'CLUSTER_UNREAD',
+    severity: 'warning',
+    finds:
+      'A kind of a cluster that this user may not read, or that the API server can’t list, or a mesh config that is not there.',
+    fix: 'Give the right that it names: nothing of that kind was analysed.',
+  },
 ];

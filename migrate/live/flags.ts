@@ -29,6 +29,11 @@ export async function clusterOf({ kubeconfig, context, namespace }: ClusterFlags
   return openCluster({ kubeconfig, context, namespace });
 }
 
+/** True where a flag says that a cluster is meant, whatever files are given. */
+export function namesCluster({ kubeconfig, context, namespace }: ClusterFlags): boolean {
+  return kubeconfig !== undefined || context !== undefined || namespace !== undefined;
+}
+
 /**
  * @param given flags for one of the two, by their names; those that are not undefined were given.
  * @throws IsthmusError USAGE where one of them was.
@@ -44,4 +49,9 @@ export function flagsText({ kubeconfig, context, namespace }: ClusterFlags): str
   return Object.entries(flags)
     .flatMap(([flag, value]) => (value === undefined ? [] : [` ${flag} ${quote(value)}`]))
     .join('');
+}
+
+/** The same for kubectl, whose namespace is given where it is needed. */
+export function kubectlFlags({ kubeconfig, context }: ClusterFlags): string {
+  return flagsText({ kubeconfig, context });
 }

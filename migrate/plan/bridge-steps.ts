@@ -10,7 +10,11 @@ export type BridgePlace = {
   readonly bridge: HostPort;
   /** What its image is called where the cluster finds it. */
   readonly image: string;
+  /** Where the mesh config is one of a cluster: the flags that say which, each with a blank before it. */
+  readonly cluster?: { readonly kubectl: string; readonly isthmus: string } | undefined;
 };
+
+export const kubectlOf = ({ cluster }: BridgePlace): string => `kubectl${cluster?.kubectl ?? ''}`;
 
 /** The port for istiod in the Pods of deploy/, whatever that of their Service is. */
 export const podXdsPort = 15410;
@@ -78,7 +82,7 @@ export function describeSources(mesh: MeshConfig, place: BridgePlace): Step {
       heredoc('isthmus/gate/kustomization.yaml', gateKustomization(place, service)),
     ],
     check: {
-      command: 'kubectl apply -k isthmus --dry-run=server',
+      command: `${kubectlOf(place)} apply -k isthmus --dry-run=server`,
       expect: `the API server would take each object; where it does not know namespace ${service.namespace}, make it first`,
     },
     back: ['rm -r isthmus'],
@@ -105,7 +109,7 @@ export function startBridge(place: BridgePlace): Step {
       back: ['Stop it: nobody reads it yet.'],
     };
   }
-  const on = `kubectl -n ${quote(service.namespace)}`;
+  const on = `${kubectlOf(place)} -n ${quote(service.namespace)}`;
   const push = image.includes('/') ? ` && docker push ${quote(image)}` : '';
   return {
     id: 'bridge',
@@ -119,7 +123,7 @@ export function startBridge(place: BridgePlace): Step {
     ],
     commands: [
       `docker build -f deploy/Dockerfile -t ${quote(image)} .${push}`,
-      'kubectl apply -k isthmus',
+      `${kubectlOf(place)} apply -k isthmus`,
       `${on} rollout status statefulset/isthmus --timeout=5m`,
       ...gateOf(place),
     ],
@@ -127,18 +131,19 @@ export function startBridge(place: BridgePlace): Step {
       command: `${on} exec statefulset/isthmus -- isthmus check xds://${address} && ${on} exec statefulset/isthmus -- isthmus status`,
       expect: 'exit code 0: istiod would be answered at that address, and nothing is wrong with the sources',
     },
-    back: ['kubectl delete -k isthmus'],
+    back: [`${kubectlOf(place)} delete -k isthmus`],
   };
 }
 
 /** Commands that end well once the bridge is complete, and not before. */
-export function gateOf({ bridge }: BridgePlace): string[] {
+export function gateOf(place: BridgePlace): string[] {
+  const { bridge } = place;
   const service = serviceOf(bridge);
   if (service === undefined) return [`curl -fsS http://${formatHostPort({ ...bridge, port: metricsPort })}/syncz`];
-  const on = `kubectl -n ${quote(service.namespace)}`;
+  const on = `${kubectlOf(place)} -n ${quote(service.namespace)}`;
   return [
     `${on} delete job isthmus-synced --ignore-not-found`,
-    'kubectl apply -k isthmus/gate',
+    `${kubectlOf(place)} apply -k isthmus/gate`,
     `${on} wait --for=condition=complete job/isthmus-synced --timeout=10m`,
   ];
 }

@@ -4,7 +4,15 @@ import { isLegacy } from '../scan/address.ts';
 import type { MeshConfig } from '../scan/mesh-config.ts';
 import type { Scanned } from '../scan/scan.ts';
 import { xdsOnlyMinor } from '../version.ts';
-import { type BridgePlace, describeSources, gateOf, podXdsPort, serviceOf, startBridge } from './bridge-steps.ts';
+import {
+  type BridgePlace,
+  describeSources,
+  gateOf,
+  kubectlOf,
+  podXdsPort,
+  serviceOf,
+  startBridge,
+} from './bridge-steps.ts';
 import { quote, type Step } from './step.ts';
 
 /** What the steps are made of. */
@@ -30,8 +38,7 @@ export function stepsOf(journey: Journey): Step[] {
     ...prepare(journey),
     describeSources(journey.mesh, journey),
     startBridge(journey),
-    patch(journey),
-    apply(journey),
+    ...(isLive(journey) ? [lookAtPatch(journey), applyPatch(journey)] : [patch(journey), apply(journey)]),
     restart(journey),
     verify(journey),
     watch(),
@@ -46,11 +53,24 @@ const isUpgrade = ({ scanned: { from } }: Journey): boolean => from !== undefine
 
 const istiodOf = ({ mesh }: Journey): string => (mesh.revision ? `istiod-${mesh.revision}` : 'istiod');
 
-const files = ({ mesh }: Journey) => ({
-  before: quote(mesh.file),
-  after: quote(`${mesh.file}.new`),
-  backup: quote(`${mesh.file}.backup`),
-});
+/** A ConfigMap is patched in the cluster itself; what an operator installs from becomes a file first. */
+const isLive = ({ cluster, mesh }: Journey): boolean => cluster !== undefined && mesh.kind === 'configMap';
+
+function fileOf({ cluster, mesh }: Journey): string {
+  if (cluster === undefined) return mesh.file;
+  return `${[mesh.object?.kind, mesh.object?.name].join('-').toLowerCase()}.yaml`;
+}
+
+function files(journey: Journey) {
+  const file = fileOf(journey);
+  return { before: quote(file), after: quote(`${file}.new`), backup: quote(`${file}.backup`) };
+}
+
+/** Says what the plan was made of, as it is now. */
+function analyzeAgain(journey: Journey, file: string): string {
+  const what = isLive(journey) ? (journey.cluster?.isthmus ?? '') : ` ${file}`;
+  return `isthmus migrate analyze${what}${versionFlags(journey)}`;
+}
 
 function versionFlags({ scanned: { from, target } }: Journey): string {
   return [from && ` --from-version ${quote(from.text)}`, target && ` --to-version ${quote(target.text)}`]
@@ -59,24 +79,27 @@ function versionFlags({ scanned: { from, target } }: Journey): string {
 }
 
 function save(journey: Journey): Step {
-  const { mesh } = journey;
+  const { mesh, cluster } = journey;
   const { before } = files(journey);
   const namespace = quote(namespaceOf(journey));
   const isConfigMap = mesh.kind === 'configMap' && mesh.object !== undefined;
   const name = quote(mesh.object?.name ?? '');
+  const saved = cluster === undefined ? quote(`${mesh.file}.live`) : before;
+  const kind = quote(mesh.object?.kind.toLowerCase() ?? '');
+  const isOfCluster = isConfigMap || cluster !== undefined;
   return {
     id: 'save',
     title: 'Keep what is there now',
     notes: [
-      isConfigMap
+      isOfCluster
         ? 'From the cluster itself, in case that the file is older. Commit it, or put it where it is found again.'
         : 'Commit it, or put a copy where it is found again.',
     ],
-    commands: isConfigMap
-      ? [`kubectl -n ${namespace} get configmap ${name} -o yaml > ${quote(`${mesh.file}.live`)}`]
+    commands: isOfCluster
+      ? [`${kubectlOf(journey)} -n ${namespace} get ${kind} ${name} -o yaml > ${saved}`]
       : [`cp ${before} ${quote(`${mesh.file}.before`)}`],
     check: {
-      command: `isthmus migrate analyze ${isConfigMap ? quote(`${mesh.file}.live`) : before}${versionFlags(journey)}`,
+      command: analyzeAgain(journey, isOfCluster ? saved : before),
       expect: 'the findings that this plan was made of; if they are others, make the plan anew',
     },
     back: ['Nothing was changed.'],
@@ -102,11 +125,59 @@ function prepare(journey: Journey): Step[] {
       notes: [...shown, ...more],
       commands: [],
       check: {
-        command: `isthmus migrate analyze ${files(journey).before}${versionFlags(journey)}`,
+        command: analyzeAgain(journey, files(journey).before),
         expect: 'none of these codes any more',
       },
       back: ['That of each change.'],
     },
+  ];
+}
+
+/** The command that patches the ConfigMap of the cluster, without what makes it write. */
+function patchCommand({ bridge, mesh, scanned, cluster }: Journey): string {
+  const name = mesh.object?.name ?? 'istio';
+  const named = name === 'istio' ? '' : ` --name ${quote(name)}`;
+  const version = scanned.target === undefined ? '' : ` --to-version ${quote(scanned.target.text)}`;
+  return `isthmus migrate patch --bridge ${quote(formatHostPort(bridge))}${named}${cluster?.isthmus ?? ''}${version}`;
+}
+
+const mindGalley = 'Only configSources is edited. Where Galley was the source, mind GALLEY_AND_KUBERNETES.';
+
+function lookAtPatch(journey: Journey): Step {
+  return {
+    id: 'patch',
+    title: 'Look at the new mesh config',
+    notes: [`Nothing is written yet. ${mindGalley}`],
+    commands: [patchCommand(journey)],
+    check: { command: undefined, expect: 'exit code 0, and a diff that you agree with; mind its warnings' },
+    back: ['Nothing was changed.'],
+  };
+}
+
+function applyPatch(journey: Journey): Step {
+  const { backup } = files(journey);
+  return {
+    id: 'apply',
+    title: 'Give the new mesh config to the cluster',
+    notes: [
+      ...applyNotes(journey),
+      'It is written only if nobody has changed the ConfigMap meanwhile. Where Helm, an operator or GitOps makes it, change that too, or it comes back.',
+    ],
+    commands: [`${patchCommand(journey)} --apply --backup ${backup}`],
+    check: { command: analyzeAgain(journey, ''), expect: 'no ADDRESS_… error is left' },
+    back: [`isthmus migrate rollback --backup ${backup}${journey.cluster?.isthmus ?? ''} --apply`],
+  };
+}
+
+/** What to mind where an istiod of another version reads the same ConfigMap. */
+function applyNotes({ scanned: { from, target } }: Journey, isInstalled = false): string[] {
+  const first = isInstalled
+    ? `This is the upgrade: do it with the istioctl or the charts of ${target?.text ?? 'the new version'}.`
+    : 'Nothing happens yet: istiod reads configSources when it starts.';
+  if (from === undefined || from.minor >= xdsOnlyMinor) return [first];
+  return [
+    first,
+    `Mind that Pilot ${from.text} can’t read it: give the new mesh config to the new istiod only (a revision reads a ConfigMap of its own, istio-REVISION), and leave that of the old Pilot as it is until no sidecar needs it.`,
   ];
 }
 
@@ -117,9 +188,7 @@ function patch(journey: Journey): Step {
   return {
     id: 'patch',
     title: 'Write the new mesh config into a file',
-    notes: [
-      'Look at the diff that it prints. Only configSources is edited. Where Galley was the source, mind GALLEY_AND_KUBERNETES.',
-    ],
+    notes: [`Look at the diff that it prints. ${mindGalley}`],
     commands: [
       `isthmus migrate patch ${before} --bridge ${quote(formatHostPort(bridge))}${version} --out ${after} --backup ${backup}`,
     ],
@@ -132,22 +201,12 @@ function patch(journey: Journey): Step {
 }
 
 function apply(journey: Journey): Step {
-  const { mesh, scanned } = journey;
+  const { mesh } = journey;
   const { before, after, backup } = files(journey);
   const namespace = quote(namespaceOf(journey));
   const isInstaller = mesh.kind === 'istioOperator' || mesh.kind === 'helmValues';
   // What installs the mesh config installs the new istiod with it, which then starts at once.
   const gate = isUpgrade(journey) && isInstaller ? gateOf(journey) : [];
-  const notes = [
-    gate.length === 0
-      ? 'Nothing happens yet: istiod reads configSources when it starts.'
-      : `This is the upgrade: do it with the istioctl or the charts of ${scanned.target?.text ?? 'the new version'}.`,
-    ...(isUpgrade(journey)
-      ? [
-          `Mind that Pilot ${scanned.from?.text} can’t read it: give the new mesh config to the new istiod only (a revision reads a ConfigMap of its own, istio-REVISION), and leave that of the old Pilot as it is until no sidecar needs it.`,
-        ]
-      : []),
-  ];
   const [commands, check] = applyCommands(mesh, namespace, after);
   // What was printed before the change has a resourceVersion that the API server does not take any more.
   const again = `sed '/^ *resourceVersion:/d' ${before} | kubectl -n ${namespace} replace -f -`;
@@ -155,7 +214,7 @@ function apply(journey: Journey): Step {
   return {
     id: 'apply',
     title: 'Give the new mesh config to the cluster',
-    notes,
+    notes: applyNotes(journey, gate.length > 0),
     commands: [...gate, ...commands],
     check: { command: check, expect: `configSources with xds://${formatHostPort(journey.bridge)}` },
     back: [`isthmus migrate rollback ${after} --backup ${backup} --out ${before}`, ...undo],
@@ -185,7 +244,7 @@ function applyCommands(mesh: MeshConfig, namespace: string, file: string): [stri
 
 function restart(journey: Journey): Step {
   const { mesh, scanned } = journey;
-  const on = `kubectl -n ${quote(namespaceOf(journey))}`;
+  const on = `${kubectlOf(journey)} -n ${quote(namespaceOf(journey))}`;
   const deployment = `deploy/${istiodOf(journey)}`;
   const isGated = scanned.target === undefined || scanned.target.minor >= 16;
   const isByHand = isUpgrade(journey) && (mesh.kind === 'configMap' || mesh.kind === 'meshConfig');
@@ -207,6 +266,7 @@ function restart(journey: Journey): Step {
       isGated
         ? 'istiod 1.16 and newer becomes Ready only once the bridge has answered every kind, so a rolling restart stops by itself where something is wrong.'
         : 'This istiod is Ready at once, whether the bridge has answered or not: look at the next step before you restart the next replica.',
+      'isthmus migrate restart does the same with a look at what each replica has before the next one: docs/migrate-restart.md.',
     ],
     commands: [
       ...gate,
@@ -217,7 +277,11 @@ function restart(journey: Journey): Step {
       command: statusCommand(journey),
       expect: 'every istiod is among the streams, and nothing waits',
     },
-    back: ['The way back of the step before, then:', replaced?.back ?? `${on} rollout restart ${deployment}`],
+    back: [
+      'The way back of the step before, then:',
+      replaced?.back ?? `${on} rollout restart ${deployment}`,
+      `${on} rollout status ${deployment} --timeout=10m`,
+    ],
   };
 }
 
@@ -230,9 +294,10 @@ function imageCommands({ scanned: { from, target } }: Journey, set: string): { f
 }
 
 /** Where the bridge can be asked how it is. */
-function statusCommand({ bridge }: Journey): string {
-  const service = serviceOf(bridge);
-  const on = service === undefined ? '' : `kubectl -n ${quote(service.namespace)} exec statefulset/isthmus -- `;
+function statusCommand(journey: Journey): string {
+  const service = serviceOf(journey.bridge);
+  const on =
+    service === undefined ? '' : `${kubectlOf(journey)} -n ${quote(service.namespace)} exec statefulset/isthmus -- `;
   return `${on}isthmus status`;
 }
 
@@ -253,8 +318,8 @@ function verify(journey: Journey): Step {
       'On the host of the bridge nothing of it has to be forwarded.',
     ],
     commands: [
-      `kubectl -n ${quote(service?.namespace ?? namespaceOf(journey))} port-forward statefulset/isthmus ${port} 15480 &`,
-      `kubectl -n ${namespace} port-forward deploy/${istiodOf(journey)} 8080 &`,
+      `${kubectlOf(journey)} -n ${quote(service?.namespace ?? namespaceOf(journey))} port-forward statefulset/isthmus ${port} 15480 &`,
+      `${kubectlOf(journey)} -n ${namespace} port-forward deploy/${istiodOf(journey)} 8080 &`,
     ],
     check: {
       command: `isthmus migrate verify --bridge 127.0.0.1:${port} --admin http://127.0.0.1:15480 --istiod http://127.0.0.1:8080${version}${revision} --wait 5m`,
@@ -275,7 +340,7 @@ function watch(): Step {
     commands: [],
     check: {
       command:
-        'curl -fsS http://127.0.0.1:15480/metrics | grep -E "isthmus_(source|quarantined|guard_held|conflicts|xds_streams)"',
+        'curl -fsS http://127.0.0.1:15480/metrics | grep -E "^isthmus_(source_(connected|synced|stale)|quarantined_resources|guard_held_resources|conflicts|xds_streams)[ {]"',
       expect: 'those values; the same number of services in the mesh as before',
     },
     back: ['The same as before: the old mesh config, and a restart.'],
@@ -285,9 +350,10 @@ function watch(): Step {
 /** Parts of the old control plane that are among the inputs. */
 function cleanUp(journey: Journey): Step[] {
   const { scanned } = journey;
+  const kubectl = kubectlOf(journey);
   const commands = scanned.objects.flatMap(({ kind, name, namespace, json }) => {
     if (kind === 'ValidatingWebhookConfiguration' && JSON.stringify(json).includes('galley')) {
-      return [`kubectl delete validatingwebhookconfiguration ${quote(name)}`];
+      return [`${kubectl} delete validatingwebhookconfiguration ${quote(name)}`];
     }
     const isOld = scanned.programs.some(
       ({ role, subject }) =>
@@ -295,7 +361,7 @@ function cleanUp(journey: Journey): Step[] {
         subject.startsWith(`${kind} ${namespace === '' ? '' : `${namespace}/`}${name},`),
     );
     return isOld
-      ? [`kubectl -n ${quote(namespace || 'istio-system')} delete ${kind.toLowerCase()} ${quote(name)}`]
+      ? [`${kubectl} -n ${quote(namespace || 'istio-system')} delete ${kind.toLowerCase()} ${quote(name)}`]
       : [];
   });
   if (commands.length === 0) return [];

@@ -5,10 +5,22 @@ import type { Readable } from 'node:stream';
 import { IsthmusError, messageOf } from '../../src/model/errors.ts';
 
 /** A file as it was read. */
-export type SourceFile = { readonly file: string; readonly text: string };
+export type SourceFile = {
+  readonly file: string;
+  readonly text: string;
+  /** It is no file, but an object of a cluster as text. @default false */
+  readonly isOfCluster?: boolean;
+};
 
-/** Why a file, or the rest of a folder, was not read. */
-export type Unread = { readonly file: string; readonly code: 'FILE_UNREAD' | 'LIMIT_REACHED'; readonly reason: string };
+/** Why a file, the rest of a folder, or something of a cluster, was not read. */
+export type Unread = {
+  /** Or what of a cluster. */
+  readonly file: string;
+  readonly code: 'FILE_UNREAD' | 'LIMIT_REACHED' | 'CLUSTER_UNREAD';
+  readonly reason: string;
+  /** What to do; there is a usual thing for each code. */
+  readonly fix?: string;
+};
 
 export type Limits = {
   /** Bytes of one file. */

@@ -66,8 +66,20 @@ export function resourcesOf(object: KubeObject): Resource[] {
   const { faults, bytes } = kind === undefined ? { faults: [], bytes: 0 } : readSpec(kind, object);
   const namespace = object.namespace === '' ? 'default' : object.namespace;
   const key = `${namespace}/${object.name}`;
-  const at = object.at(['kind']);
-  return [{ object, key, kind, collection: old ?? kind?.collection, at, faults, bytes }];
+  return [
+    {
+      object,
+      key,
+      kind,
+      collection: old ?? kind?.collection,
+      // Of an object of a cluster, its text is made when somebody asks for a place in it.
+      get at() {
+        return object.at(['kind']);
+      },
+      faults,
+      bytes,
+    },
+  ];
 }
 
 /** Mixer's own kinds before `handler` and `instance`, such as `prometheus` and `metric`, are those. */

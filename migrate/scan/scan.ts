@@ -37,10 +37,17 @@ export type ScanOptions = {
   readonly named?: string | undefined;
 };
 
-type Read = { readonly files: readonly SourceFile[]; readonly unread: readonly Unread[] };
+/** What was read of the inputs. */
+export type Read = {
+  readonly files: readonly SourceFile[];
+  readonly unread: readonly Unread[];
+  /** Objects that are in no file: resources of Istio in a cluster. @default none */
+  readonly objects?: readonly KubeObject[];
+};
 
-/** Looks at files. Never throws: what can't be read is a finding, and costs itself only. */
+/** Looks at files, and at objects of a cluster. Never throws: what can't be read is a finding, and costs itself only. */
 export function scan(inputs: Read, behind: Read | undefined, options: ScanOptions = {}): Scanned {
+  const { objects = [] } = inputs;
   const all = inputs.files.map((file) => scanFile(file));
   const beyond = behind?.files.map((file) => scanFile(file));
   const programs = all.flatMap((one) => one.programs);
@@ -59,8 +66,8 @@ export function scan(inputs: Read, behind: Read | undefined, options: ScanOption
     meshConfigs,
     values,
     programs,
-    objects: all.flatMap((one) => one.objects),
-    resources: all.flatMap((one) => one.resources),
+    objects: [...all.flatMap((one) => one.objects), ...objects],
+    resources: [...all.flatMap((one) => one.resources), ...objects.flatMap((object) => resourcesOf(object))],
     behind: beyond?.flatMap((one) => one.resources),
     from,
     target: options.target ?? (from !== undefined && from.minor >= xdsOnlyMinor ? from : undefined),
@@ -114,8 +121,12 @@ function problemFinding(file: string, { kind, message, hint, line, column }: Fil
   return { code: codes[kind], severity, file, line, column, message: what, fix: hint, left: [] };
 }
 
-function unreadFinding({ file, code, reason }: Unread): Finding {
-  const fix =
-    code === 'LIMIT_REACHED' ? 'give what it is about by itself, in smaller parts' : 'mend that, then analyse it again';
+const usualFix: Readonly<Record<Unread['code'], string>> = {
+  FILE_UNREAD: 'mend that, then analyse it again',
+  LIMIT_REACHED: 'give what it is about by itself, in smaller parts',
+  CLUSTER_UNREAD: 'see that it can be read, then analyse it again',
+};
+
+function unreadFinding({ file, code, reason, fix = usualFix[code] }: Unread): Finding {
   return { code, severity: 'warning', file, line: 1, column: 1, message: `${file} ${reason}`, fix, left: [] };
 }

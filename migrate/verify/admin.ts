@@ -1,11 +1,12 @@
 import type { ConflictView, HoldView, OriginView, QuarantineView, SnapshotView } from '../../src/admin/views.ts';
 import { readAdminList, readAdminPage, readAdminResources } from '../../src/cli/admin-client.ts';
 import { addressProblem } from '../../src/admin/findings/addresses.ts';
+import { countOf, sizeText } from '../../src/model/texts.ts';
+import { messageOf } from '../../src/model/errors.ts';
 import { nearShare } from '../../src/model/size-level.ts';
 import { readText } from './http.ts';
 import { failureOf } from './replica.ts';
 import type { AdminReport, Problem, SourceReport } from './report.ts';
-import { countOf, sizeText } from '../../src/model/texts.ts';
 
 /** What the pages of a bridge say. */
 export type AdminLook = { readonly report: AdminReport; readonly problems: readonly Problem[] };
@@ -62,6 +63,21 @@ async function look(url: URL, timeoutMs: number): Promise<AdminLook> {
     ...conflictProblems(conflicts, about),
   ];
   return { report, problems };
+}
+
+/**
+ * The gate before an istiod starts: `/syncz`, on the admin or the metrics port of a bridge.
+ * @returns why it is closed; undefined where it is open.
+ */
+export async function whyNotComplete(url: URL, timeoutMs: number): Promise<string | undefined> {
+  const hint = 'is the bridge running, and is this its --admin-listen?';
+  try {
+    const { status } = await readText({ base: url, path: 'syncz', timeoutMs, hint });
+    if (status === 200) return undefined;
+    return status === 503 ? 'the bridge is not complete yet (/syncz)' : `/syncz of ${url.href} answers ${status}`;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Conflicts in which something that a source has is not sent. */

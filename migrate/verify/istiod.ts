@@ -8,6 +8,10 @@ import { BrokenListError, jsonElements } from './json-array.ts';
 /** One istiod whose pages are read. */
 export type IstiodAddress = {
   readonly url: URL;
+  /** `NAMESPACE/NAME` of the Pod that a port-forward leads to; undefined where it is no such. */
+  readonly pod?: string;
+  /** Why the port-forward does not lead there; undefined where nothing is known of that. */
+  readonly why?: () => string | undefined;
   /** What it asks of those that do not come from its own host; undefined = none is sent. */
   readonly token: string | undefined;
   /** For how long it may say nothing. */

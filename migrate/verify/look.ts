@@ -1,3 +1,4 @@
+import { countOf, sizeText } from '../../src/model/texts.ts';
 import { nearShare } from '../../src/model/size-level.ts';
 import { formatHostPort } from '../../src/net/address.ts';
 import { profileOf } from '../../src/xds/istiod-profile.ts';
@@ -16,7 +17,6 @@ import {
   verdictOf,
 } from './report.ts';
 import type { BridgeStream, ServedKind } from './served.ts';
-import { countOf, sizeText } from '../../src/model/texts.ts';
 
 /** What is asked, and how. */
 export type Question = {
@@ -135,6 +135,9 @@ async function lookAtIstiod(
   question: Question,
 ): Promise<IstiodLook> {
   const url = istiod.url.href;
+  const pod = istiod.pod ?? null;
+  const subject = istiod.pod ?? url;
+  const failed = (error: unknown) => failureOf(error, istiod.why?.());
   const nothing = { compared: false, equal: 0, elsewhere: {}, differences: [], notCompared: [], passedOver: [] };
   const unknown = { version: null, ready: null, configSources: null };
   try {
@@ -144,19 +147,19 @@ async function lookAtIstiod(
       ready: facts.ready ?? null,
       configSources: facts.configSources ?? null,
     };
-    const problems = factProblems(url, facts, question);
-    if (served === undefined) return { report: { url, error: null, ...about, ...nothing }, problems };
+    const problems = factProblems(subject, facts, question);
+    if (served === undefined) return { report: { url, pod, error: null, ...about, ...nothing }, problems };
     const comparison = new ReplicaComparison(served, rulesOf(facts, admin, question), facts);
     try {
       await readConfigz(istiod, (config) => comparison.take(config));
     } catch (error) {
-      return { report: { url, error: failureOf(error), ...about, ...nothing }, problems };
+      return { report: { url, pod, error: failed(error), ...about, ...nothing }, problems };
     }
     const found = comparison.finish();
-    problems.push(...notFed(url, facts, found), ...foundProblems(url, found));
-    return { report: { url, error: null, ...about, compared: true, ...found }, problems };
+    problems.push(...notFed(subject, facts, found), ...foundProblems(subject, found));
+    return { report: { url, pod, error: null, ...about, compared: true, ...found }, problems };
   } catch (error) {
-    return { report: { url, error: failureOf(error), ...unknown, ...nothing }, problems: [] };
+    return { report: { url, pod, error: failed(error), ...unknown, ...nothing }, problems: [] };
   }
 }
 
@@ -219,7 +222,8 @@ function foundProblems(subject: string, { equal, differences, passedOver }: Comp
   if (missing > 0 && equal > 0) {
     const what = `it lacks ${missing} of the resources that the bridge serves, and has others`;
     const next = 'where it has refused one, its log says why (“Error adding a new resource to the store”, scope adsc)';
-    problems.push({ code: 'MISSING', severity: 'error', subject, what, next, mayPass: true });
+    // The differences themselves are what keeps it from being equal.
+    problems.push({ code: 'MISSING', severity: 'warning', subject, what, next, mayPass: true });
   }
   if (passedOver.length > 0) {
     const what = `${countOf(passedOver.length, 'resource')} with fields that this istiod does not know: it does as if they were not there`;

@@ -1,6 +1,6 @@
+import { countOf, sizeText } from '../../src/model/texts.ts';
 import { renderField } from '../../src/cli/diff-report.ts';
 import { colorsOf, oneLine } from '../../src/cli/terminal.ts';
-import { countOf, sizeText } from '../../src/model/texts.ts';
 import {
   type AdminReport,
   type BridgeReport,
@@ -72,7 +72,8 @@ function renderAdmin({ url, error, ready, complete, sources, quarantined }: Admi
 }
 
 function renderIstiod(istiod: IstiodReport): string[] {
-  const { url, error, version, ready, equal, elsewhere, differences } = istiod;
+  const { error, version, ready, equal, elsewhere, differences } = istiod;
+  const url = istiod.pod ?? istiod.url;
   const isReady = ready === null ? [] : [ready ? 'ready' : 'not ready'];
   const about = [...(version === null ? [] : [version]), ...isReady].join(', ');
   const as = about === '' ? '' : `${about}: `;

@@ -156,7 +156,8 @@ function byKindAndName(a: ResourceReport, b: ResourceReport): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-/** Of an error that is one of ours: what it says, and what to do. */
-export function failureOf(error: unknown): { message: string; hint: string | null } {
-  return { message: messageOf(error), hint: error instanceof IsthmusError ? (error.hint ?? null) : null };
+/** Of an error that is one of ours: what it says, and what to do. @param why what else is known of it */
+export function failureOf(error: unknown, why?: string): { message: string; hint: string | null } {
+  const message = why === undefined ? messageOf(error) : `${messageOf(error)} (${why})`;
+  return { message, hint: error instanceof IsthmusError ? (error.hint ?? null) : null };
 }

@@ -57,6 +57,8 @@ export type BridgeReport = {
 
 export type IstiodReport = {
   readonly url: string;
+  /** `NAMESPACE/NAME` where its Pod was found in the cluster, else null. */
+  readonly pod: string | null;
   readonly error: Failure | null;
   /** As it says itself, or null. */
   readonly version: string | null;

@@ -48,7 +48,7 @@ export function summaryOf({ bridge, admin, istiods, direct, problems }: Omit<Ver
   const sides = [
     ...(bridge.error === null ? [] : [`the bridge: ${bridge.error.message}`]),
     ...(admin === null || admin.error === null ? [] : [`the bridge's pages: ${admin.error.message}`]),
-    ...istiods.map(({ url, error, differences, equal }) => ({ name: url, error, differences, equal })),
+    ...istiods.map(({ url, pod, error, differences, equal }) => ({ name: pod ?? url, error, differences, equal })),
     ...direct.map(({ address, error, differences, equal }) => ({ name: address, error, differences, equal })),
   ].flatMap((side) => {
     if (typeof side === 'string') return [side];

@@ -1,9 +1,10 @@
 /**
  * The kernel lets a signal that the process 1 of a container does not listen to do nothing: who ends the container would
- * wait for all of its grace. So that one ends here as elsewhere; whoever listens besides decides instead. To be imported
- * before anything that takes its time.
+ * wait for all of its grace. After this, that process ends at SIGINT and SIGTERM as one does elsewhere; where something
+ * else listens to the signal as well, that decides instead.
  */
-if (process.pid === 1) {
+export function endAsFirstProcess(): void {
+  if (process.pid !== 1) return;
   for (const [signal, number] of [
     ['SIGINT', 2],
     ['SIGTERM', 15],

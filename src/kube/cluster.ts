@@ -25,6 +25,8 @@ export type Cluster = {
   /** For what is no plain request, such as a port-forward. */
   readonly config: KubeConfig;
   get(type: ResourceType, ref: ObjectRef): Promise<KubeObject>;
+  /** The kinds of an API group that can be listed, each in the version that is preferred; none where there is no such group. */
+  kindsOf(group: string): Promise<ResourceType[]>;
   /** All objects of a kind, of all namespaces where none is given; in pages, and anew where the API forgot the rest of them. */
   list(type: ResourceType, options?: ListOptions): Promise<KubeObject[]>;
   /**
@@ -108,6 +110,16 @@ export async function openCluster(choice: ClusterChoice, options: ClusterOptions
       const asked = askedFor('get', type, refText(type, ref), ref);
       return requireObject(asked, type, await ask(asked, { method: 'GET', path: objectPath(type, ref) }));
     },
+    async kindsOf(group) {
+      const asked = (what: string): Asked => askedFor('get', { group, plural: what, version: '', kind: '' }, what, {});
+      const path = `/apis/${group}`;
+      try {
+        return await kindsAt(path, (at) => ask(asked(at), { method: 'GET', path: at }));
+      } catch (error) {
+        if (error instanceof KubeError && error.failure === 'noSuchKind' && error.subject === path) return [];
+        throw error;
+      }
+    },
     async list(type, { namespace: within, labelSelector } = {}) {
       const what = `${type.plural}${within === undefined ? '' : ` in ${within}`}`;
       const asked = askedFor('list', type, what, { namespace: within });
@@ -132,6 +144,26 @@ export async function openCluster(choice: ClusterChoice, options: ClusterOptions
       return requireObject(asked, type, await ask(asked, { method: 'PATCH', path, body }));
     },
   };
+}
+
+/** Source: the discovery API, APIGroup and APIResourceList of meta/v1. */
+async function kindsAt(path: string, get: (path: string) => Promise<Record<string, unknown>>): Promise<ResourceType[]> {
+  const group = path.slice(path.lastIndexOf('/') + 1);
+  const { versions, preferredVersion } = await get(path);
+  const names = [preferredVersion, ...(Array.isArray(versions) ? (versions as unknown[]) : [])].flatMap((one) =>
+    isRecord(one) && typeof one['version'] === 'string' ? [one['version']] : [],
+  );
+  const found = new Map<string, ResourceType>();
+  for (const version of new Set(names)) {
+    const { resources } = await get(`${path}/${version}`);
+    for (const one of Array.isArray(resources) ? (resources as unknown[]) : []) {
+      if (!isRecord(one) || !Array.isArray(one['verbs']) || !one['verbs'].includes('list')) continue;
+      const { name: plural, kind } = one;
+      if (typeof plural !== 'string' || typeof kind !== 'string' || plural.includes('/') || found.has(plural)) continue;
+      found.set(plural, { group, version, plural, kind });
+    }
+  }
+  return [...found.values()];
 }
 
 async function allPages(
@@ -172,6 +204,6 @@ function requireObject(asked: Asked, { group, version, kind }: ResourceType, val
 
 function foreign({ what, server }: Asked, answer: string): KubeError {
   return new KubeError('foreign', what, `${server} answers with ${answer}`, {
-    hint: 'is it the address of the API server? A proxy of the environment or a login page may answer in its place',
+    hint: 'is it the address of the API server? A proxy or a login page may answer in its place',
   });
 }

@@ -92,8 +92,8 @@ export function failureOf(asked: Asked, status: number, body: string): KubeError
   const { context, server, what } = asked;
   const said = statusOf(body);
   const proxyHint =
-    `is ${server} the address of the API server? kubectl cluster-info says it; a proxy of the environment ` +
-    'or a login page may answer in its place';
+    `is ${server} the address of the API server? kubectl cluster-info says it; a proxy or a login page may answer ` +
+    'in its place';
   if (said === undefined) return withoutStatus(asked, status, proxyHint);
   const text = said.message === '' ? `status ${status}` : said.message;
   switch (status) {
@@ -102,7 +102,7 @@ export function failureOf(asked: Asked, status: number, body: string): KubeError
         hint: 'log in again, or renew the token or certificate of this context; see that kubectl get ns works with it',
       });
     case 403:
-      return new KubeError('forbidden', what, text, { hint: rightHint(asked) });
+      return new KubeError('forbidden', what, text, { hint: rightHint(asked, [asked.resource]) });
     case 404:
       return notFound(asked, said);
     case 409:
@@ -180,15 +180,15 @@ function noSuchKind({ what, server, resource }: Asked): KubeError {
   });
 }
 
-/** The rule of a Role that is missing, as YAML on one line. */
-export function ruleText({ verb, group, resource, name }: Pick<Asked, 'verb' | 'group' | 'resource' | 'name'>): string {
+/** What to do about a right that is missing: the rule of RBAC, as YAML on one line. */
+export function rightHint(
+  { verb, group, namespace, name }: Pick<Asked, 'verb' | 'group' | 'namespace' | 'name'>,
+  resources: readonly string[],
+): string {
+  const role = namespace === undefined ? 'a ClusterRole' : `a Role in ${namespace}`;
   const names = name === undefined ? '' : `, resourceNames: ["${name}"]`;
-  return `{apiGroups: ["${group}"], resources: ["${resource}"]${names}, verbs: ["${verb}"]}`;
-}
-
-function rightHint(asked: Asked): string {
-  const role = asked.namespace === undefined ? 'a ClusterRole' : `a Role in ${asked.namespace}`;
-  return `the right is missing; add this to the rules of ${role} that this user is bound to: ${ruleText(asked)}`;
+  const rule = `{apiGroups: ["${group}"], resources: ${JSON.stringify(resources)}${names}, verbs: ["${verb}"]}`;
+  return `the right is missing; add this to the rules of ${role} that this user is bound to: ${rule}`;
 }
 
 /** What was thrown in place of an answer. */

@@ -67,7 +67,8 @@ function readConfig(config: KubeConfig, file: string): KubeConfig {
   }
   let value: unknown;
   try {
-    value = parse(text);
+    // No warnings: they would show the line too.
+    value = parse(text, { logLevel: 'error' });
   } catch (error) {
     // The text of the error would show the line, which may hold a token.
     const line = error instanceof YAMLParseError ? error.linePos?.[0].line : undefined;

@@ -40,6 +40,13 @@ export type ObjectRef = {
 export const configMaps: ResourceType = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' };
 export const deployments: ResourceType = { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' };
 
+export const validatingWebhooks: ResourceType = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  plural: 'validatingwebhookconfigurations',
+  kind: 'ValidatingWebhookConfiguration',
+};
+
 /** `configmaps istio-system/istio`, for messages. */
 export function refText({ plural }: ResourceType, { namespace, name }: ObjectRef): string {
   return `${plural} ${namespace === undefined ? name : `${namespace}/${name}`}`;

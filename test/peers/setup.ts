@@ -40,11 +40,30 @@ async function buildLegacy(): Promise<Pick<Peers, OfLegacyMcp>> {
   };
 }
 
+type OfKubernetes = 'etcd' | 'kube-apiserver';
+
+async function buildKubernetes(): Promise<Pick<Peers, OfKubernetes>> {
+  const version = 'k8s.io/component-base/version';
+  return {
+    etcd: await buildGo({ name: 'etcd-3.6.4', module: 'etcd-3.6.4', mainPackage: 'go.etcd.io/etcd/server/v3' }),
+    'kube-apiserver': await buildGo({
+      name: 'kube-apiserver-1.34.4',
+      module: 'kube-apiserver-1.34.4',
+      mainPackage: 'k8s.io/kubernetes/cmd/kube-apiserver',
+      variables: {
+        [`${version}.gitVersion`]: 'v1.34.4',
+        [`${version}.gitMajor`]: '1',
+        [`${version}.gitMinor`]: '34',
+      },
+    }),
+  };
+}
+
 /** Builds the real peers and Isthmus itself, which the suites run as a process, before the first suite. */
 export default async function setup(project: TestProject): Promise<void> {
   const [istiods, legacy, envoy, nacos, chromium] = await Promise.all([
     buildIstiods(),
-    buildLegacy(),
+    buildLegacy().then(async (built) => ({ ...built, ...(await buildKubernetes()) })),
     installEnvoy(),
     buildNacos(),
     installChromium(),

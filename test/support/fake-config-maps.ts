@@ -4,15 +4,19 @@ type Fields = Record<string, unknown>;
 
 export type StoredMap = { kind: 'ConfigMap'; apiVersion: 'v1'; metadata: Fields; data: Record<string, string> };
 
+type Hook = (request: SeenRequest) => FakeAnswer | undefined;
+
+const nothing: Hook = () => undefined;
+
 /** ConfigMaps of istio-system by the rules of an API server: merge patches, and a conflict for an old resourceVersion. */
 export type FakeConfigMaps = FakeKubeApi & {
   readonly stored: Map<string, StoredMap>;
   /** Another client that writes. */
   edit(name: string, change: (map: StoredMap) => void): void;
   /** Asked before each request; an answer takes the place of the usual one. */
-  before: (request: SeenRequest) => FakeAnswer | undefined;
+  before: Hook;
   /** The same, after it was done. */
-  after: (request: SeenRequest) => FakeAnswer | undefined;
+  after: Hook;
 };
 
 /** @param meshes `data.mesh` by the name of its ConfigMap. */
@@ -53,8 +57,8 @@ export async function fakeConfigMaps(
   };
   const fake = {
     stored,
-    before: (_: SeenRequest): FakeAnswer | undefined => undefined,
-    after: (_: SeenRequest): FakeAnswer | undefined => undefined,
+    before: nothing,
+    after: nothing,
     edit(name: string, change: (map: StoredMap) => void) {
       const map = stored.get(name);
       if (map === undefined) throw new Error(`there is no ${name}`);

@@ -158,6 +158,6 @@ describe('isthmus migrate analyze', () => {
     const { code, stdout } = await run('migrate', 'analyze', '--help');
     expect(code).toBe(0);
     expect(stdout).toContain('\n  isthmus migrate analyze manifests/ --from-version 1.5.10 --to-version 1.24\n');
-    expect((await run('migrate', '--help')).stdout).toContain('isthmus migrate analyze <files..>');
+    expect((await run('migrate', '--help')).stdout).toContain('isthmus migrate analyze [files..]');
   });
 });

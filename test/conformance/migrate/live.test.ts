@@ -346,3 +346,36 @@ test('a backup of a file rolls the cluster back, and one of the cluster a file',
   expect(code).toBe(0);
   expect(readFileSync(file, 'utf8')).toBe(cm);
 });
+
+test('the plan of a cluster has the commands for it, and keeps what is done', async () => {
+  const { folder, api } = await lab({ istio: mesh, 'istio-canary': mesh });
+  const cluster = ['--kubeconfig', join(folder, 'kubeconfig'), '--context', 'test'];
+  const plan = (...more: readonly string[]) =>
+    run('migrate', 'plan', ...bridge, ...cluster, '--name', 'istio-canary', ...more);
+  const { code, stdout } = await plan('-o', 'json', '--to-version', '1.24');
+  expect(code).toBe(0);
+  const { steps } = JSON.parse(stdout) as { steps: { id: string; commands: string[]; back: string[] }[] };
+  const of = (id: string) => steps.find((step) => step.id === id);
+  const flags = `--kubeconfig ${join(folder, 'kubeconfig')} --context test`;
+  const patchCommand = `isthmus migrate patch --bridge isthmus.mesh:15410 --name istio-canary ${flags} --to-version 1.24`;
+  expect(of('save')?.commands).toEqual([
+    `kubectl ${flags} -n istio-system get configmap istio-canary -o yaml > configmap-istio-canary.yaml`,
+  ]);
+  expect(of('patch')?.commands).toEqual([patchCommand]);
+  expect(of('apply')?.commands).toEqual([`${patchCommand} --apply --backup configmap-istio-canary.yaml.backup`]);
+  expect(of('apply')?.back).toEqual([
+    `isthmus migrate rollback --backup configmap-istio-canary.yaml.backup ${flags} --apply`,
+  ]);
+  expect(of('restart')?.commands.join('\n')).toContain(
+    `kubectl ${flags} -n istio-system rollout restart deploy/istiod-canary`,
+  );
+
+  const state = ['--state', join(folder, 'plan.json')];
+  expect((await plan(...state, '--done', 'save')).code).toBe(0);
+  expect((await plan(...state, '--status')).stdout).toMatch(/\[x\].*save/);
+
+  const wrong = await run('migrate', 'plan', ...bridge, ...cluster, '--name', 'istio-blue');
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toContain('--name: there is no mesh config istio-blue in it');
+  expect(api.requests.every(({ method }) => method === 'GET')).toBe(true);
+});

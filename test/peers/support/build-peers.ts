@@ -58,10 +58,13 @@ export type GoPeer = {
   readonly mainPackage?: string;
   /** Instead of go.mod, with its own .sum next to it: the same program on other versions of what it is made of. */
   readonly modFile?: string;
+  /** Variables that are set when it is linked, such as the version that it says it is; by package and name. */
+  readonly variables?: Readonly<Record<string, string>>;
 };
 
 /** Builds a main package in a Go module. The key is what the module pins, its own code, and the version of Go. */
-export async function buildGo({ name, module, mainPackage = '.', modFile = 'go.mod' }: GoPeer): Promise<Peer> {
+export async function buildGo(peer: GoPeer): Promise<Peer> {
+  const { name, module, mainPackage = '.', modFile = 'go.mod', variables = {} } = peer;
   const version = await run('go', ['version']);
   if (version?.code !== 0) return { absent: `${name} needs go, which is not installed` };
   const folder = join(goModules, module);
@@ -70,10 +73,13 @@ export async function buildGo({ name, module, mainPackage = '.', modFile = 'go.m
   for (const file of [...pins, ...goFilesOf(folder, mainPackage)]) {
     hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
   }
+  const set = Object.entries(variables).map(([variable, value]) => `-X ${variable}=${value}`);
+  for (const one of set) hash.update(`\0${one}`);
   const path = join(cacheFolder(), `${name}-${hash.digest('hex').slice(0, 16)}`);
   await cached(name, path, async (temporary) => {
+    const flags = ['-s', '-w', ...set].join(' ');
     const pinned = ['-mod=readonly', `-modfile=${modFile}`];
-    await mustRun('go', ['build', ...pinned, '-ldflags=-s -w', '-o', temporary, mainPackage], { cwd: folder });
+    await mustRun('go', ['build', ...pinned, `-ldflags=${flags}`, '-o', temporary, mainPackage], { cwd: folder });
   });
   return { path };
 }

@@ -10,8 +10,8 @@ import { patienceMs, until } from './until.ts';
 export type ConfigSource = `xds://${string}` | `fs://${string}`;
 
 /**
- * istiod 1.16.5 or 1.24.0 without Kubernetes. Its gRPC port opens only when every configuration source has answered for every
- * type; `/ready` never turns 200 without a Kubernetes client and says nothing here.
+ * istiod 1.16.5 or 1.24.0, without Kubernetes unless a kubeconfig is given. Its gRPC port opens only when every
+ * configuration source has answered for every type; `/ready` never turns 200 without Kubernetes and says nothing then.
  */
 export class Istiod {
   readonly name: string;
@@ -25,6 +25,8 @@ export class Istiod {
   readonly #revision: string | undefined;
   /** Its mesh config; undefined = one with the source alone. */
   readonly #mesh: string | undefined;
+  /** What it finds Kubernetes by; undefined = it has none. */
+  readonly #kubeconfig: string | undefined;
   #child: Child | undefined;
   #starts = 0;
 
@@ -36,7 +38,9 @@ export class Istiod {
     ports: readonly [number, number, number],
     revision: string | undefined,
     mesh: string | undefined,
+    kubeconfig: string | undefined,
   ) {
+    this.#kubeconfig = kubeconfig;
     this.#mesh = mesh;
     this.#lab = lab;
     this.#binary = binary;
@@ -53,9 +57,10 @@ export class Istiod {
     name = 'istiod',
     revision?: string,
     mesh?: string,
+    kubeconfig?: string,
   ): Promise<Istiod> {
     const ports = [await freePort(), await freePort(), await freePort()] as const;
-    return new Istiod(lab, binary, source, name, ports, revision, mesh);
+    return new Istiod(lab, binary, source, name, ports, revision, mesh, kubeconfig);
   }
 
   /** Starts the process and nothing more: it may end by itself (see {@link exit}) or wait for its source. */
@@ -69,7 +74,9 @@ export class Istiod {
       command: this.#binary,
       args: [
         'discovery',
-        '--registries=',
+        ...(this.#kubeconfig === undefined
+          ? ['--registries=']
+          : ['--registries=Kubernetes', `--kubeconfig=${this.#kubeconfig}`]),
         `--meshConfig=${mesh}`,
         '--networksConfig=./none',
         `--httpAddr=127.0.0.1:${this.#httpPort}`,

@@ -1,6 +1,6 @@
 import { describe, inject } from 'vitest';
 
-/** Real programs that the suites run, by the name under which they are asked for; `istiod` is 1.24.0. */
+/** Real programs that the suites run, by the name under which they are asked for; `istiod` is 1.24.0, `etcd` 3.6.4, `kube-apiserver` 1.34.4. */
 export type PeerName =
   | 'galley'
   | 'mcp-source-1.5.10'
@@ -13,7 +13,9 @@ export type PeerName =
   | 'validator-1.16.5'
   | 'nacos-2.0.4'
   | 'envoy'
-  | 'chromium';
+  | 'chromium'
+  | 'etcd'
+  | 'kube-apiserver';
 
 /** A path to the program, or why there is none. */
 export type Peer = { readonly path: string } | { readonly absent: string };

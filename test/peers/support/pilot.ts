@@ -16,6 +16,8 @@ export type PilotOptions = {
   readonly synthetic?: boolean;
   /** @default "pilot-" and its version */
   readonly name?: string;
+  /** Its mesh config. @default one with the source alone */
+  readonly mesh?: string;
 };
 
 /** A Pilot without Kubernetes that has its configuration over legacy MCP. */
@@ -66,7 +68,8 @@ export class Pilot {
     const subscribed = synthetic ? '  subscribedResources: [SERVICE_REGISTRY]\n' : '';
     writeFileSync(
       mesh,
-      `configSources:\n- address: 127.0.0.1:${this.#sourcePort}\n${subscribed}enableAutoMtls: false\n`,
+      this.#options.mesh ??
+        `configSources:\n- address: 127.0.0.1:${this.#sourcePort}\n${subscribed}enableAutoMtls: false\n`,
     );
     const others =
       this.version === '1.5.10'

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { loadCapture } from '../../../src/capture/capture.ts';
 import { allChecks } from '../../../migrate/checks/all.ts';
+import { failureOf } from '../../../src/kube/failure.ts';
+import { loadKubeconfig } from '../../../src/kube/kubeconfig.ts';
 import { runChecks } from '../../../migrate/checks/check.ts';
 import { scan } from '../../../migrate/scan/scan.ts';
 import { readCaptureFile } from '../../../src/capture/capture-file.ts';
@@ -63,6 +65,7 @@ import type { Random } from '../istiod/random.ts';
 import { requireKind, serviceEntry, serviceEntryBody, serviceEntryResource } from '../resources.ts';
 import { sampleOf } from '../samples.ts';
 import { testIdentity } from '../strangers.ts';
+import { kubeconfigText } from '../fake-kube-api.ts';
 import { field, fields } from '../wire-bytes.ts';
 import { mutate, mutateText } from './mutations.ts';
 
@@ -293,6 +296,26 @@ function certificateOf(der: Buffer): X509Certificate | undefined {
   }
 }
 
+const kubeconfigs = [
+  kubeconfigText('https://127.0.0.1:6443', { token: 'x', tokenFile: 'y' }, { 'certificate-authority-data': 'eA==' }),
+  kubeconfigText('http://a', { exec: { command: 'aws', args: ['x'] }, 'client-key-data': 'eA==', as: 'someone' }),
+];
+
+const statuses = ['Forbidden', 'NotFound', 'Conflict'].map((reason) =>
+  JSON.stringify({ kind: 'Status', message: 'configmaps "istio" is …', reason, details: { name: 'istio' }, code: 403 }),
+);
+
+const kubeRequest = {
+  verb: 'get',
+  group: '',
+  resource: 'configmaps',
+  namespace: 'istio-system',
+  name: 'istio',
+  what: 'configmaps istio-system/istio',
+  context: 'x',
+  server: 'https://x',
+} as const;
+
 /** What `isthmus migrate analyze` is given, as far as one file goes. */
 const migrations = [
   'helm-1.1/istio.yaml',
@@ -480,6 +503,10 @@ export const parserTargets: readonly ParserTarget[] = [
     runChecks(allChecks, scan({ files: [{ file: 'x.yaml', text }], unread: [] }, undefined)),
   ),
   textual('config', [config], (text) => loadConfig(fileOf(text)), IsthmusError),
+  textual('kubeconfigs', kubeconfigs, (text) => loadKubeconfig({ kubeconfig: fileOf(text) }), IsthmusError),
+  textual('what an API server says where it does nothing', statuses, (text) =>
+    [401, 403, 404, 409, 422, 429, 500, 502].map((status) => failureOf(kubeRequest, status, text).message),
+  ),
   textual(
     'addresses',
     ['127.0.0.1:15410', '[::1]:15410', 'galley.istio-system:9901'],

@@ -51,6 +51,18 @@ describe('a kubeconfig', () => {
     expect(config.getCurrentUser()?.token).toBe('secret');
   });
 
+  it('is not shown by a warning of the YAML reader', async () => {
+    const warnings: string[] = [];
+    const listen = (warning: Error) => warnings.push(warning.message);
+    process.on('warning', listen);
+    const text = kubeconfigText('https://a', secret).replace('token: ', 'token: !odd ');
+    const kubeconfig = `${tempFolder({ config: text })}/config`;
+    expect((await openCluster({ kubeconfig })).server).toBe('https://a');
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listen);
+    expect(warnings.join('\n')).not.toContain('secret');
+  });
+
   it('has to be somewhere', async () => {
     vi.stubEnv('HOME', tempFolder());
     vi.stubEnv('KUBECONFIG', '');
