@@ -44,6 +44,8 @@ import {
   type TlsView,
 } from './views.ts';
 
+type HoldingNumbers = ReturnType<MetricsView['holdings']> extends Iterable<infer T> ? T : never;
+
 /** A source of the config. */
 type SourceView = {
   readonly config: SourceConfig;
@@ -142,29 +144,8 @@ export function createBridgeView(parts: BridgeParts): {
         for (const { collection, resources } of dropped.all) yield { source, collection, resources };
       }
     },
-    *holdings() {
-      for (const [source, holdings] of store.origins) {
-        for (const [kindId, holding] of holdings) {
-          yield {
-            source,
-            kind: shortName(kindId),
-            synced: !['waiting', 'stale', 'overdue'].includes(holding.sync),
-            stale: holding.sync === 'stale',
-            overdue: holding.sync === 'overdue',
-            retired: holding.retiredSince === undefined ? 0 : holding.resources.size,
-            received: holding.received,
-            released: holding.released,
-            effective: holding.resources.size,
-            bytes: holding.bytes,
-            lastMessageAtMs: holding.lastMessageAt?.getTime(),
-            lastChangeAtMs: holding.lastChangeAt?.getTime(),
-            quarantined: countByReason(holding.quarantine),
-            invalid: countByReason(holding.refused),
-            held: holding.withheld.size,
-          };
-        }
-      }
-    },
+    // Reasons are counted once for all who ask.
+    holdings: oncePerTurn(() => [...holdingNumbers(store)]),
     *kinds() {
       for (const { id, kind } of expectedKinds(store)) {
         const resources = store.snapshot(id)?.rows.length ?? 0;
@@ -241,6 +222,31 @@ export function createBridgeView(parts: BridgeParts): {
     return released;
   };
   return { view, metricsView, release };
+}
+
+/** What metrics say of each source and kind. */
+function* holdingNumbers(store: Store): Generator<HoldingNumbers> {
+  for (const [source, holdings] of store.origins) {
+    for (const [kindId, holding] of holdings) {
+      yield {
+        source,
+        kind: shortName(kindId),
+        synced: !['waiting', 'stale', 'overdue'].includes(holding.sync),
+        stale: holding.sync === 'stale',
+        overdue: holding.sync === 'overdue',
+        retired: holding.retiredSince === undefined ? 0 : holding.resources.size,
+        received: holding.received,
+        released: holding.released,
+        effective: holding.resources.size,
+        bytes: holding.bytes,
+        lastMessageAtMs: holding.lastMessageAt?.getTime(),
+        lastChangeAtMs: holding.lastChangeAt?.getTime(),
+        quarantined: countByReason(holding.quarantine),
+        invalid: countByReason(holding.refused),
+        held: holding.withheld.size,
+      };
+    }
+  }
 }
 
 /** Looks once for all who ask in one turn: a scrape asks for the same again and again. */

@@ -41,6 +41,10 @@ export const shortKind = (kindId: string): string => kindId.slice(kindId.lastInd
 
 const kinds = allKinds.map(({ kind }) => kind);
 
+/** Those that istiod 1.9 and newer has no place for may be asked for all the same, to be counted. */
+const dropped = droppedCollections.map(({ collection }) => collection);
+const collections = [...knownCollections, ...dropped];
+
 /** Component label of the seven names that Istio's own MCP code had until 1.8. */
 export const component = 'isthmus';
 
@@ -49,9 +53,9 @@ export const values = {
   source: 'names of sources in the config',
   kind: kinds,
   askedKind: [...kinds, 'other'],
-  collection: [...knownCollections],
-  answeredCollection: [...knownCollections, 'other'],
-  droppedCollection: droppedCollections.map(({ collection }) => collection),
+  collection: collections,
+  answeredCollection: [...collections, 'other'],
+  droppedCollection: dropped,
   component: [component],
   codeName: codeNames,
   codeNumber: codeNames.map((_, number) => String(number)),

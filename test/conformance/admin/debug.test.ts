@@ -147,6 +147,8 @@ test('/debug/streams: what an istiod asked for, was sent and acknowledged', asyn
   peer.subscribe('core/v1alpha1/MeshConfig', se, 'telemetry.istio.io/v1/Telemetry');
   const entries = await peer.response(se);
   peer.ack(entries);
+  // The other one leaves behind it.
+  await peer.response('telemetry.istio.io/v1/Telemetry');
   const [stream] = await until('the acknowledgement was read', async () => {
     const streams = await bridge.page<{ types: { ackedVersion: string }[] }[]>('/debug/streams');
     return streams[0]?.types[0]?.ackedVersion === entries.versionInfo && streams;

@@ -3,6 +3,22 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Debouncer } from '../../../src/store/debouncer.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
+test('a debouncer says how many calls a burst was, also where it is ended early or forgotten', () => {
+  const clock = new FakeClock();
+  const bursts: number[] = [];
+  const debouncer = new Debouncer({ afterMs: 50, maxMs: 1000 }, clock, (calls) => bursts.push(calls));
+  for (let i = 0; i < 3; i++) debouncer.call();
+  clock.advance(50);
+  debouncer.call();
+  debouncer.call();
+  debouncer.flush();
+  debouncer.call();
+  debouncer.cancel();
+  debouncer.call();
+  clock.advance(50);
+  expect(bursts).toEqual([3, 2, 1]);
+});
+
 describe('a debouncer of 50 ms, at most 1 s', () => {
   let clock: FakeClock;
   let runs: number[];
