@@ -5,7 +5,7 @@ import { adminUrlOf, millisecondsOf } from '../src/cli/arguments.ts';
 import { print, say } from '../src/cli/terminal.ts';
 import { parseDuration } from '../src/config/duration.ts';
 import { exitCode, IsthmusError, messageOf } from '../src/model/errors.ts';
-import { isLoopback, parseHostPort } from '../src/net/address.ts';
+import { type HostPort, isLoopback, parseHostPort } from '../src/net/address.ts';
 import type { IstiodAddress } from './verify/istiod.ts';
 import type { Question } from './verify/look.ts';
 import { clusterOf, clusterOptions } from './live/flags.ts';
@@ -37,6 +37,12 @@ export function builder(yargs: Argv) {
       type: 'string',
       requiresArg: true,
       describe: 'http://HOST:PORT of the admin pages of the bridge',
+    })
+    .option('direct', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      describe: 'mcp://HOST:PORT of a legacy server, which is asked itself (repeatable); can harm a live one',
     })
     .option('to-version', { type: 'string', requiresArg: true, describe: 'Version of the istiods, as 1.24' })
     .option('revision', {
@@ -125,12 +131,29 @@ function questionOf(flags: Flags): Question {
     stream: new BridgeStream(address, version?.minor),
     admin,
     istiods,
-    direct: [],
+    direct: directOf(flags.direct ?? []),
     version,
     revision: flags.revision,
     readiness: flags.readiness,
     timeoutMs,
   };
+}
+
+function directOf(addresses: readonly string[]): HostPort[] {
+  const found = [...new Set(addresses)].map((text) => {
+    if (!/^mcp:\/\//i.test(text)) {
+      throw new IsthmusError('USAGE', '--direct', `"${text}" is no mcp:// address`, {
+        hint: 'write for example --direct mcp://galley.istio-system:9901',
+      });
+    }
+    return parseHostPort(text.replace(/^mcp:\/\//i, ''), '--direct');
+  });
+  if (found.length > 0) {
+    say(
+      'warning: --direct asks legacy servers as a second reader: some panic then, some feed only the last one who asked',
+    );
+  }
+  return found;
 }
 
 function waitOf(text: string): number {

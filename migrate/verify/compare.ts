@@ -6,8 +6,14 @@ import { fieldAt } from '../../src/schema/field-at.ts';
 import { pathText } from '../../src/schema/problem.ts';
 import type { HeldConfig } from './istiod.ts';
 
-/** One value that differs; a side without it has no such property. */
-export type FieldDifference = { readonly path: string; readonly bridge?: unknown; readonly istiod?: unknown };
+/** One value that differs; a side without it, or that was not asked, has no such property. */
+export type FieldDifference = {
+  readonly path: string;
+  readonly bridge?: unknown;
+  readonly istiod?: unknown;
+  /** Of a legacy server. */
+  readonly server?: unknown;
+};
 
 export type Comparison = {
   /** What differs; empty where the two say the same. */

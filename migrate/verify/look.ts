@@ -1,15 +1,15 @@
 import { countOf, sizeText } from '../../src/model/texts.ts';
 import { nearShare } from '../../src/model/size-level.ts';
-import { formatHostPort } from '../../src/net/address.ts';
+import { formatHostPort, type HostPort } from '../../src/net/address.ts';
 import { profileOf } from '../../src/xds/istiod-profile.ts';
 import type { Version } from '../version.ts';
 import { type AdminLook, lookAtAdmin } from './admin.ts';
+import { askDirect } from './direct.ts';
 import { type IstiodAddress, type IstiodFacts, readConfigz, readFacts } from './istiod.ts';
 import { type AllServed, type Compared, failureOf, ReplicaComparison, type Rules } from './replica.ts';
 import {
   type AdminReport,
   type BridgeReport,
-  type DirectReport,
   type IstiodReport,
   type Problem,
   type QuarantinedReport,
@@ -23,8 +23,8 @@ export type Question = {
   readonly stream: BridgeStream;
   readonly admin: URL | undefined;
   readonly istiods: readonly IstiodAddress[];
-  /** Asks legacy servers themselves; empty where that is not wanted. */
-  readonly direct: readonly ((served: AllServed) => Promise<DirectReport>)[];
+  /** Legacy servers that are asked themselves. */
+  readonly direct: readonly HostPort[];
   readonly version: Version | undefined;
   /** Of the istiods; '' = they have none, undefined = it is not known. */
   readonly revision: string | undefined;
@@ -59,7 +59,9 @@ async function lookOnce(question: Question): Promise<Omit<VerifyReport, 'tookMs'
   // One after the other: each list is large.
   for (const istiod of istiods)
     replicas.push(await lookAtIstiod(istiod, canCompare ? served : undefined, admin, question));
-  const direct = canCompare ? await Promise.all(question.direct.map((ask) => ask(served))) : [];
+  const direct = canCompare
+    ? await Promise.all(question.direct.map((address) => askDirect(address, served, timeoutMs)))
+    : [];
   const found = {
     bridge: bridge.report,
     admin: admin?.report ?? null,

@@ -89,10 +89,13 @@ function renderIstiod(istiod: IstiodReport): string[] {
   ];
 }
 
-function renderDirect({ address, error, compared, equal, differences }: DirectReport): string[] {
+function renderDirect({ address, error, equal, notThere, differences }: DirectReport): string[] {
   if (error !== null) return [head('server', address, "it can't be asked"), ...renderError(error)];
-  if (!compared) return [head('server', address, 'not compared')];
-  return [head('server', address, `${equal} equal${countsOf(differences)}`), ...renderDifferences(differences)];
+  const others = notThere > 0 ? `, ${notThere} served that it does not have` : '';
+  return [
+    head('server', address, `${equal} equal${countsOf(differences)}${others}`),
+    ...renderDifferences(differences),
+  ];
 }
 
 function countsOf(differences: readonly ResourceReport[]): string {
@@ -112,6 +115,7 @@ function renderDifferences(differences: readonly ResourceReport[]): string[] {
         path,
         ...('bridge' in values ? { a: values.bridge } : {}),
         ...('istiod' in values ? { b: values.istiod } : {}),
+        ...('server' in values ? { b: values.server } : {}),
       }),
     ),
   ]);

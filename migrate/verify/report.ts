@@ -127,6 +127,8 @@ export type DirectReport = {
   /** False where the bridge, or it, does not say all. */
   readonly compared: boolean;
   readonly equal: number;
+  /** Resources that the bridge serves and it does not have: they may be of another source. */
+  readonly notThere: number;
   readonly differences: readonly ResourceReport[];
 };
 

@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ConfigInput } from '../../../src/config/schema.ts';
 import { Bridge } from '../../support/bridge.ts';
 import { run } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
+import { ChangingSource } from '../../support/istiod/changing-source.ts';
 import { DebugPages } from '../../support/istiod/debug-pages.ts';
 import { IstiodLab, object, versions } from '../../support/istiod/lab.ts';
+import { Random } from '../../support/istiod/random.ts';
 import type { SourceObject } from '../../support/istiod/source-object.ts';
 import type { IstiodVersion } from '../../support/istiod/types.ts';
 import { silentView } from '../../support/legacy-states.ts';
@@ -36,6 +38,7 @@ type Report = {
     differences: Difference[];
     passedOver: object[];
   }[];
+  direct: { error: object | null; compared: boolean; equal: number; notThere: number; differences: Difference[] }[];
   problems: { code: string; severity: string; what: string; next: string }[];
 };
 
@@ -382,5 +385,57 @@ describe('for people', () => {
       expect([flags, code, stdout]).toEqual([flags, 2, '']);
       expect(stderr).toContain(hint);
     }
+  });
+});
+
+describe('--direct', () => {
+  test('a server that has what is served is equal, and the reader is warned', async () => {
+    const { lab, args } = await start('1.24');
+    const own = `mcp://127.0.0.1:${lab.source.port}`;
+    const { code, verdict, direct, stderr } = await verify(...args, '--direct', own);
+    expect(direct).toEqual([{ address: own, error: null, compared: true, equal: 4, notThere: 0, differences: [] }]);
+    expect([code, verdict]).toEqual([0, 'equal']);
+    expect(stderr).toContain('warning: --direct asks legacy servers as a second reader');
+  });
+
+  test('what it has and the bridge does not serve is missing; another form is changed; what only the bridge has is counted', async () => {
+    const { args } = await start('1.24');
+    const other = await ChangingSource.listen(new Random(2), 0.5);
+    onTestFinished(() => other.kill());
+    const [orders, ...others] = objects.slice(0, 3) as [SourceObject, ...SourceObject[]];
+    for (const one of [...others, { ...orders, labels: { app: 'other' } }, object('shop/new', 'new.example')])
+      other.put(one);
+    const { code, verdict, direct } = await verify(...args, '--direct', `mcp://127.0.0.1:${other.port}`);
+    expect([code, verdict]).toEqual([1, 'different']);
+    expect(direct).toMatchObject([{ error: null, compared: true, equal: 2, notThere: 1 }]);
+    const [first] = direct;
+    expect(first?.differences.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      {
+        status: 'missing',
+        kind: 'ServiceEntry',
+        name: 'shop/new',
+        why: 'the server has it, and the bridge does not serve it',
+      },
+      {
+        status: 'changed',
+        kind: 'ServiceEntry',
+        name: 'shop/orders',
+        fields: [{ path: 'metadata.labels.app', bridge: 'orders', server: 'other' }],
+      },
+    ]);
+  });
+
+  test('one that does not answer proves nothing', async () => {
+    const { args } = await start('1.24');
+    const { code, verdict, direct } = await verify(...args, '--direct', 'mcp://127.0.0.1:1', '--timeout', '20');
+    expect([code, verdict]).toEqual([3, 'unknown']);
+    expect(direct).toMatchObject([
+      { compared: false, differences: [], error: { message: expect.stringMatching(/\S/) } },
+    ]);
+  });
+
+  test('an address of another scheme is a mistake of the command line', async () => {
+    const { code, stderr } = await run('migrate', 'verify', '--bridge', '127.0.0.1:1', '--direct', '127.0.0.1:2');
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/"127\.0\.0\.1:2" is no mcp:\/\/ address/)]);
   });
 });
