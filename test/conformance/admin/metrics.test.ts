@@ -139,9 +139,9 @@ test(`1000 error texts, and codes that are none, make no series`, async () => {
   });
   const described = createMetrics('1.2.3').themes.flatMap((theme) => theme.metrics);
   const strange = (await scrape(bridge)).flatMap(({ name, labels }) => {
-    const metric = described.find((one) => one.name === name.replace(/_(bucket|sum|count)$/, ''));
+    const its = described.find((one) => one.name === name.replace(/_(bucket|sum|count)$/, ''));
     return Object.entries(labels).filter(([label, value]) => {
-      const values = metric?.labels[label] ?? [value];
+      const values = its?.labels[label] ?? [value];
       return !(label === 'source' ? names : values).includes(value) && label !== 'version';
     });
   });
