@@ -18,7 +18,9 @@ const runs = [
   { name: 'peers', projects: ['peers'] },
 ];
 
-const hasFailed = (file) => file.status === 'failed';
+/** A process that died leaves the test that it was at, and those behind it, without an end. */
+const isOpen = (test) => test.status === 'pending';
+const hasFailed = (file) => file.status === 'failed' || file.assertionResults.some(isOpen);
 
 /** Every test file of a run as vitest reports it; undefined where the run left no report. */
 function filesOf(name) {
@@ -33,12 +35,13 @@ function endedWith(name) {
 function countsOf(file) {
   const count = (status) => file.assertionResults.filter((test) => test.status === status).length;
   // A file that does not even load has failed, though it holds no test that did.
-  return { passed: count('passed'), failed: Math.max(count('failed'), hasFailed(file) ? 1 : 0) };
+  return { passed: count('passed'), failed: Math.max(count('failed') + count('pending'), hasFailed(file) ? 1 : 0) };
 }
 
 function say(heading, file) {
   console.log(`${heading}: ${relative(process.cwd(), file.name)} ${file.message.slice(0, mostText)}`);
   for (const test of file.assertionResults) {
+    if (isOpen(test)) console.log(`  ${test.fullName}\nits process ended before it did`);
     if (test.status !== 'failed') continue;
     console.log(`  ${test.fullName}\n${test.failureMessages.join('\n').slice(0, mostText)}`);
   }
