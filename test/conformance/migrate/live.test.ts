@@ -79,6 +79,7 @@ describe('isthmus migrate patch of a cluster', () => {
     expect(back.code).toBe(0);
     expect(back.stderr).toContain('data.mesh is byte for byte what it was before the patch.');
     expect(back.stderr).toContain('kubectl -n istio-system rollout restart deploy/istiod\n');
+    expect(back.stderr).toContain('put that Pilot back in place of the restart.\n');
     expect(api.stored.get('istio')).toMatchObject({
       metadata: { labels: { changed: 'since' } },
       data: { mesh, meshNetworks: 'networks: {n: {}}' },
