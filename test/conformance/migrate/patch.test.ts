@@ -109,6 +109,24 @@ describe('isthmus migrate patch', () => {
     expect([back.code, read('cm.yaml')]).toEqual([0, configMap]);
   });
 
+  test('another patch of the same file needs a backup of its own, and the way back is by both', async () => {
+    const { path, read, writes } = lab();
+    await run('migrate', 'patch', path('cm.yaml'), ...bridge, ...writes('cm.yaml'));
+    const [patched, backup] = [read('cm.yaml'), read('cm.bak')];
+    const other = ['migrate', 'patch', path('cm.yaml'), '--bridge', 'other.mesh:15410'];
+    const refused = await run(...other, ...writes('cm.yaml'));
+    expect([refused.code, refused.stdout]).toEqual([2, '']);
+    expect(refused.stderr).toContain('cm.bak: it is the backup of an earlier patch, and can’t take this one back\n');
+    expect([read('cm.yaml'), read('cm.bak')]).toEqual([patched, backup]);
+
+    expect((await run(...other, ...writes('cm.yaml', 'second.bak'))).code).toBe(0);
+    expect(read('cm.yaml')).toContain('xds://other.mesh:15410');
+    await run('migrate', 'rollback', path('cm.yaml'), ...writes('cm.yaml', 'second.bak'));
+    expect(read('cm.yaml')).toBe(patched);
+    await run('migrate', 'rollback', path('cm.yaml'), ...writes('cm.yaml'));
+    expect(read('cm.yaml')).toBe(configMap);
+  });
+
   test('reads standard input and writes standard output, which holds nothing but the file', async () => {
     const { path } = lab();
     const args = ['migrate', 'patch', '-', ...bridge, '--out', '-', '--backup', path('cm.bak')];
