@@ -7,7 +7,7 @@ import { isThere, readBytes, writeBytes } from './patch-files.ts';
  * Puts a backup on the disk before anything is changed. It never takes the place of another file: that of the first patch stays
  * where a patch is repeated.
  * @returns true where it was written now.
- * @throws IsthmusError USAGE where the name is that of something else.
+ * @throws IsthmusError USAGE where the name is that of something else, or of an earlier patch that was made before this one.
  */
 export async function keepBackup(name: string, backup: Backup): Promise<boolean> {
   const { sha256: sums, edits } = backup;
@@ -30,7 +30,12 @@ export async function keepBackup(name: string, backup: Backup): Promise<boolean>
       hint: 'give another name with --backup',
     });
   }
-  if (old.sha256.before === sums.before && old.sha256.after !== sums.after) {
+  if (old.sha256.before !== sums.before) {
+    throw new IsthmusError('USAGE', name, 'it is the backup of an earlier patch, and can’t take this one back', {
+      hint: 'give another name with --backup; the way back is then by each of them, the last one first',
+    });
+  }
+  if (old.sha256.after !== sums.after) {
     throw new IsthmusError('USAGE', name, 'it is the backup of another patch of this file', {
       hint: 'give another name with --backup, or remove it',
     });

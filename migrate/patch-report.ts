@@ -1,8 +1,10 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { oneLine } from '../src/cli/terminal.ts';
+import { sourceNames } from './checks/legacy-address.ts';
 import type { MeshPlace } from './meshconfig/find.ts';
 import type { Plan } from './meshconfig/plan.ts';
 import { quote } from './plan/step.ts';
+import { parseAddress } from './scan/address.ts';
 
 /** A unified diff, as `diff -u` and `git diff` write it; empty where both are equal. */
 export function unifiedDiff(
@@ -48,14 +50,25 @@ export type LiveSteps = {
   readonly isApplied: boolean;
 };
 
+/** Why istiod has to be restarted. */
+export const restartText = 'Restart istiod: it reads configSources only when it starts';
+
+/** Who has read a legacy source so far can't read what comes in its place. */
+const pilotText =
+  'Where a Pilot up to 1.8 runs, that is not enough, for it can’t read the new list: put the new istiod in its place ' +
+  '(isthmus migrate plan has the commands)';
+
+/** Who can read again what a rollback has put back. */
+export const pilotBackText =
+  'Where istiod has taken the place of a Pilot up to 1.8, put that Pilot back in place of the restart.';
+
 /** What is left to do, in its order, up to the istiod that has read the new list. */
 export function nextSteps(place: MeshPlace, { out, backup, bridge, plan, live }: StepSubjects): NextStep[] {
   const namespace =
     place.object?.namespace === undefined || place.object.namespace === '' ? 'istio-system' : place.object.namespace;
   const istiod = place.revision === undefined || place.revision === '' ? 'istiod' : `istiod-${place.revision}`;
   const file = out === undefined || out === '-' ? 'NEW-FILE' : quote(out);
-  const [from] = plan.moved;
-  const source = from === undefined ? '--source NAME=mcp://HOST:PORT' : plan.moved.map(sourceFlag).join(' ');
+  const source = plan.moved.length === 0 ? '--source NAME=mcp://HOST:PORT' : sourceFlags(plan.moved);
   const saved = quote(backup ?? 'istio.backup');
   const apply = live === undefined ? [applyStep(place, namespace, file)] : applyLive(bridge, saved, live);
   const steps: NextStep[] = [
@@ -66,7 +79,7 @@ export function nextSteps(place: MeshPlace, { out, backup, bridge, plan, live }:
     { text: 'See that it is ready, from a pod beside istiod', command: `isthmus check xds://${bridge}` },
     ...apply,
     {
-      text: 'Restart istiod: it reads configSources only when it starts',
+      text: plan.moved.length === 0 ? restartText : `${restartText}. ${pilotText}`,
       command: `kubectl -n ${namespace} rollout restart deploy/${istiod}`,
     },
   ];
@@ -85,11 +98,17 @@ function applyLive(bridge: string, backup: string, { flags, isApplied }: LiveSte
   return [{ text: 'Write it: nothing happens before istiod restarts', command }];
 }
 
-function sourceFlag({ host, address, tlsSettings }: Plan['moved'][number], index: number): string {
+/** The sources have the names that the plan gives them. */
+function sourceFlags(moved: Plan['moved']): string {
+  const names = sourceNames(moved.map(({ address }) => parseAddress(address)));
+  return moved.map((source, index) => `--source ${quote(`${names[index] ?? ''}=${urlOf(source)}`)}`).join(' ');
+}
+
+function urlOf({ host, address, tlsSettings }: Plan['moved'][number]): string {
   const mode = tlsSettings?.['mode'] ?? 'DISABLE';
   const scheme = /^mcps:/i.test(address) || mode !== 'DISABLE' ? 'mcps' : 'mcp';
   const target = host === undefined ? 'HOST:PORT' : /:\d+$/.test(host) ? host : `${host}:PORT`;
-  return `--source ${quote(`legacy${index === 0 ? '' : index + 1}=${scheme}://${target}`)}`;
+  return `${scheme}://${target}`;
 }
 
 const portOf = (bridge: string): string => bridge.slice(bridge.lastIndexOf(':') + 1);

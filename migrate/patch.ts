@@ -28,7 +28,8 @@ export function builder(yargs: Argv) {
         'the list is edited: comments, order, quotes and line breaks stay as they are. Prints the\n' +
         'change as a unified diff. Without --out, or --apply for the cluster, nothing is written.\n' +
         'Exits with 0 where it is as it should be or could be made so, 1 where it has to be edited by\n' +
-        'hand (it says how), 2 where it can’t be read, 3 where the cluster does not let it.',
+        'hand (it says how), 2 where it can’t be read or has no mesh config (it says what to add), 3 where\n' +
+        'the cluster does not let it.',
     )
     .positional('file', { type: 'string', describe: 'The file; - is standard input [default: the cluster]' })
     .option('bridge', {
@@ -124,7 +125,7 @@ async function patchFile(flags: Flags & { file: string }, wish: Wish): Promise<n
 }
 
 function wishOf({ bridge, toVersion, k8s }: Flags): Wish {
-  const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge');
+  const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge', 'isthmus.istio-system:15410');
   // Whatever else a host may be, it has to stand in YAML as it is.
   if (!/^[\w.:%-]+$/.test(address.host)) {
     throw new IsthmusError('USAGE', '--bridge', `"${address.host}" is no name of a host`, {

@@ -104,13 +104,14 @@ export async function handler(flags: Flags): Promise<number> {
     ...about,
     steps: steps.map((step) => ({ ...step, progress: progressOf(step, state) })),
   };
-  print(status ? statusText(checklist) : renderChecklist[output](checklist));
+  // That has what is done in it, for programs.
+  print(status && output !== 'json' ? statusText(checklist) : renderChecklist[output](checklist));
   return status && nextStep(checklist) !== undefined ? exitCode.findings : exitCode.ok;
 }
 
 async function planOf({ files = [], bridge, image, fromVersion, toVersion, name, ...flags }: Flags) {
   requireImage(image);
-  const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge');
+  const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge', 'isthmus.istio-system:15410');
   const options = {
     from: requireVersion(fromVersion, '--from-version'),
     target: requireVersion(toVersion, '--to-version'),
@@ -145,7 +146,7 @@ function requireMesh(all: readonly MeshConfig[], name: string | undefined, where
     throw new IsthmusError('USAGE', subject, `there is no ${which} in it`, {
       hint:
         others === ''
-          ? 'give the ConfigMap istio, Helm values with meshConfig, or an IstioOperator; of a cluster, the context and the namespace of istiod (-n). isthmus migrate analyze says what is there'
+          ? 'give the ConfigMap istio, or Helm values or an IstioOperator that have meshConfig (isthmus migrate patch FILE says what to add to those that have none); of a cluster, the context and the namespace of istiod (-n). isthmus migrate analyze says what is there'
           : `there is ${others}`,
     });
   }

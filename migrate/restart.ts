@@ -75,7 +75,10 @@ export async function handler(flags: Flags): Promise<number> {
     throw new IsthmusError('USAGE', '--wait', `"${flags.wait}" is no time`, { hint: 'write for example --wait 10m' });
   }
   const sides = flags.readyOnly || flags.undo ? undefined : sidesOf(flags);
-  const cluster = await clusterOf({ kubeconfig, context, namespace });
+  const cluster = await clusterOf(
+    { kubeconfig, context, namespace },
+    'give one with --kubeconfig: it restarts a Deployment of a cluster',
+  );
   const name = flags.deployment ?? (revision === '' || revision === 'default' ? 'istiod' : `istiod-${revision}`);
   if (!flags.apply) return tell(cluster, name, flags);
   const stop = new AbortController();

@@ -5,9 +5,10 @@ import { exitCode, IsthmusError } from '../src/model/errors.ts';
 import { clusterOptions, refuseFlags } from './live/flags.ts';
 import { rollbackLive } from './live/rollback.ts';
 import { type Backup, readBackup, sha256 } from './meshconfig/backup.ts';
-import { type NotRolledBack, rollBackText } from './meshconfig/rollback-text.ts';
+import { meshTextsOf, type NotRolledBack, rollBackText } from './meshconfig/rollback-text.ts';
+import { quote } from './plan/step.ts';
 import { readBytes, readTextFile, standard, type TextFile, writeBytes } from './patch-files.ts';
-import { unifiedDiff } from './patch-report.ts';
+import { pilotBackText, unifiedDiff } from './patch-report.ts';
 
 export function builder(yargs: Argv) {
   return yargs
@@ -93,9 +94,22 @@ async function rollbackFile({ file, name, out }: Files, backup: Backup): Promise
   else print(diff.trimEnd());
   if (result.kept) say('What was changed outside of the mesh config since the patch stays.');
   if (out === undefined && diff !== '') say('Nothing was written: give --out for that.');
-  if (out !== undefined && diff !== '')
+  if (out !== undefined && diff !== '') {
     say('Apply it, and restart istiod: it reads configSources only when it starts.');
+    const apply = applyCommand(out, backup, result.bytes.toString('utf8'));
+    if (apply !== undefined) say(`   ${apply}`);
+    say(pilotBackText);
+  }
   return exitCode.ok;
+}
+
+/** How a ConfigMap is applied that was printed before the change: the API server takes its resourceVersion no more. */
+function applyCommand(out: string, backup: Backup, text: string): string | undefined {
+  const texts = meshTextsOf(backup);
+  const object = typeof texts === 'string' ? undefined : texts.object;
+  if (out === standard || object?.kind !== 'ConfigMap' || !/^ *resourceVersion:/m.test(text)) return undefined;
+  const namespace = object.namespace === '' ? 'istio-system' : object.namespace;
+  return `sed '/^ *resourceVersion:/d' ${quote(out)} | kubectl -n ${quote(namespace)} replace -f -`;
 }
 
 type Result = { readonly bytes: Buffer; readonly kept: boolean };

@@ -108,7 +108,10 @@ export async function handler(flags: Flags): Promise<number> {
 
 /** The istiods of the cluster that the flags name. */
 async function podsOf({ kubeconfig, context, namespace, revision }: Flags, timeoutMs: number): Promise<ForwardedPods> {
-  const cluster = await clusterOf({ kubeconfig, context, namespace });
+  const cluster = await clusterOf(
+    { kubeconfig, context, namespace },
+    'give one with --kubeconfig; or say where each istiod is: --istiod http://HOST:PORT',
+  );
   const found = await requireIstiodPods(cluster, revision);
   say(`${found.length} Pods of istiod in ${cluster.namespace} of context ${cluster.context} (${cluster.server})`);
   return forwardPods(cluster, found, timeoutMs);

@@ -14,10 +14,21 @@ export function bridgeFix({ address, tls }: ConfigSource): string {
 }
 
 /** `istio-galley.istio-system.svc` → `galley`; `consul-mcp.x` → `consul-mcp`. */
-export function sourceName({ host }: Address): string {
+function sourceName({ host }: Address): string {
   const [label = ''] = host.split('.');
   const name = label.replace(/^istio-/, '').replaceAll(/[^a-z0-9-]/g, '');
   return /^[a-z]/.test(name) ? name : 'legacy';
+}
+
+/** The same for all sources of a bridge, no two of which have the same: `galley`, `galley-2`. */
+export function sourceNames(addresses: readonly Address[]): string[] {
+  const seen = new Map<string, number>();
+  return addresses.map((address) => {
+    const name = sourceName(address);
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    return count === 1 ? name : `${name}-${count}`;
+  });
 }
 
 /** The address as Isthmus takes it. */

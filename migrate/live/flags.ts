@@ -24,9 +24,16 @@ export type ClusterFlags = {
   readonly namespace?: string | undefined;
 };
 
-/** The cluster that the flags name. @throws IsthmusError USAGE or CONFIG_INVALID */
-export async function clusterOf({ kubeconfig, context, namespace }: ClusterFlags): Promise<Cluster> {
-  return openCluster({ kubeconfig, context, namespace });
+/**
+ * The cluster that the flags name.
+ * @param otherwise what to do where there is no kubeconfig; undefined for verbs that work on files too.
+ * @throws IsthmusError USAGE or CONFIG_INVALID
+ */
+export async function clusterOf(
+  { kubeconfig, context, namespace }: ClusterFlags,
+  otherwise?: string,
+): Promise<Cluster> {
+  return openCluster({ kubeconfig, context, namespace, otherwise });
 }
 
 /** True where a flag says that a cluster is meant, whatever files are given. */

@@ -2,7 +2,7 @@ import { colorsOf, oneLine, print, say } from '../../src/cli/terminal.ts';
 import { exitCode, IsthmusError } from '../../src/model/errors.ts';
 import type { Backup } from '../meshconfig/backup.ts';
 import { meshTextsOf } from '../meshconfig/rollback-text.ts';
-import { unifiedDiff } from '../patch-report.ts';
+import { pilotBackText, restartText, unifiedDiff } from '../patch-report.ts';
 import { quote } from '../plan/step.ts';
 import { requireMutable, tellConflict } from './conflict.ts';
 import { type ClusterFlags, clusterOf, flagsText } from './flags.ts';
@@ -44,10 +44,11 @@ export async function rollbackLive(flags: LiveRollbackFlags, backup: Backup): Pr
   if (result.did === 'changed') throw tellConflict(mesh, result.now);
   say(`${mesh.what} was written, and read again: data.mesh is byte for byte what it was before the patch.`);
   const istiod = /^istio-(.+)$/.exec(name)?.[1];
-  say('Restart istiod: it reads configSources only when it starts');
+  say(restartText);
   say(
     `   kubectl -n ${quote(namespace)} rollout restart deploy/${quote(istiod === undefined ? 'istiod' : `istiod-${istiod}`)}`,
   );
+  say(pilotBackText);
   return exitCode.ok;
 }
 

@@ -1,5 +1,5 @@
 import { formatHostPort, type HostPort } from '../../src/net/address.ts';
-import { legacyUrl, sourceName } from '../checks/legacy-address.ts';
+import { legacyUrl, sourceNames } from '../checks/legacy-address.ts';
 import { isLegacy } from '../scan/address.ts';
 import type { ConfigSource, MeshConfig } from '../scan/mesh-config.ts';
 import { quote, type Step } from './step.ts';
@@ -197,11 +197,6 @@ function patchesOf(kind: string, name: string, edits: readonly object[]): string
 const heredoc = (file: string, lines: readonly string[]): string => `cat > ${file} <<'EOF'\n${lines.join('\n')}\nEOF`;
 
 function uniqueNames(sources: readonly ConfigSource[]): { name: string; url: string }[] {
-  const seen = new Map<string, number>();
-  return sources.map(({ address, tls }) => {
-    const name = sourceName(address);
-    const count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    return { name: count === 1 ? name : `${name}-${count}`, url: legacyUrl(address, tls?.mode) };
-  });
+  const names = sourceNames(sources.map(({ address }) => address));
+  return sources.map(({ address, tls }, at) => ({ name: names[at] ?? '', url: legacyUrl(address, tls?.mode) }));
 }

@@ -118,6 +118,7 @@ function prepare(journey: Journey): Step[] {
     .map(({ file, line, code, message, fix }) => `${file}:${line} ${code}: ${message}. To do: ${fix}.`);
   const more =
     open.length > shown.length ? [`And ${open.length - shown.length} more: see isthmus migrate analyze.`] : [];
+  const galley = isGalleyLeft(journey) ? ', but for GALLEY_AND_KUBERNETES: the step patch says what to do there' : '';
   return [
     {
       id: 'prepare',
@@ -126,7 +127,7 @@ function prepare(journey: Journey): Step[] {
       commands: [],
       check: {
         command: analyzeAgain(journey, files(journey).before),
-        expect: 'none of these codes any more',
+        expect: `none of these codes any more${galley}`,
       },
       back: ['That of each change.'],
     },
@@ -141,13 +142,24 @@ function patchCommand({ bridge, mesh, scanned, cluster }: Journey): string {
   return `isthmus migrate patch --bridge ${quote(formatHostPort(bridge))}${named}${cluster?.isthmus ?? ''}${version}`;
 }
 
-const mindGalley = 'Only configSources is edited. Where Galley was the source, mind GALLEY_AND_KUBERNETES.';
+const isGalleyLeft = ({ findings }: Journey): boolean => findings.some(({ code }) => code === 'GALLEY_AND_KUBERNETES');
+
+/** What to look at in the patch. */
+function patchNotes(journey: Journey, first: string): string[] {
+  const notes = [`${first} Only configSources is edited.`];
+  if (isGalleyLeft(journey)) {
+    notes.push(
+      'GALLEY_AND_KUBERNETES: with Galley in isthmus.yaml and k8s:// in this list, istiod has each resource twice. Where Galley reads Kubernetes, and no files, take it out of isthmus.yaml; or add --no-k8s to the command for as long as it stays. Where it is the only source, no bridge is needed: write k8s:// in its place by hand, and leave the steps of the bridge out.',
+    );
+  }
+  return notes;
+}
 
 function lookAtPatch(journey: Journey): Step {
   return {
     id: 'patch',
     title: 'Look at the new mesh config',
-    notes: [`Nothing is written yet. ${mindGalley}`],
+    notes: patchNotes(journey, 'Nothing is written yet.'),
     commands: [patchCommand(journey)],
     check: { command: undefined, expect: 'exit code 0, and a diff that you agree with; mind its warnings' },
     back: ['Nothing was changed.'],
@@ -170,14 +182,22 @@ function applyPatch(journey: Journey): Step {
 }
 
 /** What to mind where an istiod of another version reads the same ConfigMap. */
-function applyNotes({ scanned: { from, target } }: Journey, isInstalled = false): string[] {
+function applyNotes(journey: Journey, isInstalled = false): string[] {
+  const { mesh, scanned } = journey;
+  const { from, target, values } = scanned;
   const first = isInstalled
-    ? `This is the upgrade: do it with the istioctl or the charts of ${target?.text ?? 'the new version'}.`
+    ? `This is the upgrade: do it with the istioctl or the charts of ${target?.text ?? 'the new version'}, and the way back with those of ${from?.text ?? 'the old one'}.`
     : 'Nothing happens yet: istiod reads configSources when it starts.';
   if (from === undefined || from.minor >= xdsOnlyMinor) return [first];
+  const isTagged = values.some(({ version, versionAt }) => version?.text === from.text && versionAt.file === mesh.file);
   return [
     first,
-    `Mind that Pilot ${from.text} can’t read it: give the new mesh config to the new istiod only (a revision reads a ConfigMap of its own, istio-REVISION), and leave that of the old Pilot as it is until no sidecar needs it.`,
+    ...(isInstalled && isTagged
+      ? [
+          `The new file still has the tag ${from.text}: write that of the new one there by hand, and on the way back the old one.`,
+        ]
+      : []),
+    `Pilot ${from.text} can’t read it: do not let one start ${isBeforeIstiod(journey) ? 'from here on, until no sidecar needs it' : 'between this step and the next'}. Where the new istiod is a revision beside it, that one reads a ConfigMap of its own, istio-REVISION: write it there, and leave this one as it is until no sidecar needs the old Pilot.`,
   ];
 }
 
@@ -188,7 +208,7 @@ function patch(journey: Journey): Step {
   return {
     id: 'patch',
     title: 'Write the new mesh config into a file',
-    notes: [`Look at the diff that it prints. ${mindGalley}`],
+    notes: patchNotes(journey, 'Look at the diff that it prints.'),
     commands: [
       `isthmus migrate patch ${before} --bridge ${quote(formatHostPort(bridge))}${version} --out ${after} --backup ${backup}`,
     ],
@@ -246,8 +266,8 @@ function restart(journey: Journey): Step {
   const { mesh, scanned } = journey;
   const on = `${kubectlOf(journey)} -n ${quote(namespaceOf(journey))}`;
   const deployment = `deploy/${istiodOf(journey)}`;
-  const isGated = scanned.target === undefined || scanned.target.minor >= 16;
   const isByHand = isUpgrade(journey) && (mesh.kind === 'configMap' || mesh.kind === 'meshConfig');
+  if (isByHand && isBeforeIstiod(journey)) return installBeside(journey, on);
   const replaced = isByHand ? imageCommands(journey, `${on} set image ${deployment}`) : undefined;
   const gate = gateOf(journey);
   const last = gate.pop() ?? '';
@@ -263,10 +283,17 @@ function restart(journey: Journey): Step {
         : [
             'A restart alone would bring back a Pilot that has nothing to read. Another image is all where the manifests are your own and fit both; else upgrade with what Istio was installed with, in the place of that line.',
           ]),
-      isGated
-        ? 'istiod 1.16 and newer becomes Ready only once the bridge has answered every kind, so a rolling restart stops by itself where something is wrong.'
-        : 'This istiod is Ready at once, whether the bridge has answered or not: look at the next step before you restart the next replica.',
-      'isthmus migrate restart does the same with a look at what each replica has before the next one: docs/migrate-restart.md.',
+      ...(scanned.from === undefined && mesh.sources.some(({ address }) => isLegacy(address))
+        ? [
+            'Where a Pilot up to 1.8 runs now, a restart is not enough: make the plan with --from-version, and it puts the new istiod in its place.',
+          ]
+        : []),
+      readinessNote(journey),
+      ...(replaced === undefined
+        ? [
+            'isthmus migrate restart does the same with a look at what each replica has before the next one: docs/migrate-restart.md.',
+          ]
+        : []),
     ],
     commands: [
       ...gate,
@@ -282,6 +309,40 @@ function restart(journey: Journey): Step {
       replaced?.back ?? `${on} rollout restart ${deployment}`,
       `${on} rollout status ${deployment} --timeout=10m`,
     ],
+  };
+}
+
+/** Whether a replica waits for the bridge by itself. */
+function readinessNote({ scanned: { target } }: Journey): string {
+  return target === undefined || target.minor >= 16
+    ? 'istiod 1.16 and newer becomes Ready only once the bridge has answered every kind, so a rolling restart stops by itself where something is wrong.'
+    : 'This istiod is Ready at once, whether the bridge has answered or not: look at the next step before you restart the next replica.';
+}
+
+/** Up to 1.4 there is no Deployment istiod: Pilot is Deployment istio-pilot, whose manifests fit no istiod. */
+const isBeforeIstiod = ({ scanned: { from } }: Journey): boolean => from !== undefined && from.minor < 5;
+
+/** Installs the new istiod, and leaves Pilot alone until nobody needs it. */
+function installBeside(journey: Journey, on: string): Step {
+  const { from, target } = journey.scanned;
+  const { after } = files(journey);
+  const istiod = `istiod ${target?.text ?? '1.9 or newer'}`;
+  const mesh = isLive(journey) ? 'that of the step before' : `that of ${after}`;
+  return {
+    id: 'restart',
+    title: 'Install the new istiod beside Pilot, while the bridge is complete',
+    notes: [
+      `Pilot ${from?.text ?? ''} is Deployment istio-pilot: neither a restart nor another image makes an istiod of it. Install one with what ${istiod} is installed with; where the charts write the ConfigMap, with this meshConfig among the values.`,
+      'Sidecars move to it when their Pods are made anew. Pilot stays until none needs it.',
+      readinessNote(journey),
+    ],
+    commands: [
+      ...gateOf(journey),
+      `# now install ${istiod}, its mesh config being ${mesh}`,
+      `${on} rollout status deploy/${istiodOf(journey)} --timeout=10m`,
+    ],
+    check: { command: statusCommand(journey), expect: 'every istiod is among the streams, and nothing waits' },
+    back: [`Uninstall ${istiod}, then the way back of the step before. Pilot has run on.`],
   };
 }
 

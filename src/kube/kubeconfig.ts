@@ -15,6 +15,8 @@ export type ClusterChoice = {
   readonly context?: string | undefined;
   /** @default istio-system, whatever the context says. */
   readonly namespace?: string | undefined;
+  /** What to do, for people, where there is no kubeconfig. @default to give one, or files. */
+  readonly otherwise?: string | undefined;
 };
 
 /** Where a Pod finds what it needs to speak to its own cluster. */
@@ -24,7 +26,7 @@ const podToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
  * Reads the kubeconfig, and makes the chosen context the current one.
  * @throws IsthmusError USAGE, CONFIG_INVALID. No message has a part of the file in it.
  */
-export async function loadKubeconfig({ kubeconfig, context }: ClusterChoice): Promise<KubeConfig> {
+export async function loadKubeconfig({ kubeconfig, context, otherwise }: ClusterChoice): Promise<KubeConfig> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   const files = filesOf(kubeconfig);
@@ -34,7 +36,9 @@ export async function loadKubeconfig({ kubeconfig, context }: ClusterChoice): Pr
     config.loadFromCluster();
   } else {
     throw new IsthmusError('USAGE', 'kubeconfig', 'there is none: no --kubeconfig, no KUBECONFIG, no ~/.kube/config', {
-      hint: 'give one with --kubeconfig; or work on files: kubectl -n istio-system get configmap istio -o yaml > cm.yaml',
+      hint:
+        otherwise ??
+        'give one with --kubeconfig; or work on files: kubectl -n istio-system get configmap istio -o yaml > cm.yaml',
     });
   }
   choose(config, files.join(delimiter), context);

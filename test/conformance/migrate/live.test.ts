@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { run } from '../../support/cli.ts';
+import { Cli, run } from '../../support/cli.ts';
 import { fakeConfigMaps } from '../../support/fake-config-maps.ts';
 import { statusBody } from '../../support/fake-kube-api.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -79,6 +79,7 @@ describe('isthmus migrate patch of a cluster', () => {
     expect(back.code).toBe(0);
     expect(back.stderr).toContain('data.mesh is byte for byte what it was before the patch.');
     expect(back.stderr).toContain('kubectl -n istio-system rollout restart deploy/istiod\n');
+    expect(back.stderr).toContain('put that Pilot back in place of the restart.\n');
     expect(api.stored.get('istio')).toMatchObject({
       metadata: { labels: { changed: 'since' } },
       data: { mesh, meshNetworks: 'networks: {n: {}}' },
@@ -319,6 +320,17 @@ describe('flags that do not fit together', () => {
     expect(code).toBe(2);
     expect(stderr).toContain(`isthmus: ${message}`);
   });
+});
+
+test.each([
+  [['patch', ...bridge], /work on files: kubectl -n istio-system get configmap istio -o yaml > cm\.yaml\n$/],
+  [['verify', ...bridge], /or say where each istiod is: --istiod http:\/\/HOST:PORT\n$/],
+  [['restart', '--ready-only'], /give one with --kubeconfig: it restarts a Deployment of a cluster\n$/],
+])('%j without a kubeconfig says what to give', async (args, hint) => {
+  const cli = new Cli(['migrate', ...args], { HOME: tempFolder() });
+  expect((await cli.end()).code).toBe(2);
+  expect(cli.stderr).toContain('isthmus: kubeconfig: there is none');
+  expect(cli.stderr).toMatch(hint);
 });
 
 test('a backup of a file rolls the cluster back, and one of the cluster a file', async () => {

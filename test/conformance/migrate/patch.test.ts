@@ -49,10 +49,29 @@ describe('isthmus migrate patch', () => {
     expect(stderr).toContain('* registry-mcp.infra:9901 becomes xds://isthmus.mesh:15410: it is legacy MCP');
     expect(stderr).toContain('istiod before 1.26 ignores it and connects in plaintext');
     expect(stderr).toContain('Nothing was written: give --out and --backup for that.');
-    expect(stderr).toContain('isthmus serve --xds-listen 0.0.0.0:15410 --source legacy=mcps://registry-mcp.infra:9901');
+    expect(stderr).toContain(
+      'isthmus serve --xds-listen 0.0.0.0:15410 --source registry-mcp=mcps://registry-mcp.infra:9901',
+    );
     expect(stderr).toContain('kubectl -n mesh apply -f NEW-FILE');
     expect(stderr).toContain('kubectl -n mesh rollout restart deploy/istiod-canary');
     expect(readdirSync(folder)).toEqual(['cm.yaml']);
+  });
+
+  test('names the sources of the bridge as the plan does, and two of the same name apart', async () => {
+    const { path } = lab('configSources: [{address: "istio-galley.a:9901"}, {address: "istio-galley.b:9901"}]\n');
+    const { stderr } = await run('migrate', 'patch', path('cm.yaml'), ...bridge);
+    expect(stderr).toContain('--source galley=mcp://istio-galley.a:9901 --source galley-2=mcp://istio-galley.b:9901\n');
+    const plan = await run('migrate', 'plan', path('cm.yaml'), ...bridge);
+    expect(plan.stdout).toContain('- name: galley-2\n  address: mcp://istio-galley.b:9901\n');
+  });
+
+  test('does not take a restart for all there is to do where a Pilot of old may run', async () => {
+    const pilot = /^\d\. Restart istiod: .+\. Where a Pilot up to 1\.8 runs, .+put the new istiod in its place/m;
+    const legacy = lab();
+    expect((await run('migrate', 'patch', legacy.path('cm.yaml'), ...bridge)).stderr).toMatch(pilot);
+    const none = lab('meshConfig:\n  configSources:\n  - address: k8s://\n');
+    const { stderr } = await run('migrate', 'patch', none.path('cm.yaml'), ...bridge);
+    expect(stderr).toMatch(/^\d\. Restart istiod: it reads configSources only when it starts$/m);
   });
 
   test('writes the new file and a backup; rollback gives the bytes back', async () => {
@@ -88,6 +107,24 @@ describe('isthmus migrate patch', () => {
     expect([read('cm.yaml'), read('cm.bak')]).toEqual([patched, backup]);
     const back = await run('migrate', 'rollback', path('cm.yaml'), ...writes('cm.yaml'));
     expect([back.code, read('cm.yaml')]).toEqual([0, configMap]);
+  });
+
+  test('another patch of the same file needs a backup of its own, and the way back is by both', async () => {
+    const { path, read, writes } = lab();
+    await run('migrate', 'patch', path('cm.yaml'), ...bridge, ...writes('cm.yaml'));
+    const [patched, backup] = [read('cm.yaml'), read('cm.bak')];
+    const other = ['migrate', 'patch', path('cm.yaml'), '--bridge', 'other.mesh:15410'];
+    const refused = await run(...other, ...writes('cm.yaml'));
+    expect([refused.code, refused.stdout]).toEqual([2, '']);
+    expect(refused.stderr).toContain('cm.bak: it is the backup of an earlier patch, and can’t take this one back\n');
+    expect([read('cm.yaml'), read('cm.bak')]).toEqual([patched, backup]);
+
+    expect((await run(...other, ...writes('cm.yaml', 'second.bak'))).code).toBe(0);
+    expect(read('cm.yaml')).toContain('xds://other.mesh:15410');
+    await run('migrate', 'rollback', path('cm.yaml'), ...writes('cm.yaml', 'second.bak'));
+    expect(read('cm.yaml')).toBe(patched);
+    await run('migrate', 'rollback', path('cm.yaml'), ...writes('cm.yaml'));
+    expect(read('cm.yaml')).toBe(configMap);
   });
 
   test('reads standard input and writes standard output, which holds nothing but the file', async () => {
@@ -127,7 +164,7 @@ describe('isthmus migrate patch', () => {
 
   test.each([
     ['no --bridge', [], /Missing required argument: bridge/],
-    ['a bridge without a port', ['--bridge', 'isthmus'], /--bridge: "isthmus" is no HOST:PORT/],
+    ['a bridge without a port', ['--bridge', 'isthmus'], /"isthmus" is no HOST:PORT\n  write for example isthmus\./],
     ['a bridge that is no host', ['--bridge', '{{x}}:1'], /--bridge: "{{x}}" is no name of a host/],
     ['a version that is none', [...bridge, '--to-version', 'latest'], /--to-version: "latest" is no version/],
     ['a version of old', [...bridge, '--to-version', '1.8'], /1\.8 speaks legacy MCP itself/],
@@ -190,6 +227,22 @@ describe('isthmus migrate rollback', () => {
     expect(code).toBe(0);
     expect(stderr).toContain('What was changed outside of the mesh config since the patch stays.');
     expect(read('new.yaml')).toBe(configMap.replace('namespace: mesh', 'namespace: mesh\n  labels: {a: b}'));
+  });
+
+  test('says how to apply a ConfigMap whose resourceVersion is one of before the patch, and whom to bring back', async () => {
+    const { path, read, writes } = lab(
+      configMap.replace('  namespace: mesh\n', '  namespace: mesh\n  resourceVersion: "7"\n'),
+    );
+    await run('migrate', 'patch', path('cm.yaml'), ...bridge, ...writes('new.yaml'));
+    const { stderr } = await run('migrate', 'rollback', path('new.yaml'), ...writes('old.yaml'));
+    expect(read('old.yaml')).toBe(read('cm.yaml'));
+    expect(stderr).toContain(`   sed '/^ *resourceVersion:/d' ${path('old.yaml')} | kubectl -n mesh replace -f -\n`);
+    expect(stderr).toContain('put that Pilot back in place of the restart.');
+
+    const fresh = lab();
+    await run('migrate', 'patch', fresh.path('cm.yaml'), ...bridge, ...fresh.writes('new.yaml'));
+    const back = await run('migrate', 'rollback', fresh.path('new.yaml'), ...fresh.writes('old.yaml'));
+    expect(back.stderr).not.toContain('resourceVersion');
   });
 
   test('takes nothing for a backup that is none', async () => {

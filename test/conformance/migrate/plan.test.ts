@@ -28,7 +28,7 @@ data:
 type Step = {
   readonly id: string;
   readonly commands: readonly string[];
-  readonly check: { readonly command?: string };
+  readonly check: { readonly command?: string; readonly expect: string };
   readonly back: readonly string[];
   readonly notes: readonly string[];
   readonly progress: string;
@@ -90,6 +90,8 @@ describe('isthmus migrate plan', () => {
     expect(stepOf(steps, 'restart').back).toContain(
       'kubectl -n mesh set image deploy/istiod discovery=docker.io/istio/pilot:1.7.8',
     );
+    // That only starts the same image again.
+    expect(stepOf(steps, 'restart').notes.join()).not.toContain('isthmus migrate restart');
     expect(stepOf(steps, 'clean-up').commands).toEqual(['kubectl -n mesh delete deployment istio-policy']);
   });
 
@@ -117,6 +119,56 @@ describe('isthmus migrate plan', () => {
       'kubectl -n mesh rollout status deploy/istiod --timeout=10m',
     ]);
     expect(stepOf(steps, 'apply').commands).toHaveLength(1);
+  });
+
+  test('a Pilot up to 1.4 is no Deployment istiod: one is installed beside it', async () => {
+    const folder = tempFolder({ 'istio.yaml': configMap });
+    const steps = await planned(folder, ...bridge, '--from-version', '1.4.10', '--to-version', '1.24');
+    const { commands, notes, back } = stepOf(steps, 'restart');
+    expect(commands).toEqual([
+      ...gate,
+      `# now install istiod 1.24, its mesh config being that of ${join(folder, 'istio.yaml')}.new`,
+      'kubectl -n mesh rollout status deploy/istiod --timeout=10m',
+    ]);
+    expect(notes[0]).toMatch(/^Pilot 1\.4\.10 is Deployment istio-pilot/);
+    expect(back).toEqual(['Uninstall istiod 1.24, then the way back of the step before. Pilot has run on.']);
+  });
+
+  test('where nobody said what runs, a legacy source makes it say that a Pilot has to be replaced', async () => {
+    const migrated = configMap.replace(
+      / {4}- address: consul[\s\S]* SIMPLE \}\n/,
+      '    - address: xds://isthmus.istio-system.svc:15410\n',
+    );
+    const folder = tempFolder({ 'istio.yaml': configMap, 'migrated.yaml': migrated });
+    const notes = async (file: string, ...flags: readonly string[]) =>
+      stepOf(await planned(join(folder, file), ...bridge, ...flags), 'restart').notes.join('\n');
+    const text = 'Where a Pilot up to 1.8 runs now, a restart is not enough: make the plan with --from-version';
+    expect(await notes('istio.yaml')).toContain(text);
+    expect(await notes('istio.yaml', '--from-version', '1.20')).not.toContain(text);
+    expect(await notes('migrated.yaml')).not.toContain(text);
+  });
+
+  test('Galley and k8s:// are not left side by side in silence', async () => {
+    const folder = tempFolder({ 'istio.yaml': configMap.replace('consul-mcp.consul:1109', 'istio-galley.mesh:9901') });
+    const steps = await planned(folder, ...bridge);
+    expect(stepOf(steps, 'prepare').check.expect).toContain('but for GALLEY_AND_KUBERNETES: the step patch says');
+    expect(stepOf(steps, 'patch').notes.join()).toMatch(/take it out of isthmus\.yaml; or add --no-k8s/);
+    const other = await planned(join(tempFolder({ 'istio.yaml': configMap }), 'istio.yaml'), ...bridge);
+    expect(JSON.stringify(other)).not.toContain('Galley');
+  });
+
+  test('an IstioOperator that has the old tag is said to', async () => {
+    const operator = (tag: string) =>
+      `apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: { name: all }\nspec:\n  tag: ${tag}\n` +
+      '  meshConfig:\n    configSources:\n    - address: consul-mcp.consul:1109\n';
+    const folder = tempFolder({ 'old.yaml': operator('1.8.6'), 'new.yaml': operator('1.24.0') });
+    const notes = async (file: string) => {
+      const flags = ['--from-version', '1.8.6', '--to-version', '1.24.0'];
+      return stepOf(await planned(join(folder, file), ...bridge, ...flags), 'apply').notes.join('\n');
+    };
+    expect(await notes('old.yaml')).toContain('The new file still has the tag 1.8.6');
+    expect(await notes('old.yaml')).toContain('the charts of 1.24.0, and the way back with those of 1.8.6.');
+    expect(await notes('new.yaml')).not.toContain('still has the tag');
   });
 
   test('what installs the new istiod with the mesh config waits for the bridge too', async () => {
@@ -217,6 +269,9 @@ describe('isthmus migrate plan', () => {
     expect(status.stdout).toMatch(
       /^\[x\] save .*\n\[ \] sources .*[\s\S]*\[x\] patch [\s\S]*\n\n2 of 8 steps are done; next is sources\n$/,
     );
+    const json = await plan('--status', '-o', 'json');
+    const { steps } = JSON.parse(json.stdout) as { steps: readonly Step[] };
+    expect([json.code, steps.map(({ progress }) => progress).slice(0, 2)]).toEqual([1, ['done', 'open']]);
     // Another version: another command of the step.
     expect((await plan('--status', '--to-version', '1.25')).stdout).toContain('[!] patch');
     expect((await plan('--undo', 'patch', '--status')).stdout).toContain('[ ] patch');
@@ -249,6 +304,7 @@ describe('isthmus migrate plan', () => {
     expect(failures.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2]);
     expect(failures.map(({ stdout }) => stdout).join('')).toBe('');
     expect(failures[1]?.stderr).toContain('there is no mesh config in it');
+    expect(failures[1]?.stderr).toContain('isthmus migrate patch FILE says what to add');
     expect(failures[5]?.stderr).toContain('its steps are save, sources, bridge');
     expect(existsSync(join(folder, 'plan.json'))).toBe(false);
   });
