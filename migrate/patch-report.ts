@@ -1,6 +1,7 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { oneLine } from '../src/cli/terminal.ts';
 import { sourceNames } from './checks/legacy-address.ts';
+import { istiodDeployment } from './istiod-deployment.ts';
 import type { MeshPlace } from './meshconfig/find.ts';
 import type { Plan } from './meshconfig/plan.ts';
 import { quote } from './plan/step.ts';
@@ -66,7 +67,7 @@ export const pilotBackText =
 export function nextSteps(place: MeshPlace, { out, backup, bridge, plan, live }: StepSubjects): NextStep[] {
   const namespace =
     place.object?.namespace === undefined || place.object.namespace === '' ? 'istio-system' : place.object.namespace;
-  const istiod = place.revision === undefined || place.revision === '' ? 'istiod' : `istiod-${place.revision}`;
+  const istiod = istiodDeployment(place.revision);
   const file = out === undefined || out === '-' ? 'NEW-FILE' : quote(out);
   const source = plan.moved.length === 0 ? '--source NAME=mcp://HOST:PORT' : sourceFlags(plan.moved);
   const saved = quote(backup ?? 'istio.backup');

@@ -2,7 +2,8 @@ import type { Argv } from 'yargs';
 import { examples } from '../src/cli/examples.ts';
 import { print, say } from '../src/cli/terminal.ts';
 import { exitCode, IsthmusError } from '../src/model/errors.ts';
-import { formatHostPort, isLoopback, parseHostPort } from '../src/net/address.ts';
+import { formatHostPort, isLoopback } from '../src/net/address.ts';
+import { bridgeExample, parseBridge } from './bridge-address.ts';
 import { clusterOptions, refuseFlags } from './live/flags.ts';
 import { patchLive } from './live/patch.ts';
 import { placeIdOf, sha256 } from './meshconfig/backup.ts';
@@ -125,7 +126,7 @@ async function patchFile(flags: Flags & { file: string }, wish: Wish): Promise<n
 }
 
 function wishOf({ bridge, toVersion, k8s }: Flags): Wish {
-  const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge', 'isthmus.istio-system:15410');
+  const address = parseBridge(bridge, bridgeExample);
   // Whatever else a host may be, it has to stand in YAML as it is.
   if (!/^[\w.:%-]+$/.test(address.host)) {
     throw new IsthmusError('USAGE', '--bridge', `"${address.host}" is no name of a host`, {

@@ -3,7 +3,8 @@ import { examples } from '../src/cli/examples.ts';
 import { print, say } from '../src/cli/terminal.ts';
 import { exitCode, IsthmusError } from '../src/model/errors.ts';
 import { packageVersion } from '../src/model/package.ts';
-import { formatHostPort, parseHostPort } from '../src/net/address.ts';
+import { formatHostPort } from '../src/net/address.ts';
+import { bridgeExample, parseBridge } from './bridge-address.ts';
 import { allChecks } from './checks/all.ts';
 import { runChecks } from './checks/check.ts';
 import { sortFindings } from './finding.ts';
@@ -111,7 +112,7 @@ export async function handler(flags: Flags): Promise<number> {
 
 async function planOf({ files = [], bridge, image, fromVersion, toVersion, name, ...flags }: Flags) {
   requireImage(image);
-  const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge', 'isthmus.istio-system:15410');
+  const address = parseBridge(bridge, bridgeExample);
   const options = {
     from: requireVersion(fromVersion, '--from-version'),
     target: requireVersion(toVersion, '--to-version'),

@@ -1,14 +1,14 @@
 import type { Argv } from 'yargs';
-import { adminUrlOf, millisecondsOf } from '../src/cli/arguments.ts';
+import { adminUrlOf, millisecondsOf, timeOf } from '../src/cli/arguments.ts';
 import { examples } from '../src/cli/examples.ts';
 import { interrupted, print, say } from '../src/cli/terminal.ts';
-import { parseDuration } from '../src/config/duration.ts';
 import type { Cluster } from '../src/kube/cluster.ts';
 import { exitCode, IsthmusError } from '../src/model/errors.ts';
-import { parseHostPort } from '../src/net/address.ts';
 import { lookAtDeployment, type Outcome, restart, type RestartOptions, undoRestart } from './restart/restart.ts';
 import { newReplicas } from './restart/replicas.ts';
 import { whyNotComplete } from './verify/admin.ts';
+import { parseBridge } from './bridge-address.ts';
+import { istiodDeployment } from './istiod-deployment.ts';
 import { clusterOf, clusterOptions } from './live/flags.ts';
 import { BridgeStream } from './verify/served.ts';
 import { requireVersion } from './version.ts';
@@ -70,16 +70,13 @@ type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 /** @returns 1 where it has stopped. */
 export async function handler(flags: Flags): Promise<number> {
   const { kubeconfig, context, namespace, revision = '' } = flags;
-  const replicaMs = parseDuration(flags.wait);
-  if (replicaMs === undefined) {
-    throw new IsthmusError('USAGE', '--wait', `"${flags.wait}" is no time`, { hint: 'write for example --wait 10m' });
-  }
+  const replicaMs = timeOf(flags.wait, '--wait', '10m');
   const sides = flags.readyOnly || flags.undo ? undefined : sidesOf(flags);
   const cluster = await clusterOf(
     { kubeconfig, context, namespace },
     'give one with --kubeconfig: it restarts a Deployment of a cluster',
   );
-  const name = flags.deployment ?? (revision === '' || revision === 'default' ? 'istiod' : `istiod-${revision}`);
+  const name = flags.deployment ?? istiodDeployment(revision === 'default' ? '' : revision);
   if (!flags.apply) return tell(cluster, name, flags);
   const stop = new AbortController();
   interrupted().then(
@@ -109,7 +106,7 @@ function sidesOf({ bridge, admin, toVersion, revision, timeout }: Flags) {
     });
   }
   const version = requireVersion(toVersion, '--to-version');
-  const address = parseHostPort(bridge.replace(/^xds:\/\//i, ''), '--bridge');
+  const address = parseBridge(bridge);
   return {
     stream: new BridgeStream(address, version?.minor),
     admin: adminUrlOf(admin, '--admin'),

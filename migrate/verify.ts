@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { examples } from '../src/cli/examples.ts';
-import { adminUrlOf, millisecondsOf } from '../src/cli/arguments.ts';
+import { adminUrlOf, httpUrlOf, millisecondsOf, timeOf } from '../src/cli/arguments.ts';
 import { print, say } from '../src/cli/terminal.ts';
-import { parseDuration } from '../src/config/duration.ts';
 import { exitCode, IsthmusError, messageOf } from '../src/model/errors.ts';
 import { type HostPort, isLoopback, parseHostPort } from '../src/net/address.ts';
+import { parseBridge } from './bridge-address.ts';
 import type { IstiodAddress } from './verify/istiod.ts';
 import type { Question } from './verify/look.ts';
 import { clusterOf, clusterOptions } from './live/flags.ts';
@@ -83,6 +83,9 @@ export function builder(yargs: Argv) {
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 
+/** What the hint says to write. */
+const istiodExample = 'http://127.0.0.1:8080, which kubectl port-forward POD 8080 makes of it';
+
 const exitCodes: Readonly<Record<Verdict, number>> = {
   equal: exitCode.ok,
   different: exitCode.findings,
@@ -91,7 +94,7 @@ const exitCodes: Readonly<Record<Verdict, number>> = {
 
 /** @returns the exit code. */
 export async function handler(flags: Flags): Promise<number> {
-  const waitMs = waitOf(flags.wait);
+  const waitMs = timeOf(flags.wait, '--wait', '2m');
   const asked = questionOf(flags);
   const forwarded = flags.istiod === undefined ? await podsOf(flags, asked.timeoutMs) : undefined;
   const question = { ...asked, istiods: forwarded?.istiods ?? asked.istiods };
@@ -126,10 +129,14 @@ function questionOf(flags: Flags): Question {
   }
   const timeoutMs = millisecondsOf(flags.timeout, '--timeout');
   const token = flags.istiodToken === undefined ? undefined : readToken(flags.istiodToken);
-  const istiods = [...new Set(flags.istiod ?? [])].map((text) => ({ url: istiodUrlOf(text), token, timeoutMs }));
+  const istiods = [...new Set(flags.istiod ?? [])].map((text) => ({
+    url: httpUrlOf(text, '--istiod', istiodExample),
+    token,
+    timeoutMs,
+  }));
   if (token !== undefined) warnOfClearText(istiods);
   const admin = flags.admin === undefined ? undefined : adminUrlOf(flags.admin, '--admin');
-  const address = parseHostPort(flags.bridge.replace(/^xds:\/\//i, ''), '--bridge');
+  const address = parseBridge(flags.bridge);
   return {
     stream: new BridgeStream(address, version?.minor),
     admin,
@@ -157,24 +164,6 @@ function directOf(addresses: readonly string[]): HostPort[] {
     );
   }
   return found;
-}
-
-function waitOf(text: string): number {
-  const ms = parseDuration(text);
-  if (ms !== undefined) return ms;
-  throw new IsthmusError('USAGE', '--wait', `"${text}" is no time`, { hint: 'write for example --wait 2m' });
-}
-
-function istiodUrlOf(text: string): URL {
-  try {
-    const url = new URL(text);
-    if (url.protocol === 'http:' || url.protocol === 'https:') return url;
-  } catch {
-    // The same advice as for another scheme.
-  }
-  throw new IsthmusError('USAGE', '--istiod', `"${text}" is no http:// address`, {
-    hint: 'write for example http://127.0.0.1:8080, which kubectl port-forward POD 8080 makes of it',
-  });
 }
 
 function readToken(file: string): string {

@@ -1,7 +1,4 @@
 #!/usr/bin/env node
-// It has to act before all that takes its time.
-// oxlint-disable-next-line import/no-unassigned-import
-import './cli/first-process.ts';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { endAsFirstProcess } from './cli/first-process.ts';

@@ -1,5 +1,6 @@
 import { colorsOf, oneLine, print, say } from '../../src/cli/terminal.ts';
 import { exitCode, IsthmusError } from '../../src/model/errors.ts';
+import { istiodDeployment } from '../istiod-deployment.ts';
 import type { Backup } from '../meshconfig/backup.ts';
 import { meshTextsOf } from '../meshconfig/rollback-text.ts';
 import { pilotBackText, restartText, unifiedDiff } from '../patch-report.ts';
@@ -43,11 +44,9 @@ export async function rollbackLive(flags: LiveRollbackFlags, backup: Backup): Pr
   if (result.did === 'refused') throw result.error;
   if (result.did === 'changed') throw tellConflict(mesh, result.now);
   say(`${mesh.what} was written, and read again: data.mesh is byte for byte what it was before the patch.`);
-  const istiod = /^istio-(.+)$/.exec(name)?.[1];
+  const deployment = istiodDeployment(/^istio-(.+)$/.exec(name)?.[1]);
   say(restartText);
-  say(
-    `   kubectl -n ${quote(namespace)} rollout restart deploy/${quote(istiod === undefined ? 'istiod' : `istiod-${istiod}`)}`,
-  );
+  say(`   kubectl -n ${quote(namespace)} rollout restart deploy/${quote(deployment)}`);
   say(pilotBackText);
   return exitCode.ok;
 }

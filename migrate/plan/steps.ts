@@ -1,3 +1,4 @@
+import { istiodDeployment } from '../istiod-deployment.ts';
 import { formatHostPort } from '../../src/net/address.ts';
 import type { Finding } from '../finding.ts';
 import { isLegacy } from '../scan/address.ts';
@@ -51,7 +52,7 @@ const namespaceOf = ({ mesh }: Journey): string => mesh.object?.namespace || 'is
 /** True where the Pilot that runs now can't read what the patch writes. */
 const isUpgrade = ({ scanned: { from } }: Journey): boolean => from !== undefined && from.minor < xdsOnlyMinor;
 
-const istiodOf = ({ mesh }: Journey): string => (mesh.revision ? `istiod-${mesh.revision}` : 'istiod');
+const istiodOf = ({ mesh }: Journey): string => istiodDeployment(mesh.revision);
 
 /** A ConfigMap is patched in the cluster itself; what an operator installs from becomes a file first. */
 const isLive = ({ cluster, mesh }: Journey): boolean => cluster !== undefined && mesh.kind === 'configMap';

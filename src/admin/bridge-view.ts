@@ -8,14 +8,14 @@ import type { SinkStreamView } from '../legacy/source-listener.ts';
 import type { CensusView, KindCensus } from '../model/census.ts';
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
 import { droppedCollections } from '../model/dropped.ts';
-import { type Kind, kindOf, kindOfCollection, kindOfId, kinds, serviceEntryId } from '../model/kinds.ts';
+import { type Kind, kindOf, kindOfCollection, kindOfId, kinds, serviceEntryId, shortName } from '../model/kinds.ts';
 import { noSeat } from '../model/seats.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Certificate } from '../net/tls-certificate.ts';
 import { lastToEnd } from '../net/tls-files.ts';
 import type { IdentityView } from '../net/tls-identity.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { MetricsView } from '../observe/metrics-view.ts';
+import type { HoldingNumbers, MetricsView } from '../observe/metrics-view.ts';
 import { resourceToObject } from '../schema/object.ts';
 import type { LastKnownGood } from '../state/last-known-good.ts';
 import type { Holding, QuarantineEntry, SyncState } from '../store/holding.ts';
@@ -26,7 +26,6 @@ import { viewResource } from '../wire/resource-view.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { quarantineOf, quarantinePage } from './quarantine-page.ts';
 import { search, sourcesOf } from './search.ts';
-import { shortName } from './short-name.ts';
 import { droppedByRevision, pushSizes, seatSums } from './stream-sums.ts';
 import {
   type BridgeView,
@@ -43,8 +42,6 @@ import {
   type StateReport,
   type TlsView,
 } from './views.ts';
-
-type HoldingNumbers = ReturnType<MetricsView['holdings']> extends Iterable<infer T> ? T : never;
 
 /** A source of the config. */
 type SourceView = {

@@ -7,7 +7,7 @@ import { whyNoWrite } from './write-access.ts';
 /** What is asked for; nothing = all. */
 type Which = { readonly origin?: string; readonly kind?: string };
 
-/** `POST /guard/release`: lets go what the guard holds. The only page that changes anything. */
+/** `POST /guard/release`: lets go what the guard holds. This, and the button for it on the status page, alone change anything. */
 export function guardRoutes(release: ReleaseHolds): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.post('/guard/release', async (c) => {

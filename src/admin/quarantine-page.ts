@@ -1,6 +1,6 @@
 import type { Holding } from '../store/holding.ts';
 import type { Store } from '../store/store.ts';
-import { shortName } from './short-name.ts';
+import { shortName } from '../model/kinds.ts';
 import type { QuarantinePage, QuarantineView } from './views.ts';
 
 /**

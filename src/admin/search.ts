@@ -1,10 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Kind, kinds } from '../model/kinds.ts';
+import { type Kind, kinds, shortName } from '../model/kinds.ts';
 import { searchTurn } from '../model/sizes.ts';
 import { lowerBound } from '../store/merge.ts';
 import type { Store } from '../store/store.ts';
 import { bodyRange, keyOf, nameRange } from '../wire/resource-frame.ts';
-import { shortName } from './short-name.ts';
 
 /** A resource whose name or body holds what was searched for. */
 export type Match = {

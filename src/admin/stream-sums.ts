@@ -1,5 +1,6 @@
 import { kindOfTypeUrl } from '../model/kinds.ts';
 import { noSeat } from '../model/seats.ts';
+import type { SeatNumbers } from '../observe/metrics-view.ts';
 import { kindName } from '../xds/ads.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 
@@ -38,21 +39,9 @@ export function droppedByRevision(streams: readonly StreamView[]): Dropped[] {
   return [...most.values()];
 }
 
-/** What became of the responses of one kind on one stream; of streams that share a seat, on all of them. */
-export type SeatSum = {
-  readonly seat: string;
-  readonly kind: string;
-  readonly pushes: number;
-  readonly acks: number;
-  readonly nacks: number;
-  readonly bytes: number;
-  readonly waitedMs: number;
-  readonly behindMs: number;
-};
-
 /** One for each seat and kind that was asked for there, under however many names. */
-export function seatSums(streams: readonly StreamView[]): SeatSum[] {
-  const sums = new Map<string, SeatSum>();
+export function seatSums(streams: readonly StreamView[]): SeatNumbers[] {
+  const sums = new Map<string, SeatNumbers>();
   for (const { seat = noSeat, types } of streams) {
     for (const { typeUrl, progress } of types) {
       const kind = kindName(typeUrl);

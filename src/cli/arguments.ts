@@ -1,3 +1,4 @@
+import { parseDuration } from '../config/duration.ts';
 import { IsthmusError } from '../model/errors.ts';
 
 /** The option `output` of a verb that prints data. */
@@ -21,10 +22,28 @@ export function millisecondsOf(seconds: number, flag: string): number {
 }
 
 /**
+ * Milliseconds of a flag that is a time, as `2m`.
+ * @throws IsthmusError USAGE
+ */
+export function timeOf(text: string, flag: string, example: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw new IsthmusError('USAGE', flag, `"${text}" is no time`, { hint: `write for example ${flag} ${example}` });
+}
+
+/**
  * The address of a bridge's admin pages.
  * @throws IsthmusError USAGE
  */
 export function adminUrlOf(text: string, subject: string): URL {
+  return httpUrlOf(text, subject, 'http://127.0.0.1:15480');
+}
+
+/**
+ * @param example what the hint says to write.
+ * @throws IsthmusError USAGE
+ */
+export function httpUrlOf(text: string, subject: string, example: string): URL {
   try {
     const url = new URL(text);
     if (url.protocol === 'http:' || url.protocol === 'https:') return url;
@@ -32,6 +51,6 @@ export function adminUrlOf(text: string, subject: string): URL {
     // The same advice as for another scheme.
   }
   throw new IsthmusError('USAGE', subject, `"${text}" is no http:// address`, {
-    hint: 'write for example http://127.0.0.1:15480',
+    hint: `write for example ${example}`,
   });
 }

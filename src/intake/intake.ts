@@ -161,7 +161,8 @@ export class Intake {
     try {
       return await this.#take(message, held, upserts);
     } catch (error) {
-      // No memory, a mistake of ours, or a strange entry: the stream ends, and what the source says next is compared with what is held.
+      // No memory, a mistake of ours, or a strange entry. The stream ends, and what the source says next is compared with
+      // what is held.
       upserts.release(held.arena);
       throw error;
     }

@@ -23,6 +23,11 @@ export type Kind = {
   readonly meshWide: boolean;
 };
 
+/** `ServiceEntry` of the id of its kind. */
+export function shortName(kindId: string): string {
+  return kindId.slice(kindId.lastIndexOf('/') + 1);
+}
+
 const networking = 'networking.istio.io';
 const security = 'security.istio.io';
 

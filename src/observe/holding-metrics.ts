@@ -1,5 +1,6 @@
+import { shortName } from '../model/kinds.ts';
 import type { Reporter } from '../model/reporter.ts';
-import { shortKind, values } from './label-values.ts';
+import { values } from './label-values.ts';
 import type { MetricMaker } from './metric-maker.ts';
 
 /** Of what is held of each source and kind, and of what became of it on the way in. */
@@ -118,20 +119,20 @@ export function holdingMetrics(maker: MetricMaker): Partial<Reporter> {
   const withheld = maker.counter('isthmus_removals_withheld_total', 'Removals that were not believed.', of);
   return {
     quarantined(origin, kind, reason) {
-      quarantines.labels(origin, shortKind(kind), reason).inc();
+      quarantines.labels(origin, shortName(kind), reason).inc();
     },
     changed(origin, kind, upserts, removals) {
-      if (upserts > 0) changes.labels(origin, shortKind(kind), 'upsert').inc(upserts);
-      if (removals > 0) changes.labels(origin, shortKind(kind), 'removal').inc(removals);
+      if (upserts > 0) changes.labels(origin, shortName(kind), 'upsert').inc(upserts);
+      if (removals > 0) changes.labels(origin, shortName(kind), 'removal').inc(removals);
     },
     repaired(origin, kind, what, count) {
-      repairs.labels(origin, shortKind(kind), what).inc(count);
+      repairs.labels(origin, shortName(kind), what).inc(count);
     },
     removalsWithheld(origin, kind, count) {
-      withheld.labels(origin, shortKind(kind)).inc(count);
+      withheld.labels(origin, shortName(kind)).inc(count);
     },
     holdEnded(origin, kind, outcome) {
-      holds.labels(origin, shortKind(kind), outcome).inc();
+      holds.labels(origin, shortName(kind), outcome).inc();
     },
   };
 }

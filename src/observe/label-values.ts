@@ -36,9 +36,6 @@ export const codeName = (code: number): string => codeNames[code] ?? 'Unknown';
 /** The number of a gRPC code, of a closed set: a server may end its stream with any. */
 export const codeNumber = (code: number): string => String(code in codeNames ? code : 2);
 
-/** The name of a kind without its group. */
-export const shortKind = (kindId: string): string => kindId.slice(kindId.lastIndexOf('/') + 1);
-
 const kinds = allKinds.map(({ kind }) => kind);
 
 /** Those that istiod 1.9 and newer has no place for may be asked for all the same, to be counted. */

@@ -68,18 +68,8 @@ export class MetricMaker {
     fill: (self: Counter<L>, view: MetricsView) => void,
   ): void {
     this.#descriptions.push({ name, type: 'counter', help, labels });
-    const view = () => this.#view;
-    void new Counter<L>({
-      name,
-      help,
-      labelNames: namesOf(labels),
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        const now = view();
-        if (now !== undefined) fill(this, now);
-      },
-    });
+    const registers = [this.#registry];
+    void new Counter<L>({ name, help, labelNames: namesOf(labels), registers, collect: this.#filledBy(fill) });
   }
 
   /** A gauge that is read at every scrape. */
@@ -90,18 +80,8 @@ export class MetricMaker {
     fill: (self: Gauge<L>, view: MetricsView) => void,
   ): void {
     this.#descriptions.push({ name, type: 'gauge', help, labels });
-    const view = () => this.#view;
-    void new Gauge<L>({
-      name,
-      help,
-      labelNames: namesOf(labels),
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        const now = view();
-        if (now !== undefined) fill(this, now);
-      },
-    });
+    const registers = [this.#registry];
+    void new Gauge<L>({ name, help, labelNames: namesOf(labels), registers, collect: this.#filledBy(fill) });
   }
 
   /** A gauge that is always 1, for what its labels say. */
@@ -120,5 +100,15 @@ export class MetricMaker {
       buckets: [...buckets],
       registers: [this.#registry],
     });
+  }
+
+  /** Makes a metric say what there is at each scrape, and nothing of what was there before. */
+  #filledBy<M extends { reset(): void }>(fill: (self: M, view: MetricsView) => void): (this: M) => void {
+    const view = () => this.#view;
+    return function collect(this: M) {
+      this.reset();
+      const now = view();
+      if (now !== undefined) fill(this, now);
+    };
   }
 }

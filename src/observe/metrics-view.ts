@@ -1,29 +1,44 @@
+/** Of one source and kind. */
+export type HoldingNumbers = {
+  readonly source: string;
+  readonly kind: string;
+  readonly synced: boolean;
+  /** True where what was known before is served. */
+  readonly stale: boolean;
+  /** True where it counts as empty because its source was waited for long enough. */
+  readonly overdue: boolean;
+  /** Resources that are served although the config does not name their source, or collection, any more. */
+  readonly retired: number;
+  readonly received: number;
+  readonly released: number;
+  readonly effective: number;
+  /** Of the effective ones, as they stand in a response. */
+  readonly bytes: number;
+  /** When the last message came, and when what is sent was another thing last; undefined where that is not known. */
+  readonly lastMessageAtMs: number | undefined;
+  readonly lastChangeAtMs: number | undefined;
+  readonly quarantined: ReadonlyMap<string, number>;
+  readonly invalid: ReadonlyMap<string, number>;
+  /** Resources whose removal the guard holds. */
+  readonly held: number;
+};
+
+/** What became of the responses of one kind on one stream; of streams that share a seat, on all of them. */
+export type SeatNumbers = {
+  readonly seat: string;
+  readonly kind: string;
+  readonly pushes: number;
+  readonly acks: number;
+  readonly nacks: number;
+  readonly bytes: number;
+  readonly waitedMs: number;
+  readonly behindMs: number;
+};
+
 /** The present state, read at every scrape. */
 export type MetricsView = {
   sources(): Iterable<{ readonly name: string; readonly connected: boolean }>;
-  holdings(): Iterable<{
-    readonly source: string;
-    readonly kind: string;
-    readonly synced: boolean;
-    /** True where what was known before is served. */
-    readonly stale: boolean;
-    /** True where it counts as empty because its source was waited for long enough. */
-    readonly overdue: boolean;
-    /** Resources that are served although the config does not name their source, or collection, any more. */
-    readonly retired: number;
-    readonly received: number;
-    readonly released: number;
-    readonly effective: number;
-    /** Of the effective ones, as they stand in a response. */
-    readonly bytes: number;
-    /** When the last message came, and when what is sent was another thing last; undefined where that is not known. */
-    readonly lastMessageAtMs: number | undefined;
-    readonly lastChangeAtMs: number | undefined;
-    readonly quarantined: ReadonlyMap<string, number>;
-    readonly invalid: ReadonlyMap<string, number>;
-    /** Resources whose removal the guard holds. */
-    readonly held: number;
-  }>;
+  holdings(): Iterable<HoldingNumbers>;
   /** Of collections that istiod 1.9 and newer has no place for. */
   dropped(): Iterable<{ readonly source: string; readonly collection: string; readonly resources: number }>;
   kinds(): Iterable<{
@@ -42,16 +57,7 @@ export type MetricsView = {
   }>;
   streams(): number;
   /** One for each seat of an istiod and kind that it has asked for; see model/seats. */
-  seats(): Iterable<{
-    readonly seat: string;
-    readonly kind: string;
-    readonly pushes: number;
-    readonly acks: number;
-    readonly nacks: number;
-    readonly bytes: number;
-    readonly waitedMs: number;
-    readonly behindMs: number;
-  }>;
+  seats(): Iterable<SeatNumbers>;
   /** What is known of those who have seats. @returns `version`: which versions it may be of, as a text of a closed set. */
   seatInfos(): Iterable<{ readonly seat: string; readonly profile: string; readonly version: string }>;
   /** Streams of legacy sinks. */

@@ -131,8 +131,7 @@ export class Store {
       const merged = this.#mergedOf(kindId);
       const work = holding.clear(merged.snapshot.rows, this.#changed(kindId, holding));
       const removed = await this.#whileSettling(kindId, () => inTurns(work, () => this.#foldSome(kindId)));
-      if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
-      if (removed > 0) this.#tookIn(kindId, 'reload');
+      this.#tookOut(origin, kindId, removed, 'reload');
       if (hold !== undefined) this.#holdEnded(origin, kindId, hold, 'released_by_operator', removed);
       this.#forget(origin, kindId);
       await this.#arrange();
@@ -429,8 +428,7 @@ export class Store {
     const holding = this.holding(origin, kindId);
     const { hold } = holding;
     const removed = await inTurns(holding.release(who, this.#changed(kindId, holding), this.#options.clock.date()));
-    if (removed > 0) this.#options.reporter.changed(origin, kindId, 0, removed);
-    if (removed > 0) this.#tookIn(kindId, 'release');
+    this.#tookOut(origin, kindId, removed, 'release');
     this.#afterChange(kindId, holding);
     const outcome = who === 'operator' ? 'released_by_operator' : 'confirmed_by_source';
     if (hold !== undefined) this.#holdEnded(origin, kindId, hold, outcome, removed);
@@ -515,6 +513,13 @@ export class Store {
     // What was withheld, or was there already, is nothing to publish.
     if (!merged.isUntold) this.#news.delete(kindId);
     if (merged.isUntold || this.#sharing.conflicts.hasNews) this.#debouncer.call();
+  }
+
+  /** The same of so many resources that have left without a message. */
+  #tookOut(origin: string, kindId: string, removed: number, cause: PushCause): void {
+    if (removed === 0) return;
+    this.#options.reporter.changed(origin, kindId, 0, removed);
+    this.#tookIn(kindId, cause);
   }
 
   /** Takes note of what is to be published. @param since by the clock. Default: now. */

@@ -102,8 +102,8 @@ function isLaidOut(
 const ownVersion = viewed(Buffer.alloc(versionLength));
 
 /**
- * Does the same as {@link encodeResource} in the place of `row`, which has the same key, if both have the same length. Returns false, and
- * does nothing, where they have not.
+ * Does the same as {@link encodeResource} in the place of `row`, which has the same key, if both have the same length.
+ * Returns false, and does nothing, where they have not.
  *
  * @param before called before anything is changed.
  */

@@ -2,17 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { findMeshConfigs } from '../../migrate/meshconfig/find.ts';
-import { patchText } from '../../migrate/meshconfig/patch-text.ts';
 import { Isthmus } from './support/isthmus.ts';
 import { Istiod } from './support/istiod.ts';
 import { KubeApi } from './support/kube-api.ts';
 import { useLab } from './support/lab.ts';
+import { patchedMesh } from './support/patched-mesh.ts';
 import { describeWithPeers } from './support/peers.ts';
 import { serviceEntries, ServiceSource, services } from './support/service-source.ts';
 import { until } from './support/until.ts';
 
-const folder = join(import.meta.dirname, '../golden/migrate/patch/fixtures');
 const own = readFileSync(join(import.meta.dirname, 'fixtures/journey/own.yaml'), 'utf8');
 
 /** Mesh configs that name legacy servers alone, as they were in use. */
@@ -22,17 +20,6 @@ const goldens = [
   '1.8-istioctl.yaml',
   'quoted-double-lines.yaml',
 ];
-
-/** The mesh config of a golden, with a bridge in it and k8s://, which the patch adds by itself. */
-function patchedMesh(golden: string, port: number): string {
-  const found = findMeshConfigs(golden, readFileSync(join(folder, golden), 'utf8'));
-  const [place] = found.meshes;
-  if (place === undefined) throw new Error(`${golden} has no mesh config`);
-  const done = patchText(found, place, { bridge: `127.0.0.1:${port}`, kubernetes: true, toMinor: undefined });
-  if ('refused' in done) throw done.refused;
-  const [now] = findMeshConfigs(golden, done.text).meshes;
-  return now?.text.layer.text ?? '';
-}
 
 for (const [peer, version] of [
   ['istiod-1.16.5', '1.16.5'],
@@ -59,7 +46,7 @@ for (const [peer, version] of [
       });
 
       it.each(goldens)('%s: it is ready, and has the services of the bridge and its own', async (golden) => {
-        const mesh = patchedMesh(golden, isthmus.xdsPort);
+        const mesh = patchedMesh(golden, isthmus.xdsPort, true);
         expect(mesh).toContain('k8s://');
         const address = `xds://127.0.0.1:${isthmus.xdsPort}` as const;
         const kubeconfig = api.kubeconfig('admin');

@@ -1,16 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { findMeshConfigs } from '../../migrate/meshconfig/find.ts';
-import { patchText } from '../../migrate/meshconfig/patch-text.ts';
 import { Isthmus } from './support/isthmus.ts';
 import { Istiod } from './support/istiod.ts';
 import { useLab } from './support/lab.ts';
+import { patchedMesh } from './support/patched-mesh.ts';
 import { describeWithPeers } from './support/peers.ts';
 import { serviceEntries, ServiceSource, services } from './support/service-source.ts';
 import { until } from './support/until.ts';
-
-const folder = join(import.meta.dirname, '../golden/migrate/patch/fixtures');
 
 /**
  * Mesh configs of each way of writing one, that name legacy servers alone: no Kubernetes is here. Not those of 1.1: their
@@ -30,17 +25,6 @@ const goldens = [
   'mesh-empty.yaml',
 ];
 
-/** The mesh config of a golden as it is for istiod, once its sources are a bridge at that port. */
-function patchedMesh(golden: string, port: number): string {
-  const found = findMeshConfigs(golden, readFileSync(join(folder, golden), 'utf8'));
-  const [place] = found.meshes;
-  if (place === undefined) throw new Error(`${golden} has no mesh config`);
-  const done = patchText(found, place, { bridge: `127.0.0.1:${port}`, kubernetes: false, toMinor: undefined });
-  if ('refused' in done) throw done.refused;
-  const [now] = findMeshConfigs(golden, done.text).meshes;
-  return now?.text.layer.text ?? '';
-}
-
 for (const [peer, version] of [
   ['istiod-1.16.5', '1.16.5'],
   ['istiod', '1.24.0'],
@@ -58,7 +42,7 @@ for (const [peer, version] of [
     });
 
     it.each(goldens)('%s: and has the services of the bridge', async (golden) => {
-      const mesh = patchedMesh(golden, isthmus.xdsPort);
+      const mesh = patchedMesh(golden, isthmus.xdsPort, false);
       const address = `xds://127.0.0.1:${isthmus.xdsPort}` as const;
       expect(mesh).toContain(address);
       const istiod = await Istiod.create(lab, binaries[peer], address, `istiod-${golden}`, undefined, mesh);

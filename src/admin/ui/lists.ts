@@ -3,7 +3,19 @@ import { sentText } from '../findings/quarantine-problems.ts';
 import { sizeText } from '../../model/texts.ts';
 import type { BridgeView, OriginView, QuarantineView, ResourceRow } from '../views.ts';
 import type { SearchResult } from '../search.ts';
-import { count, countText, facts, hrefOf, type Html, nextLink, podOf, section, tableOf, time } from './parts.ts';
+import {
+  count,
+  countText,
+  facts,
+  hrefOf,
+  type Html,
+  nextLink,
+  podOf,
+  progressColumns,
+  section,
+  tableOf,
+  time,
+} from './parts.ts';
 
 /** Rows of one page. */
 export const pageRows = 200;
@@ -27,11 +39,7 @@ export function sourcePage(origin: OriginView): Html[] {
     'What it says, by kind',
     [
       { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>`, isHead: true },
-      { title: 'State', cell: ({ sync, retiredSince }) => (retiredSince === null ? sync : `${sync}, retired`) },
-      { title: 'Received', cell: ({ received }) => count(received), isNumber: true },
-      { title: 'Released', cell: ({ released }) => count(released), isNumber: true },
-      { title: 'Sent', cell: ({ effective }) => count(effective), isNumber: true },
-      { title: 'Quarantined', cell: ({ quarantined }) => count(quarantined), isNumber: true },
+      ...progressColumns,
       { title: 'Held', cell: ({ withheld }) => count(withheld), isNumber: true },
       { title: 'Messages', cell: ({ messages }) => count(messages), isNumber: true },
       {

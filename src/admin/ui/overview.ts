@@ -1,10 +1,21 @@
 import { html } from 'hono/html';
-import { findingsOf } from '../findings/findings.ts';
+import { findingsOf, type Seen } from '../findings/findings.ts';
 import { holdsOf, nextOfHold } from '../findings/holds.ts';
 import { sizeText } from '../../model/texts.ts';
 import type { DialledSource } from '../findings/tls-problem.ts';
 import type { BridgeView, HoldView, OriginView, ReloadReport, SnapshotView, TlsView } from '../views.ts';
-import { count, countText, type Health, hrefOf, type Html, podOf, section, tableOf, time } from './parts.ts';
+import {
+  count,
+  countText,
+  type Health,
+  hrefOf,
+  type Html,
+  podOf,
+  progressColumns,
+  section,
+  tableOf,
+  time,
+} from './parts.ts';
 
 /** What is read of the config. */
 type ConfigPart = {
@@ -23,7 +34,7 @@ export async function overview(view: BridgeView): Promise<Html[]> {
   const { reload, tls, sources } = view.config() as ConfigPart;
   const kinds = origins.flatMap((origin) => origin.kinds);
   const sum = (of: (kind: (typeof kinds)[number]) => number) => kinds.reduce((total, kind) => total + of(kind), 0);
-  const seen = {
+  const seen: Seen = {
     origins,
     snapshot,
     streams,
@@ -38,7 +49,7 @@ export async function overview(view: BridgeView): Promise<Html[]> {
   const findings = findingsOf(seen, Date.now());
   return [
     section('findings', 'Is all well?', verdict(findings, streams.length)),
-    section('flow', 'From the sources to istiod', flow(origins, snapshot, view)),
+    section('flow', 'From the sources to istiod', flow(seen)),
     section('guard', 'Removals that are held', guard(holdsOf(origins))),
     section('kinds', 'What istiod is given', kindTable(snapshot)),
     section('sources', 'What the sources say', sourceTable(origins)),
@@ -55,12 +66,11 @@ function verdict(findings: readonly string[], streams: number): Html {
 <ul class="findings">${findings.map((text) => html`<li>${text}</li>`)}</ul>`;
 }
 
-function flow(origins: readonly OriginView[], snapshot: readonly SnapshotView[], view: BridgeView): Html {
+function flow({ origins, snapshot, streams, sinks }: Seen): Html {
   const resources = snapshot.reduce((total, one) => total + one.resources, 0);
   const bytes = snapshot.reduce((total, one) => total + one.bytes, 0);
   const waiting = snapshot.filter(({ complete }) => !complete).length;
   const health: Health = waiting > 0 ? 'bad' : snapshot.some(({ stale }) => stale.length > 0) ? 'warn' : 'good';
-  const streams = view.streams();
   return html`<div class="flow">
 <div><h3>Sources</h3>${cards(origins.map(sourceCard), 'none in the config')}</div>
 <div class="arrow" aria-hidden="true">→</div>
@@ -71,7 +81,7 @@ function flow(origins: readonly OriginView[], snapshot: readonly SnapshotView[],
     ]),
   ])}</div>
 <div class="arrow" aria-hidden="true">→</div>
-<div><h3>istiods</h3>${cards([...streams.map(streamCard), ...view.sinks().map(({ peer, node }) => card('good', `old Pilot ${podOf(node) || peer}`, [peer]))], 'none is connected')}</div>
+<div><h3>istiods</h3>${cards([...streams.map(streamCard), ...sinks.map(({ peer, node }) => card('good', `old Pilot ${podOf(node) || peer}`, [peer]))], 'none is connected')}</div>
 </div>`;
 }
 
@@ -168,11 +178,7 @@ function sourceTable(origins: readonly OriginView[]): Html {
     [
       { title: 'Source', cell: ({ name }) => sourceLink(name), isHead: true },
       { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>` },
-      { title: 'State', cell: ({ sync, retiredSince }) => (retiredSince === null ? sync : `${sync}, retired`) },
-      { title: 'Received', cell: ({ received }) => count(received), isNumber: true },
-      { title: 'Released', cell: ({ released }) => count(released), isNumber: true },
-      { title: 'Sent', cell: ({ effective }) => count(effective), isNumber: true },
-      { title: 'Quarantined', cell: ({ quarantined }) => count(quarantined), isNumber: true },
+      ...progressColumns,
       { title: 'Last change', cell: ({ lastMessageAt }) => time(lastMessageAt) },
     ],
     shown,

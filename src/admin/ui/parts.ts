@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import { countOf } from '../../model/texts.ts';
+import type { OriginView } from '../views.ts';
 
 /** Text that is HTML already. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -43,6 +44,15 @@ export function tableOf<Row>(caption: string, columns: readonly Column<Row>[], r
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption><span>${caption}</span></caption>
 <thead><tr>${heads}</tr></thead><tbody>${lines}</tbody></table></div>`;
 }
+
+/** How far a collection of a source is, whatever else a table says of it. */
+export const progressColumns: readonly Column<OriginView['kinds'][number]>[] = [
+  { title: 'State', cell: ({ sync, retiredSince }) => (retiredSince === null ? sync : `${sync}, retired`) },
+  { title: 'Received', cell: ({ received }) => count(received), isNumber: true },
+  { title: 'Released', cell: ({ released }) => count(released), isNumber: true },
+  { title: 'Sent', cell: ({ effective }) => count(effective), isNumber: true },
+  { title: 'Quarantined', cell: ({ quarantined }) => count(quarantined), isNumber: true },
+];
 
 /** A list of names and what they stand for. */
 export function facts(all: readonly (readonly [string, Html | string])[]): Html {
