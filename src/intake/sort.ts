@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { listTurn, sortTurn } from '../model/sizes.ts';
+import { sortTurn, textTurn } from '../model/sizes.ts';
 
 /**
  * Sorts texts by UTF-16 code units. Gives other work its turn now and then. What is sorted already, as a file of ours and
@@ -23,7 +23,7 @@ async function merge(a: readonly string[], b: readonly string[]): Promise<string
   let j = 0;
   while (i < a.length && j < b.length) {
     merged.push((a[i] as string) <= (b[j] as string) ? (a[i++] as string) : (b[j++] as string));
-    if (merged.length % listTurn === 0) await nextTurn();
+    if (merged.length % textTurn === 0) await nextTurn();
   }
   while (i < a.length) merged.push(a[i++] as string);
   while (j < b.length) merged.push(b[j++] as string);
@@ -33,7 +33,7 @@ async function merge(a: readonly string[], b: readonly string[]): Promise<string
 async function isSortedInTurns(texts: readonly string[]): Promise<boolean> {
   for (let i = 1; i < texts.length; i++) {
     if ((texts[i - 1] as string) > (texts[i] as string)) return false;
-    if (i % listTurn === 0) await nextTurn();
+    if (i % textTurn === 0) await nextTurn();
   }
   return true;
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change } from '../model/change.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
-import { listTurn } from '../model/sizes.ts';
+import { listTurn, textTurn } from '../model/sizes.ts';
 import { type Arena, discard } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { sortInTurns } from './sort.ts';
@@ -70,9 +70,9 @@ export class Upserts {
       upserts.push(this.#rows[place] as number);
       replaced.push(old);
     }
-    for (const place of this.#fresh.placesOf(fresh)) {
-      if (replaced.length > 0 && replaced.length % listTurn === 0) await nextTurn();
-      upserts.push(this.#rows[place] as number);
+    for (const [i, key] of fresh.entries()) {
+      if (i > 0 && i % textTurn === 0) await nextTurn();
+      upserts.push(this.#rows[this.#fresh.placeOf(key, i)] as number);
       replaced.push(noRow);
     }
     return { upserts, replaced, fresh };
@@ -111,11 +111,10 @@ class FreshKeys {
     return this.#map === undefined ? this.#keys : [...this.#map.keys()];
   }
 
-  /** @param keys all of them, in the order in which their places are asked for. */
-  placesOf(keys: readonly string[]): readonly number[] {
-    const map = this.#map;
+  /** @param at its place in the order of the keys. */
+  placeOf(key: string, at: number): number {
     // They came in order, so that nobody had to sort them.
-    return map === undefined ? this.#places : keys.map((key) => map.get(key) as number);
+    return (this.#map === undefined ? this.#places[at] : this.#map.get(key)) as number;
   }
 
   #isNext(key: string): boolean {

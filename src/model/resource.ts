@@ -58,8 +58,11 @@ const SEEN = 5;
 const RANK = 6;
 const AT = 7;
 const SLOT = 8;
-/** 1 where it is in the merged list, and its {@link Verdict} × 2. */
+/** 1 where it is in the merged list, its {@link Verdict} × 2, and the owner of its slot × 8. */
 const FLAGS = 9;
+const LISTED = 1;
+const VERDICT = 6;
+const OWNER = ~7;
 const RAW1 = 10;
 const RAW2 = 11;
 const RAW3 = 12;
@@ -78,6 +81,7 @@ export class ResourcePool {
   /** Where the bytes of each row are; undefined in rows that are free. */
   readonly #chunks: (Chunk | undefined)[] = [];
   readonly #free: number[] = [];
+  #owners = 0;
   /** Rows that nobody holds, and that somebody may still read. */
   #retired: number[] = [];
 
@@ -258,30 +262,55 @@ export class ResourcePool {
     this.#words[(row << rowShift) + AT] = at;
   }
 
+  /** The number of one more table that holds rows of this pool. */
+  newOwner(): number {
+    return ++this.#owners;
+  }
+
   /** Its place in the table that holds it; -1 where none does. */
   slot(row: number): number {
     return this.#words[(row << rowShift) + SLOT] as number;
   }
 
-  setSlot(row: number, slot: number): void {
+  /** Says that no table holds it. */
+  clearSlot(row: number): void {
+    this.#words[(row << rowShift) + SLOT] = noRow;
+  }
+
+  setSlot(row: number, slot: number, owner: number): void {
     this.#words[(row << rowShift) + SLOT] = slot;
+    this.#setFlags(row, OWNER, owner << 3);
+  }
+
+  /** True where the table with this number holds it. */
+  isOwned(row: number, owner: number): boolean {
+    return this.slot(row) >= 0 && this.#flags(row, OWNER) === owner << 3;
   }
 
   /** True while it is in the merged list. */
   isListed(row: number): boolean {
-    return ((this.#words[(row << rowShift) + FLAGS] as number) & 1) !== 0;
+    return this.#flags(row, LISTED) !== 0;
   }
 
   setListed(row: number, isListed: boolean): void {
-    this.#words[(row << rowShift) + FLAGS] = (this.verdict(row) << 1) | (isListed ? 1 : 0);
+    this.#setFlags(row, LISTED, isListed ? LISTED : 0);
   }
 
   /** Of its present content. */
   verdict(row: number): Verdict {
-    return ((this.#words[(row << rowShift) + FLAGS] as number) >> 1) as Verdict;
+    return (this.#flags(row, VERDICT) >> 1) as Verdict;
   }
 
   setVerdict(row: number, verdict: Verdict): void {
-    this.#words[(row << rowShift) + FLAGS] = (verdict << 1) | (this.isListed(row) ? 1 : 0);
+    this.#setFlags(row, VERDICT, verdict << 1);
+  }
+
+  #flags(row: number, mask: number): number {
+    return (this.#words[(row << rowShift) + FLAGS] as number) & mask;
+  }
+
+  #setFlags(row: number, mask: number, flags: number): void {
+    const at = (row << rowShift) + FLAGS;
+    this.#words[at] = ((this.#words[at] as number) & ~mask) | flags;
   }
 }

@@ -12,6 +12,9 @@ export const readStep = 128;
 /** Texts that are sorted without a pause: about 5 ms. */
 export const sortTurn = 5000;
 
+/** Texts that are compared or looked for without a pause: a few milliseconds, even in code that nobody has run yet. */
+export const textTurn = 4000;
+
 /** Resources whose bytes are searched through without a pause: a few milliseconds. */
 export const searchTurn = 4000;
 

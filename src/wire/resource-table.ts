@@ -37,9 +37,12 @@ export class ResourceTable {
   /** Hash of the key in each slot; kept here, so that a search looks at few rows that it is not about. */
   #hashes = new Int32Array(leastSlots);
   #size = 0;
+  /** Its number in the pool: whether a row is one of this table is said by the row, where whoever asks looks anyway. */
+  readonly #owner: number;
 
   constructor(pool: ResourcePool) {
     this.pool = pool;
+    this.#owner = pool.newOwner();
   }
 
   get size(): number {
@@ -48,9 +51,7 @@ export class ResourceTable {
 
   /** True where the row is one of this table. */
   holds(row: number): boolean {
-    if (row === noRow) return false;
-    const slot = this.pool.slot(row);
-    return slot >= 0 && this.#slots[slot] === row;
+    return row !== noRow && this.pool.isOwned(row, this.#owner);
   }
 
   /**
@@ -90,7 +91,7 @@ export class ResourceTable {
     const { pool } = this;
     if (this.holds(known) && isSameName(pool, known, row)) {
       this.#fill(pool.slot(known), row);
-      pool.setSlot(known, noRow);
+      pool.clearSlot(known);
       return known;
     }
     const chunk = pool.chunk(row);
@@ -101,7 +102,7 @@ export class ResourceTable {
     this.#fill(at, row);
     this.#hashes[at] = hash;
     if (old !== noRow) {
-      pool.setSlot(old, noRow);
+      pool.clearSlot(old);
       return old;
     }
     this.#size++;
@@ -117,7 +118,7 @@ export class ResourceTable {
     const old = this.get(key);
     if (old === noRow) return noRow;
     let hole = this.pool.slot(old);
-    this.pool.setSlot(old, noRow);
+    this.pool.clearSlot(old);
     // What follows without a gap moves up, unless that would put it before the slot where its search begins.
     for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
       const row = slots[at] as number;
@@ -155,7 +156,7 @@ export class ResourceTable {
 
   #fill(slot: number, row: number): void {
     this.#slots[slot] = row;
-    this.pool.setSlot(row, slot);
+    this.pool.setSlot(row, slot, this.#owner);
   }
 
   /** The slot that holds the key, or the free one where it belongs. */

@@ -6,6 +6,7 @@ export const tinySizes: Readonly<Record<keyof typeof sizes, number>> = {
   readStep: 2,
   searchTurn: 2,
   sortTurn: 3,
+  textTurn: 2,
   listTurn: 2,
   placeTurn: 3,
   chunkBytes: 1 << 11,

@@ -16,7 +16,7 @@ describe('a new row', () => {
     pool.setSeen(old, 9);
     pool.setRank(old, 9);
     pool.setAt(old, 9);
-    pool.setSlot(old, 9);
+    pool.setSlot(old, 9, 1);
     pool.retire(old);
     const row = add(pool, 3);
     expect(row).toBe(old);

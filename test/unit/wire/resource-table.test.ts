@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isNamed, keyOf } from '../../../src/wire/resource-frame.ts';
 import { hashKey, ResourceTable } from '../../../src/wire/resource-table.ts';
-import { noRow, ResourcePool } from '../../../src/model/resource.ts';
+import { noRow, ResourcePool, verdicts } from '../../../src/model/resource.ts';
 import { viewed } from '../../../src/wire/bytes.ts';
 import { newRow } from '../../support/resources.ts';
 
@@ -69,6 +69,29 @@ describe('a table', () => {
     expect(same(table, held)).toBe(held);
     expect(same(table, old)).toBe(noRow);
     expect(same(table, make('a/2', 'y'))).toBe(noRow);
+  });
+
+  test('does not hold what another table of the pool holds, whatever else is noted of it', () => {
+    const [first, second] = [new ResourceTable(pool), new ResourceTable(pool)];
+    const [own, other] = [make('a/1'), make('a/1', 'y')];
+    first.put(own);
+    second.put(other);
+    for (const row of [own, other]) {
+      pool.setListed(row, true);
+      pool.setVerdict(row, verdicts.refused);
+    }
+    expect([own, other].map((row) => [first.holds(row), second.holds(row)])).toEqual([
+      [true, false],
+      [false, true],
+    ]);
+    for (let i = 0; i < 20; i++) first.put(make(`a/${i + 2}`));
+    expect([first.holds(own), pool.isListed(own), pool.verdict(own)]).toEqual([true, true, verdicts.refused]);
+    first.delete('a/1');
+    second.put(own, other);
+    expect([own, other].map((row) => [first.holds(row), second.holds(row)])).toEqual([
+      [false, true],
+      [false, false],
+    ]);
   });
 
   test('takes a hint only where it is right', () => {
