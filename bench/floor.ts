@@ -11,7 +11,7 @@ import { ServiceEntries } from './support/service-entries.ts';
 import { count, show, table } from './support/table.ts';
 
 const { size } = goals.push;
-const warmups = 5;
+const warmups = 15;
 const samplesPerRound = 5;
 
 const body = 'istio.networking.v1alpha3.ServiceEntry';

@@ -37,7 +37,7 @@ const parser = yargs(hideBin(process.argv))
     default: partNames.join(','),
     coerce: (text: string) => parseNames('--parts', text, partNames),
   })
-  .option('rounds', { type: 'number', requiresArg: true, default: 5, describe: 'Fresh starts of what is measured' })
+  .option('rounds', { type: 'number', requiresArg: true, default: 3, describe: 'Fresh starts of what is measured' })
   .option('sizes', {
     type: 'string',
     requiresArg: true,

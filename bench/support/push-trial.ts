@@ -7,10 +7,10 @@ import type { ProbeCommands } from './probe.ts';
 import { type Change, changes } from './service-entries.ts';
 import type { SourceCommands } from './source.ts';
 
-/** Pushes of each change before the first that counts: V8 has compiled what is hot by then. */
-const warmups = 3;
+/** Pushes of each change before the first that counts: V8 has compiled what is hot by then, and is done with that. */
+export const warmups = 15;
 /** Pushes of each change that count. */
-const samples = 3;
+export const samples = 5;
 
 /**
  * Time between two pushes. Isthmus keeps 250 ms between two pushes to one istiod, which is no part of what is
