@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import writeFileAtomic from 'write-file-atomic';
-import { z } from 'zod';
+import type { infer as Infer } from 'zod';
+import { z } from '../../src/config/zod.ts';
 import { IsthmusError, messageOf } from '../../src/model/errors.ts';
 import { digestOf, type Step } from './step.ts';
 
@@ -11,7 +12,7 @@ const stateSchema = z.strictObject({
 });
 
 /** What is done of a plan, as it is kept in a file. */
-export type PlanState = z.infer<typeof stateSchema>;
+export type PlanState = Infer<typeof stateSchema>;
 
 export const emptyState: PlanState = { isthmusMigration: 1, done: {} };
 

@@ -1,6 +1,6 @@
 import { compareItems, type Difference } from '../../src/cli/diff-compare.ts';
 import { readRaw, readSide } from '../../src/cli/diff-sides.ts';
-import { readLegacy } from '../../src/cli/get-readers.ts';
+import { readLegacy } from '../../src/cli/get-legacy.ts';
 import { formatHostPort, type HostPort } from '../../src/net/address.ts';
 import { type AllServed, failureOf } from './replica.ts';
 import type { DirectReport, ResourceReport } from './report.ts';

@@ -1,4 +1,5 @@
-import { type Reader, readXds, type Served } from '../../src/cli/get-readers.ts';
+import type { Reader, Served } from '../../src/cli/get-readers.ts';
+import { readXds } from '../../src/cli/get-xds.ts';
 import { IsthmusError } from '../../src/model/errors.ts';
 import { type Kind, kinds as allKinds } from '../../src/model/kinds.ts';
 import { formatHostPort, type HostPort } from '../../src/net/address.ts';

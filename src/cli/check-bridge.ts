@@ -1,4 +1,3 @@
-import { App } from '../app.ts';
 import type {
   ConflictPage,
   OriginView,
@@ -15,7 +14,6 @@ import { kindOfTypeUrl } from '../model/kinds.ts';
 import { nearShare } from '../model/size-level.ts';
 import { packageVersion } from '../model/package.ts';
 import type { HostPort } from '../net/address.ts';
-import { createMetrics } from '../observe/metrics.ts';
 import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage, readAdminResources } from './admin-client.ts';
 import { droppedProblems, overdueProblem, reloadProblems, retiredProblem } from '../admin/findings/config-problem.ts';
@@ -126,6 +124,7 @@ export async function askDirectly(config: Config, timeoutMs: number): Promise<Br
 }
 
 async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginView) => boolean): Promise<BridgeState> {
+  const [{ App }, { createMetrics }] = await Promise.all([import('../app.ts'), import('../observe/metrics.ts')]);
   const anyPort = { host: '127.0.0.1', port: 0 };
   const version = packageVersion();
   const app = new App({

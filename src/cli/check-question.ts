@@ -3,7 +3,7 @@ import type { Config, ConfigInput } from '../config/schema.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { type HostPort, parseHostPort } from '../net/address.ts';
 import { adminUrlOf } from './arguments.ts';
-import { type ConfigFlags, configOf } from './serve.ts';
+import { type ConfigFlags, configOf } from './config-flags.ts';
 
 /** What the command line asks for. */
 export type Question = {

@@ -23,9 +23,8 @@ import { type Readers, readersOf } from './check-limits.ts';
 import { istiodVersionOf, type Question, questionOf } from './check-question.ts';
 import { exportFindings, renderFindings } from './check-report.ts';
 import { clientTlsOf, tlsFindings } from './check-tls.ts';
-import { askAsIstiod, xdsFindings } from './check-xds.ts';
+import { configOptions } from './config-flags.ts';
 import { examples } from './examples.ts';
-import { configOptions } from './serve.ts';
 import { print, say } from './terminal.ts';
 
 /** Width of text where no terminal says its own, or one says 0, as a pseudo-terminal without a window does. */
@@ -282,6 +281,7 @@ async function checkXds(address: HostPort, version: string | undefined, readers:
   const dialler = minor >= istiodTlsMinor ? 'newIstiod' : 'istiod';
   const { findings, speaksHttp2 } = await checkAddress(address, subject, dialler, timeoutMs);
   if (!speaksHttp2) return findings;
+  const { askAsIstiod, xdsFindings } = await import('./check-xds.ts');
   return [...findings, ...xdsFindings(await askAsIstiod(address, minor, timeoutMs), subject, readers)];
 }
 

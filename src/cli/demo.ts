@@ -13,7 +13,8 @@ import { createLog } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { millisecondsOf } from './arguments.ts';
 import { examples } from './examples.ts';
-import { readXds, type Served, type ServedKind } from './get-readers.ts';
+import type { Served, ServedKind } from './get-readers.ts';
+import { readXds } from './get-xds.ts';
 import { interrupted, print, table } from './terminal.ts';
 
 export function builder(yargs: Argv) {

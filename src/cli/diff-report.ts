@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import { countOf } from '../model/texts.ts';
 import type { Difference, FieldChange } from './diff-compare.ts';
 import type { Unreadable } from './diff-sides.ts';
@@ -33,9 +32,10 @@ export function isEqual({ differences, a, b }: DiffReport): boolean {
 }
 
 /** For programs. */
-export function exportDiff(report: DiffReport, output: 'json' | 'yaml'): string {
+export async function exportDiff(report: DiffReport, output: 'json' | 'yaml'): Promise<string> {
   const whole = { isEqual: isEqual(report), ...report };
-  return output === 'json' ? JSON.stringify(whole, undefined, 2) : stringify(whole, { lineWidth: 0 }).trimEnd();
+  if (output === 'json') return JSON.stringify(whole, undefined, 2);
+  return (await import('yaml')).stringify(whole, { lineWidth: 0 }).trimEnd();
 }
 
 /** For people: `-` only in A, `+` only in B, `~` different, each value that differs below it. */

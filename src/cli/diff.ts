@@ -6,12 +6,11 @@ import type { Kind } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
 import { adminUrlOf, millisecondsOf, outputOption } from './arguments.ts';
 import { compareItems, type Difference, type Item } from './diff-compare.ts';
-import { readFiles } from './diff-files.ts';
 import { type DiffReport, exportDiff, isEqual, renderDiff } from './diff-report.ts';
 import { examples } from './examples.ts';
-import { readCaptureSide, readSide, type Side } from './diff-sides.ts';
+import { type FileSide, readSide, type Side } from './diff-sides.ts';
 import { kindsOf } from './get.ts';
-import { readAdmin, readLegacy, readXds } from './get-readers.ts';
+import { readAdmin } from './get-readers.ts';
 import { print, say } from './terminal.ts';
 
 export function builder(yargs: Argv) {
@@ -79,7 +78,7 @@ export async function handler(flags: Flags): Promise<number> {
     if (report.notCompared.length > 0) {
       say(`not compared: ${report.notCompared.join(', ')}; one of the two can't tell of it`);
     }
-    print(flags.output === 'table' ? renderDiff(report) : exportDiff(report, flags.output));
+    print(flags.output === 'table' ? renderDiff(report) : await exportDiff(report, flags.output));
     return isEqual(report) ? exitCode.ok : exitCode.findings;
   } finally {
     a.side.close();
@@ -153,7 +152,10 @@ function sideOf(
   switch (scheme.toLowerCase()) {
     case 'xds': {
       const target = parseHostPort(rest, text);
-      return () => read(readSide(text, kinds, (some, reading) => readXds(target, some, reading), rules, timeoutMs));
+      return async () => {
+        const { readXds } = await import('./get-xds.ts');
+        return read(readSide(text, kinds, (some, reading) => readXds(target, some, reading), rules, timeoutMs));
+      };
     }
     case 'http':
     case 'https': {
@@ -167,13 +169,14 @@ function sideOf(
       if (carried.length === 0) {
         throw new IsthmusError('USAGE', '--type', `legacy MCP has no ${kinds.map(({ kind }) => kind).join(', ')}`);
       }
-      return () =>
-        read(readSide(text, carried, (some, reading) => readLegacy(target, some, reading), rules, timeoutMs));
+      return async () => {
+        const { readLegacy } = await import('./get-legacy.ts');
+        return read(readSide(text, carried, (some, reading) => readLegacy(target, some, reading), rules, timeoutMs));
+      };
     }
     case '':
       return async () => {
-        const readSides = (await isCaptureFile(text)) ? readCaptureSide : readFiles;
-        const side = await readSides(text, kinds, rules);
+        const side = await readDisk(text, kinds, rules);
         return { side, remarks: side.remarks };
       };
     default:
@@ -181,6 +184,16 @@ function sideOf(
         hint: 'write xds://HOST:PORT, http://HOST:PORT, mcp://HOST:PORT, or a file or folder',
       });
   }
+}
+
+/** A folder or a file, whatever it holds. */
+async function readDisk(path: string, kinds: readonly Kind[], rules: NameRules): Promise<FileSide> {
+  if (await isCaptureFile(path)) {
+    const { readCaptureSide } = await import('./diff-capture.ts');
+    return readCaptureSide(path, kinds, rules);
+  }
+  const { readFiles } = await import('./diff-files.ts');
+  return readFiles(path, kinds, rules);
 }
 
 function needsDirect(address: string): IsthmusError {

@@ -1,17 +1,5 @@
 import { IsthmusError } from '../model/errors.ts';
-import { systemClock } from '../model/clock.ts';
-import { type Kind, kindOfCollection, kindOfTypeUrl } from '../model/kinds.ts';
-import { silentLogger } from '../model/logger.ts';
-import { silentReporter } from '../model/reporter.ts';
-import { SinkClient } from '../legacy/sink-client.ts';
-import { defaultSourceProfile } from '../legacy/source-profile.ts';
-import { type HostPort, formatHostPort } from '../net/address.ts';
-import { defaultBackoff } from '../net/backoff.ts';
-import { probeProtocol } from '../net/protocol-hint.ts';
-import { resourceToObject } from '../schema/object.ts';
-import { type ResourceView, viewResourceBytes } from '../wire/resource-view.ts';
-import { type AdsClientHandlers, openAds } from '../xds/ads-client.ts';
-import { v1Minor } from '../xds/istiod-version.ts';
+import type { Kind } from '../model/kinds.ts';
 import { readAdminList, readAdminPage } from './admin-client.ts';
 
 /** One resource as some address serves it. */
@@ -40,71 +28,6 @@ export type Reading = {
 
 /** A running question; `close` ends it. */
 export type Reader = { close(): void };
-
-/**
- * Asks as istiod does.
- * @param minor of the istiod 1 in whose name it asks; `kinds` are those that it has. @default a new one
- */
-export function readXds(address: HostPort, kinds: readonly Kind[], reading: Reading, minor?: number): Reader {
-  const subject = `xds://${formatHostPort(address)}`;
-  const types = kinds.map((kind) => `${kind.group}/${versionAskedFor(kind, minor)}/${kind.kind}`);
-  const handlers: AdsClientHandlers = {
-    onResponse({ typeUrl, resources }) {
-      const kind = kindOfTypeUrl(typeUrl);
-      if (kind === undefined) return;
-      reading.onKind({ kind, resources: resources.map(({ value }) => served(kind, value)) });
-    },
-    onEnd: (code, details) => reading.onEnd(streamError(subject, code, details)),
-  };
-  return openAds(address, types, handlers, minor);
-}
-
-const versionAskedFor = ({ versions }: Kind, minor = v1Minor): string | undefined =>
-  minor < v1Minor ? versions[0] : versions.at(-1);
-
-/** Asks as an old Pilot does. Dangerous on a live server: some panic, some feed only the last one who asked. */
-export function readLegacy(address: HostPort, kinds: readonly Kind[], reading: Reading): Reader {
-  const collections = kinds.flatMap(({ collection }) => collection ?? []);
-  const client = new SinkClient(
-    {
-      name: 'get',
-      address,
-      collections,
-      profile: defaultSourceProfile,
-      maxMessageBytes: 2 ** 30,
-      silentCollectionMs: 3000,
-      backoff: defaultBackoff,
-      lookAtPort: probeProtocol,
-      clock: systemClock,
-      random: Math.random,
-      log: {
-        ...silentLogger,
-        warn(fields, message) {
-          if (!('retryInMs' in fields)) return;
-          client.stop();
-          reading.onEnd(new IsthmusError('UNREACHABLE', `mcp://${formatHostPort(address)}`, message));
-        },
-      },
-      reporter: silentReporter,
-    },
-    {
-      async accept(collection, { bytes, spans }) {
-        const kind = kindOfCollection(collection);
-        if (kind === undefined) return;
-        const resources: Served[] = [];
-        for (let i = 0; i < spans.length; i += 2) resources.push(served(kind, bytes.subarray(spans[i], spans[i + 1])));
-        reading.onKind({ kind, resources });
-      },
-      markEmpty(collection) {
-        const kind = kindOfCollection(collection);
-        if (kind !== undefined) reading.onKind({ kind, resources: [] });
-      },
-      remember() {},
-    },
-  );
-  client.start();
-  return { close: () => client.stop() };
-}
 
 /** Asks the admin pages of a running bridge; costs its sources and istiods nothing. Ends when all is read. */
 export function readAdmin(url: URL, kinds: readonly Kind[], reading: Reading): Reader {
@@ -154,32 +77,6 @@ async function readSnapshot(url: URL, { kind }: Kind, signal: AbortSignal): Prom
   return resources;
 }
 
-function served(kind: Kind, bytes: Buffer): Served {
-  let view: ResourceView;
-  try {
-    view = viewResourceBytes(bytes);
-  } catch {
-    return {
-      kind: kind.kind,
-      namespace: '',
-      name: '(unreadable)',
-      version: '',
-      bytes: bytes.length,
-      object: async () => ({}),
-    };
-  }
-  const slash = view.name.indexOf('/');
-  return {
-    kind: kind.kind,
-    namespace: slash < 0 ? '' : view.name.slice(0, slash),
-    name: view.name.slice(slash + 1),
-    version: view.version,
-    bytes: bytes.length,
-    raw: bytes,
-    object: async () => resourceToObject(view).object,
-  };
-}
-
 /**
  * Nothing came of these kinds. What was not answered at all is most likely no bridge.
  * @param asked how many kinds were asked for.
@@ -195,27 +92,4 @@ export function silenceError(address: string, silent: readonly string[], asked: 
       'no source has spoken of it yet (see isthmus status), or this is the address of something else' +
       (silent.length < asked ? '; --type leaves it out' : ''),
   });
-}
-
-function streamError(subject: string, code: number, details: string): IsthmusError {
-  if (code === 12) {
-    return new IsthmusError('WRONG_PROTOCOL', subject, 'it does not speak MCP-over-xDS', {
-      hint: 'give the address of Isthmus itself (xds.listen), or use http:// for its admin port',
-    });
-  }
-  // GOAWAY with INADEQUATE_SECURITY, as grpc-js says it.
-  if (code === 7 && details.includes('not secure enough')) {
-    return new IsthmusError('WRONG_PROTOCOL', subject, 'it speaks TLS, and is asked in plaintext here', {
-      hint: `ask the admin port of the bridge instead (http://); isthmus check ${subject} shows the certificate`,
-    });
-  }
-  if (code === 14)
-    return new IsthmusError('UNREACHABLE', subject, details.replace(/\.? Resolution note: $/, ''), {
-      hint: `is the bridge running, and is this its --xds-listen? isthmus check ${subject} looks for the reason`,
-    });
-  return new IsthmusError(
-    'STREAM_ENDED',
-    subject,
-    `the stream ended with code ${code}${details === '' ? '' : `: ${details}`}`,
-  );
 }

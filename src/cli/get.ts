@@ -1,23 +1,12 @@
-import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
 import type { QuarantineView } from '../admin/views.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import { type Kind, kinds as allKinds } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
-import { toYaml } from '../schema/object.ts';
 import { readAdminResources } from './admin-client.ts';
 import { examples } from './examples.ts';
 import { quarantineTable } from './quarantine-table.ts';
-import {
-  type Reader,
-  type Reading,
-  readAdmin,
-  readLegacy,
-  readXds,
-  type Served,
-  type ServedKind,
-  silenceError,
-} from './get-readers.ts';
+import { type Reader, type Reading, readAdmin, type Served, type ServedKind, silenceError } from './get-readers.ts';
 import { adminUrlOf, millisecondsOf, outputOption } from './arguments.ts';
 import { interrupted, oneLine, print, say, table } from './terminal.ts';
 
@@ -68,7 +57,7 @@ type Question = { readonly kinds: readonly Kind[]; readonly open: (reading: Read
 /** @returns the exit code: 3 where the address did not answer for every kind. */
 export async function handler(flags: Flags): Promise<number> {
   if (flags.quarantined) return printQuarantined(flags);
-  const { kinds, open } = questionOf(flags.address, kindsOf(flags.type));
+  const { kinds, open } = await questionOf(flags.address, kindsOf(flags.type));
   if (flags.watch) requireWatchable(flags);
   const timeoutMs = millisecondsOf(flags.timeout, '--timeout');
   const answers = new Map<string, ServedKind>();
@@ -134,7 +123,7 @@ async function printQuarantined({ address, type, name = '', output, watch, timeo
   })) as QuarantineView[];
   const found = all.filter(({ kind, resource }) => kinds.includes(kind) && resource.includes(name));
   if (output === 'json') print(JSON.stringify(found, undefined, 2));
-  else if (output === 'yaml') print(stringify(found, { lineWidth: 0 }).trimEnd());
+  else if (output === 'yaml') print((await import('yaml')).stringify(found, { lineWidth: 0 }).trimEnd());
   else if (found.length === 0) say('nothing is quarantined');
   else print(quarantineTable(found));
   return found.length > 0 ? exitCode.findings : exitCode.ok;
@@ -161,12 +150,13 @@ export function kindsOf(names: readonly string[] | undefined): readonly Kind[] {
   return [...new Set(found)];
 }
 
-function questionOf(address: string, kinds: readonly Kind[]): Question {
+async function questionOf(address: string, kinds: readonly Kind[]): Promise<Question> {
   const scheme = /^([a-z]+):\/\/(.*)$/i.exec(address);
   const rest = scheme?.[2]?.replace(/\/$/, '') ?? '';
   switch (scheme?.[1]?.toLowerCase()) {
     case 'xds': {
       const target = parseHostPort(rest, 'ADDR');
+      const { readXds } = await import('./get-xds.ts');
       return { kinds, open: (reading) => readXds(target, kinds, reading) };
     }
     case 'mcp': {
@@ -176,6 +166,7 @@ function questionOf(address: string, kinds: readonly Kind[]): Question {
         throw new IsthmusError('USAGE', '--type', `legacy MCP has no ${kinds.map(({ kind }) => kind).join(', ')}`);
       }
       say('warning: a second connection to a live legacy server can take its updates from the bridge, or crash it');
+      const { readLegacy } = await import('./get-legacy.ts');
       return { kinds: carried, open: (reading) => readLegacy(target, carried, reading) };
     }
     case 'http':
@@ -198,7 +189,8 @@ async function printAll(resources: readonly Served[], output: 'table' | 'json' |
   }
   const objects: object[] = [];
   for (const { object } of resources) objects.push(...[await object()].filter((one) => one !== undefined));
-  print(output === 'json' ? JSON.stringify(objects, undefined, 2) : toYaml(objects).trimEnd());
+  if (output === 'json') print(JSON.stringify(objects, undefined, 2));
+  else print((await import('../schema/object.ts')).toYaml(objects).trimEnd());
 }
 
 function rowOf({ kind, namespace, name, version, bytes }: Served): string[] {

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
 import type { HoldView, ReleasedView } from '../admin/views.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
@@ -31,13 +30,13 @@ type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 /** @returns 1 where something is held, and is not released. */
 export async function handler({ action, admin, origin, collection, output }: Flags): Promise<number> {
   const base = adminUrlOf(admin, '--admin');
-  const show = <T>(rows: readonly T[], asTable: (rows: readonly T[]) => string) => {
+  const show = async <T>(rows: readonly T[], asTable: (rows: readonly T[]) => string) => {
     if (output === 'json') print(JSON.stringify(rows, undefined, 2));
-    else if (output === 'yaml') print(stringify(rows).trimEnd());
+    else if (output === 'yaml') print((await import('yaml')).stringify(rows).trimEnd());
     else print(rows.length === 0 ? 'nothing is held' : asTable(rows));
   };
   if (action === 'release') {
-    show(await release(base, { origin, collection }), releasedTable);
+    await show(await release(base, { origin, collection }), releasedTable);
     return exitCode.ok;
   }
   const all = (await readAdminList(base, '/debug/guard')) as readonly HoldView[];
@@ -45,7 +44,7 @@ export async function handler({ action, admin, origin, collection, output }: Fla
     const isKind = collection === undefined || collection === hold.kind || collection === hold.collection;
     return isKind && (origin === undefined || origin === hold.origin);
   });
-  show(holds, holdsTable);
+  await show(holds, holdsTable);
   return holds.length > 0 ? exitCode.findings : exitCode.ok;
 }
 

@@ -1,12 +1,7 @@
 import type { Argv } from 'yargs';
-import { App } from '../app.ts';
 import { loadConfig, loadConfigAgain } from '../config/load.ts';
-import { type ConfigInput, invalidPolicies } from '../config/schema.ts';
-import { type ProfileName, profileNames, sourceProfiles } from '../legacy/source-profile.ts';
-import { IsthmusError } from '../model/errors.ts';
 import { packageVersion } from '../model/package.ts';
-import { createLog } from '../observe/log.ts';
-import { createMetrics } from '../observe/metrics.ts';
+import { type ConfigFlags, configOf, configOptions } from './config-flags.ts';
 import { examples } from './examples.ts';
 import { onHangup } from './hangup.ts';
 import { interrupted } from './terminal.ts';
@@ -17,55 +12,16 @@ export function builder(yargs: Argv) {
     .epilogue(examples(['isthmus serve --source galley=mcp://127.0.0.1:9901', 'bridge one legacy server']));
 }
 
-/** The flags that make a config, of this verb and of those that look at one. */
-export function configOptions(yargs: Argv) {
-  return yargs
-    .option('config', { type: 'string', describe: 'YAML file with settings; flags win over it' })
-    .option('source', {
-      type: 'string',
-      array: true,
-      nargs: 1,
-      describe:
-        'Legacy server to dial: NAME=mcp://HOST:PORT[?profile=P&collections=a,b], mcps:// over TLS (repeatable)',
-    })
-    .option('confirm-removal', {
-      type: 'string',
-      array: true,
-      nargs: 1,
-      describe: 'Source, or NAME/COLLECTION, that was taken out and whose resources are to go (repeatable)',
-    })
-    .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
-    .option('sink-listen', { type: 'string', describe: 'Where legacy sources dial in that do so [default: off]' })
-    .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
-    .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
-    .option('legacy-listen', { type: 'string', describe: 'Where a Pilot up to 1.8 connects [default: off]' })
-    .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
-    .option('debounce-after', { type: 'string', describe: 'Quiet time that ends a burst of changes [default: 50ms]' })
-    .option('debounce-max', { type: 'string', describe: 'Longest burst of changes [default: 1s]' })
-    .option('guard-max-removal-percent', {
-      type: 'number',
-      nargs: 1,
-      describe: 'Removals above this share, and above the next number, are held [default: 50]',
-    })
-    .option('guard-min-removed', { type: 'number', nargs: 1, describe: 'So many removals always pass [default: 20]' })
-    .option('guard-hold', { type: 'string', describe: 'After so long the source is asked again [default: 5m]' })
-    .option('quarantine-invalid', {
-      choices: invalidPolicies,
-      describe: 'What to do with a form that breaks a rule of Istio [default: keepLastGood]',
-    })
-    .option('log-level', {
-      choices: ['debug', 'info', 'warn', 'error'] as const,
-      describe: 'What is logged [default: info]',
-    });
-}
-
-/** What {@link configOptions} give. */
-export type ConfigFlags = Awaited<ReturnType<typeof configOptions>['argv']>;
-
 export async function handler(flags: ConfigFlags): Promise<void> {
   const { config: file } = flags;
   const given = configOf(flags);
   const config = loadConfig(file, given);
+  // The bridge is loaded for a config that can be read: a mistake is said at once.
+  const [{ App }, { createLog }, { createMetrics }] = await Promise.all([
+    import('../app.ts'),
+    import('../observe/log.ts'),
+    import('../observe/metrics.ts'),
+  ]);
   const version = packageVersion();
   const log = createLog(config.log.level);
   const app = new App({
@@ -88,67 +44,4 @@ export async function handler(flags: ConfigFlags): Promise<void> {
   log.info({ signal: await signal }, 'shutting down');
   await app.stop();
   log.info({}, 'stopped');
-}
-
-/** The settings that flags give; none of them is looked at. */
-export function configOf(flags: ConfigFlags): ConfigInput {
-  const given = <T>(key: string, value: T | undefined) => (value === undefined ? {} : { [key]: value });
-  return {
-    ...(flags.source === undefined ? {} : { sources: flags.source.map(parseSource) }),
-    ...given('confirmRemoval', flags.confirmRemoval),
-    ...(flags.xdsListen === undefined ? {} : { xds: { listen: flags.xdsListen } }),
-    ...(flags.sinkListen === undefined ? {} : { sink: { listen: flags.sinkListen } }),
-    ...(flags.adminListen === undefined ? {} : { admin: { listen: flags.adminListen } }),
-    ...(flags.metricsListen === undefined ? {} : { metrics: { listen: flags.metricsListen } }),
-    ...(flags.legacyListen === undefined ? {} : { legacy: { listen: flags.legacyListen } }),
-    ...given('stateDir', flags.stateDir),
-    ...(flags.debounceAfter === undefined && flags.debounceMax === undefined
-      ? {}
-      : { debounce: { ...given('after', flags.debounceAfter), ...given('max', flags.debounceMax) } }),
-    ...guardOf(flags),
-    ...(flags.quarantineInvalid === undefined ? {} : { quarantine: { invalid: flags.quarantineInvalid } }),
-    ...(flags.logLevel === undefined ? {} : { log: { level: flags.logLevel } }),
-  };
-}
-
-function guardOf(flags: ConfigFlags): Pick<ConfigInput, 'guard'> {
-  const { guardMaxRemovalPercent: maxRemovalPercent, guardMinRemoved: minRemoved, guardHold: hold } = flags;
-  const guard = {
-    ...(maxRemovalPercent === undefined ? {} : { maxRemovalPercent }),
-    ...(minRemoved === undefined ? {} : { minRemoved }),
-    ...(hold === undefined ? {} : { hold }),
-  };
-  return Object.keys(guard).length === 0 ? {} : { guard };
-}
-
-/**
- * `NAME=mcp://HOST:PORT[?profile=P&collections=a,b]`.
- * @throws IsthmusError USAGE
- */
-export function parseSource(text: string): NonNullable<ConfigInput['sources']>[number] {
-  const usage = (what: string) =>
-    new IsthmusError('USAGE', '--source', `"${text}" ${what}`, {
-      hint: 'write NAME=mcp://HOST:PORT, for example galley=mcp://127.0.0.1:9901',
-    });
-  const match = /^([^=?]+)=([^?]+)(?:\?(.*))?$/.exec(text);
-  if (match === null) throw usage('is no NAME=mcp://HOST:PORT');
-  const [, name = '', address = '', query = ''] = match;
-  const parameters = new URLSearchParams(query);
-  const unknown = [...parameters.keys()].find((key) => !['profile', 'collections'].includes(key));
-  if (unknown !== undefined) throw usage(`has an unknown parameter "${unknown}"; known: profile, collections`);
-  const profile = parameters.get('profile');
-  if (profile !== null && !isProfile(profile)) {
-    throw usage(`has an unknown profile "${profile}"; known: auto, ${profileNames.join(', ')}`);
-  }
-  const collections = parameters.getAll('collections').flatMap((list) => list.split(',').map((part) => part.trim()));
-  return {
-    name,
-    address,
-    ...(profile === null ? {} : { profile }),
-    ...(collections.length === 0 ? {} : { collections }),
-  };
-}
-
-function isProfile(text: string): text is ProfileName | 'auto' {
-  return text === 'auto' || Object.hasOwn(sourceProfiles, text);
 }

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import type { Argv } from 'yargs';
 import { findingsOf } from '../admin/findings/findings.ts';
 import { holdsOf } from '../admin/findings/holds.ts';
@@ -87,7 +86,7 @@ export async function handler({ url, output }: Flags): Promise<number> {
   const quarantined = { held: quarantine.length - invalid, invalid };
   status.findings.push(...findingsOf({ ...status, quarantined, sources }, Date.now()));
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
-  else if (output === 'yaml') print(stringify(status).trimEnd());
+  else if (output === 'yaml') print((await import('yaml')).stringify(status).trimEnd());
   else print(render(status));
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
 }

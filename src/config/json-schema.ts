@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { configSchema } from './schema.ts';
+import { z } from './zod.ts';
 
 /**
  * The config file as a JSON schema, for editors. It is as strict as a JSON schema can be: names that are used twice

@@ -1,13 +1,15 @@
-import { z } from 'zod';
+import type { input, output, RefinementCtx } from 'zod';
 import { emptyForms, profileNames, slashForms, sourceProtocols, stateForms } from '../legacy/source-profile.ts';
 import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
 import { droppedCollection } from '../model/dropped.ts';
+import { invalidPolicies } from '../model/invalid-policy.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import { isNetwork } from '../net/network.ts';
 import { parseDuration, parseSize } from './duration.ts';
 import { withHabits } from './habits.ts';
 import { allowedPeers, clientTls, listenerTls, usualTls } from './tls.ts';
+import { z } from './zod.ts';
 
 /** setTimeout's limit, about 24 days. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -16,7 +18,7 @@ const durationText = z
   .string({ error: 'a duration is expected; write for example 250ms, 30s or 10m' })
   .meta({ pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$' });
 
-const toMilliseconds = (text: string, context: z.RefinementCtx): number => {
+const toMilliseconds = (text: string, context: RefinementCtx): number => {
   const ms = parseDuration(text);
   if (ms !== undefined && ms <= maxTimerMs) return ms;
   context.addIssue({ code: 'custom', message: `"${text}" is no duration; write for example 250ms, 30s or 10m` });
@@ -265,9 +267,6 @@ const revisionAdvice = 'a revision as istiod has it is expected, for example can
 const percentAdvice = 'a number from 0 to 100 is expected';
 const countAdvice = 'a whole number of resources is expected; write for example 20';
 
-/** What is done with a resource that breaks a rule of Istio. */
-export const invalidPolicies = ['keepLastGood', 'report', 'ignore'] as const;
-
 /** The config file. Unknown keys are errors. */
 export const configSchema = z
   .strictObject({
@@ -428,7 +427,7 @@ export function removalOf(text: string): Removal {
     : { name: text.slice(0, slash), collection: text.slice(slash + 1) };
 }
 
-export type Config = z.output<typeof configSchema>;
+export type Config = output<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];
 
 /** Where a source is that is dialled, as it is written in the config. */
@@ -437,7 +436,7 @@ export function sourceUrl({ address, tls }: { readonly address: HostPort; readon
 }
 
 /** What is written in a file or made of flags. */
-export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigInput = input<typeof configSchema>;
 
 /** What is wrong with who dials whom. */
 function* matchMistakes({ sources, sink }: Pick<Config, 'sources' | 'sink'>): Generator<{

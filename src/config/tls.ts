@@ -1,5 +1,6 @@
-import { z } from 'zod';
+import type { output, RefinementCtx } from 'zod';
 import { isNetwork } from '../net/network.ts';
+import { z } from './zod.ts';
 
 const file = (what: string) =>
   z.string({ error: 'the name of a PEM file is expected' }).min(1).optional().describe(what);
@@ -9,7 +10,7 @@ const name = z.string({ error: 'a name is expected' }).min(1);
 type Pair = { readonly cert?: string | undefined; readonly key?: string | undefined };
 
 /** A certificate is of no use without its key, nor the key without it. */
-function checkPair({ cert, key }: Pair, context: z.RefinementCtx): void {
+function checkPair({ cert, key }: Pair, context: RefinementCtx): void {
   if ((cert === undefined) === (key === undefined)) return;
   const [missing, given] = cert === undefined ? (['cert', 'key'] as const) : (['key', 'cert'] as const);
   context.addIssue({ code: 'custom', path: [given], message: `needs ${missing}, too: they belong together` });
@@ -51,7 +52,7 @@ export const clientTls = z
   });
 
 /** TLS of which nothing is said. */
-export const usualTls: z.output<typeof clientTls> = { insecureSkipVerify: false };
+export const usualTls: output<typeof clientTls> = { insecureSkipVerify: false };
 
 const identityAdvice =
   'write spiffe://cluster.local/ns/shop/sa/galley, spiffe://cluster.local/ns/shop/*, galley.shop or *.shop';

@@ -1,6 +1,7 @@
 import { Metadata, type Server } from '@grpc/grpc-js';
 import { type Clock, systemClock, type Timer } from '../model/clock.ts';
 import { type Logger, silentLogger } from '../model/logger.ts';
+import { pilotMessageBytes } from '../model/pilot-limits.ts';
 import { silentReporter } from '../model/reporter.ts';
 import type { HostPort } from '../net/address.ts';
 import { transportOf } from '../net/call-transport.ts';
@@ -19,7 +20,7 @@ import { Throttle } from '../net/throttle.ts';
 import { defaultMaxUnsent, UnsentByHost } from '../net/unsent.ts';
 import { resourceSource } from '../wire/services.ts';
 import type { Offers } from './source.ts';
-import { pilotMessageBytes, type SinkCollectionView, SourceStream, type SourceStreamOptions } from './source-stream.ts';
+import { type SinkCollectionView, SourceStream, type SourceStreamOptions } from './source-stream.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /** HTTP/2 streams of one connection; those beyond wait with a client that keeps to HTTP/2's rules. */

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../model/clock.ts';
 import type { Collection } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
+import { pilotMessageBytes } from '../model/pilot-limits.ts';
 import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
 import type { CallTransport } from '../net/call-transport.ts';
 import { type Outgoing, Pump } from '../push/pump.ts';
@@ -14,9 +15,6 @@ const maxTextLength = 1000;
 
 /** First requests arrive one by one within a few milliseconds; answers to all of them leave together. */
 const gatherMs = 10;
-
-/** What a Pilot takes in one message, unless it is told to take more (`--mcpMaxMsgSize`, 1.1 to 1.8). */
-export const pilotMessageBytes = 4 << 20;
 
 /** gRPC status codes used here (grpc/status.h). */
 const status = { ok: 0, invalidArgument: 3, deadlineExceeded: 4, unavailable: 14 } as const;

@@ -13,7 +13,9 @@ import {
   isMissing,
   readRegularFile,
   realFs,
+  stateExtension,
   StateFile,
+  stateFolder,
   type StateFs,
   type StateProblem,
 } from './state-file.ts';
@@ -77,10 +79,6 @@ export const loadWithinMs = 30_000;
 
 /** A disk that takes longer is an alarm. */
 const slowMs = 60_000;
-
-/** Folder of the files in the state folder, and how their names end. */
-export const stateFolder = 'last-known-good';
-export const stateExtension = '.state';
 
 /** One origin and kind. */
 type Entry = {

@@ -11,6 +11,10 @@ export type StateFs = Pick<
 
 export const realFs: StateFs = promises;
 
+/** Folder of the files in the state folder, and how their names end. */
+export const stateFolder = 'last-known-good';
+export const stateExtension = '.state';
+
 /** A file that could not be read, and what became of it. */
 export type StateProblem = { readonly file: string; readonly what: string; readonly next: string };
 

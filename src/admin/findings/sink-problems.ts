@@ -1,6 +1,6 @@
 import type { OriginView } from '../views.ts';
 import type { SinkStreamView } from '../../legacy/source-listener.ts';
-import { pilotMessageBytes } from '../../legacy/source-stream.ts';
+import { pilotMessageBytes } from '../../model/pilot-limits.ts';
 import { sizeText } from '../../model/texts.ts';
 
 /** What is not as it should be with old Pilots, one sentence each. */

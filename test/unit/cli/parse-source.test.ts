@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseSource } from '../../../src/cli/serve.ts';
+import { parseSource } from '../../../src/cli/config-flags.ts';
 import { profileNames } from '../../../src/legacy/source-profile.ts';
 import { thrownBy } from '../../support/thrown.ts';
 
