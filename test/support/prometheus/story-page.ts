@@ -54,7 +54,7 @@ export function storyPage(outcome: StoryOutcome): string {
     row('duration', minutes(seconds)),
     row('Prometheus', prometheus),
     row('queries of panels, and recorded names', askedQueries()),
-    row('of them without data all the time', quiet.join(', ') || 'none'),
+    row('of them that never had data', quiet.join(', ') || 'none'),
     '',
     'Each alert, when it fired first and was over last, in minutes from the beginning, and whether it fired outside of the steps that are',
     'about it, for any source, kind or istiod:',
