@@ -1,5 +1,5 @@
 import type { DashboardSpec } from './dashboard.ts';
-import { graph, noneIsGood, units } from './panels.ts';
+import { graph, noneIsGood, table, units } from './panels.ts';
 import { bridges } from './variables.ts';
 
 /** The process: what it needs, and its files. */
@@ -31,7 +31,8 @@ export const runtime: DashboardSpec = {
         }),
         graph({
           title: 'Event-loop lag',
-          description: 'How long work that is due waits for other work: half of it, and the slowest hundredth.',
+          description:
+            'How long work that is due waits for other work: half of it, the slowest hundredth, and the longest since the scrape before.',
           unit: units.seconds,
           borders: [
             [null, 'green'],
@@ -41,6 +42,7 @@ export const runtime: DashboardSpec = {
           queries: [
             { expr: `nodejs_eventloop_lag_p50_seconds{${bridges}}`, legend: '{{instance}} half of it' },
             { expr: `nodejs_eventloop_lag_p99_seconds{${bridges}}`, legend: '{{instance}} 99 %' },
+            { expr: `nodejs_eventloop_lag_max_seconds{${bridges}}`, legend: '{{instance}} longest' },
           ],
         }),
         graph({
@@ -68,6 +70,21 @@ export const runtime: DashboardSpec = {
           description: 'Since the process was started.',
           unit: units.seconds,
           queries: [{ expr: `time() - process_start_time_seconds{${bridges}}`, legend: '{{instance}}' }],
+        }),
+        graph({
+          title: 'What Node waits for',
+          description: 'Sockets, servers and timers, by their names in Node. What grows without end is a leak.',
+          unit: units.number,
+          queries: [{ expr: `nodejs_active_resources{${bridges}}`, legend: '{{instance}} {{type}}' }],
+        }),
+        table({
+          title: 'Versions',
+          description: 'Of Node, and of Isthmus, for each replica.',
+          unit: units.number,
+          queries: [
+            { expr: `nodejs_version_info{${bridges}}`, legend: '{{instance}} Node {{version}}' },
+            { expr: `isthmus_build_info{${bridges}}`, legend: '{{instance}} Isthmus {{version}}' },
+          ],
         }),
       ],
     },

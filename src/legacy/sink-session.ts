@@ -52,7 +52,7 @@ export type Session = Question & {
   /** Milliseconds in which we were ready to read since the first message, and since when we are; undefined = we are not. */
   listening: { readonly ms: number; readonly since: number | undefined };
   /** Called when the answer that is being sent is on its way, or never will be; undefined while there is none. */
-  sent: (() => void) | undefined;
+  sent: ((hasLeft: boolean) => void) | undefined;
   /** Why it is over, or is to be. */
   end: SessionEnd | undefined;
 };

@@ -266,7 +266,7 @@ export class SourceFeed {
     this.#session = undefined;
     this.#answeredLast = session.exchange.answered;
     for (const timer of session.timers) timer.cancel();
-    session.sent?.();
+    session.sent?.(false);
     session.onSign?.('end');
     return true;
   }
@@ -351,7 +351,9 @@ export class SourceFeed {
       if (typeof session.end === 'object' && !this.#isStopped) reporter.sourceSendFailed(name, session.end.code);
       return;
     }
-    await this.#answer(session, reply, received.accepted ? 0 : received.delayMs);
+    const hasLeft = await this.#answer(session, reply, received.accepted ? 0 : received.delayMs);
+    if (!hasLeft && typeof session.end === 'object' && !this.#isStopped)
+      reporter.sourceSendFailed(name, session.end.code);
     if (!received.accepted || !this.isLive(session)) return;
     session.messages++;
     if (session.isQuiet) this.set({ lastError: undefined });
@@ -372,18 +374,25 @@ export class SourceFeed {
     log.warn(fields, 'the source sent a collection nobody asked for');
   }
 
-  /** Returns once the answer is on its way: what a source does not read must not pile up here. */
-  #answer(session: Session, bytes: Buffer, delayMs: number): Promise<void> {
+  /**
+   * Returns once the answer is on its way, or never will be: what a source does not read must not pile up here.
+   * False where it was to leave, and has not.
+   */
+  #answer(session: Session, bytes: Buffer, delayMs: number): Promise<boolean> {
     const { clock } = this.#options;
     return new Promise((resolve) => {
       const details = `it has not read our answer for ${sendTimeoutMs / 1000} s`;
       const timer = clock.after(sendTimeoutMs, () => endSession(session, { code: 14, details }));
-      session.sent = () => {
+      let isDue = false;
+      session.sent = (hasLeft) => {
         timer.cancel();
         session.sent = undefined;
-        resolve();
+        resolve(hasLeft || !isDue);
       };
-      const write = () => session.line.write(bytes, () => session.sent?.());
+      const write = () => {
+        isDue = true;
+        session.line.write(bytes, () => session.sent?.(true));
+      };
       if (delayMs > 0) session.timers.push(clock.after(delayMs, write));
       else write();
     });

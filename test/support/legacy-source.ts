@@ -171,6 +171,13 @@ export class SourceStream {
     this.#stream.pause();
   }
 
+  /** Takes back what the sink may send ahead: not one more byte of it leaves. Returns once the sink knows. */
+  closeWindow(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stream.session?.settings({ initialWindowSize: 0 }, () => resolve());
+    });
+  }
+
   /** Ends it without any status, by RST_STREAM. */
   reset(code = constants.NGHTTP2_CANCEL): void {
     // Who has opened it would say first that no more comes.

@@ -1,9 +1,11 @@
+import { unseen } from '../../grafana/unseen.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import type { LabelValues, MetricDescription } from '../../src/observe/metric-maker.ts';
+import { alertsOf, dashboardsOf, scrapedNames } from './dashboards.ts';
 
 const head = `# Metrics
 
-Made from \`src/observe\` by \`UPDATE_GOLDEN=1 npx vitest run test/unit/docs\`. They are on \`/metrics\` of the admin port, and of
+Made from \`src/observe\` and \`grafana\` by \`UPDATE_GOLDEN=1 npx vitest run test/unit/docs\`. They are on \`/metrics\` of the admin port, and of
 \`--metrics-listen\`. Recording rules, alerts and dashboards that use them are in [grafana](../grafana/README.md); what to do about
 an alert is in the [runbook](runbook.md).
 
@@ -31,14 +33,26 @@ function unitOf({ name, help }: MetricDescription): string {
 const shortList = 8;
 
 /** docs/metrics.md as the code would have it. */
-export function metricsPage(): string {
-  const { themes } = createMetrics('0.0.0');
+export async function metricsPage(): Promise<string> {
+  const all = createMetrics('0.0.0');
+  const { themes } = all;
+  const names = await scrapedNames(all);
+  const [dashboards, alerts] = [dashboardsOf(names), alertsOf(names)];
+  const useText = (name: string) => {
+    const titles = dashboards.get(name) ?? [];
+    const shown =
+      titles.length === 0 ? [] : [`- shown in: ${titles.map((one) => one.replace('Isthmus / ', '')).join(', ')}`];
+    const asked = alerts.get(name) ?? [];
+    const links = asked.map((one) => `[${one}](runbook.md#${one.toLowerCase()})`);
+    return [...shown, ...(asked.length === 0 ? [] : [`- alerts: ${links.join(', ')}`])];
+  };
+  const unshown = names.filter((name) => dashboards.get(name)?.length === 0);
   const lists = new Map<string, readonly string[]>();
   const titleOf = (label: string, values: readonly string[]) => {
     const known = [...lists].find(([, list]) => list.join() === values.join());
     if (known !== undefined) return known[0];
-    const names = [label, ...Array.from({ length: 9 }, (_, i) => `${label} ${i + 2}`)];
-    const title = names.find((name) => !lists.has(name)) ?? label;
+    const free = [label, ...Array.from({ length: 9 }, (_, i) => `${label} ${i + 2}`)];
+    const title = free.find((name) => !lists.has(name)) ?? label;
     lists.set(title, values);
     return title;
   };
@@ -49,21 +63,26 @@ export function metricsPage(): string {
     return `[these ${values.length}](#${title.replaceAll(' ', '-')})`;
   };
   const sections = themes.map(({ title, metrics }) =>
-    [`## ${title}`, ...metrics.map((metric) => section(metric, valuesText))].join('\n\n'),
+    [`## ${title}`, ...metrics.map((metric) => section(metric, valuesText, useText(metric.name)))].join('\n\n'),
   );
   const ends = Array.from(
     lists,
     ([title, values]) => `### ${title}\n\n${values.map((one) => `\`${one}\``).join(', ')}`,
   );
-  return `${[head, ...sections, nodes, `## Long lists of values`, ...ends].map((part) => part.trimEnd()).join('\n\n')}\n`;
+  return `${[head, ...sections, nodes, unseenText(unshown), `## Long lists of values`, ...ends].map((part) => part.trimEnd()).join('\n\n')}\n`;
 }
 
-function section(metric: MetricDescription, valuesText: (label: string, values: LabelValues) => string): string {
+function section(
+  metric: MetricDescription,
+  valuesText: (label: string, values: LabelValues) => string,
+  uses: readonly string[],
+): string {
   const { name, type, help, labels, buckets } = metric;
   const lines = [
     `- type: ${type}, unit: ${unitOf(metric)}`,
     ...Object.entries(labels).map(([label, values]) => `- \`${label}\`: ${valuesText(label, values)}`),
     ...(buckets === undefined ? [] : [`- buckets: ${buckets.join(', ')}`]),
+    ...uses,
   ];
   return `### ${name}\n\n${help}\n\n${lines.join('\n')}`;
 }
@@ -73,3 +92,13 @@ const nodes = `## Of Node
 \`process_*\` and \`nodejs_*\` as prom-client has them: CPU, memory (\`process_resident_memory_bytes\`, \`nodejs_heap_size_used_bytes\`,
 \`nodejs_external_memory_bytes\`), open files, event-loop lag (\`nodejs_eventloop_lag_p99_seconds\`), garbage collection. The
 gauges \`nodejs_active_{handles,requests,resources}_total\` are not there: their names end as those of counters do.`;
+
+function unseenText(names: readonly string[]): string {
+  const ours = names.filter((name) => !/^(process|nodejs)_/.test(name));
+  const rows = names.map((name) => `| \`${name}\` | ${unseen[name] ?? 'no reason is given'} |`);
+  return [
+    '## In no dashboard',
+    `What \`/metrics\` has and no [dashboard](../grafana/README.md) shows: ${names.length} metrics, ${ours.length} of them Isthmus' own.`,
+    ['| metric | why |', '|---|---|', ...rows].join('\n'),
+  ].join('\n\n');
+}

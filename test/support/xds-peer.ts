@@ -40,6 +40,8 @@ export class XdsPeer {
   ended: { readonly code: number; readonly details: string } | undefined;
   /** Called with each response. */
   onResponse: (response: Response) => void = () => {};
+  /** Called when the stream has ended. */
+  onEnd: () => void = () => {};
   readonly #stream: ClientDuplexStream<Buffer, Buffer>;
   #asked = false;
 
@@ -55,6 +57,7 @@ export class XdsPeer {
     this.#stream.on('error', () => {});
     this.#stream.on('status', ({ code, details }) => {
       this.ended = { code, details };
+      this.onEnd();
     });
   }
 

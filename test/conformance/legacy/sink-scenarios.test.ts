@@ -200,6 +200,28 @@ test('TestSinkSendError: a message whose answer cannot be sent is applied; the s
   await opened(2);
 });
 
+test('an answer that never left, because the source did not let it, is a failure to send', async () => {
+  lab.client.start();
+  const first = await opened(1);
+  await answerTo(first, se, 'n0', [entry('x/a', 'a0')]);
+  await first.closeWindow();
+  // Our answer echoes the nonce: one that is larger than the 1 MiB that grpc-js keeps for what can't leave.
+  first.send({ collection: se, nonce: 'x'.repeat(2 << 20), resources: [entry('x/a', 'a1')] });
+  await eventually(() => lab.held()['x/a'] === 'a1');
+  source.dropConnections();
+  await lab.failure();
+  expect(lab.reported.of('sourceSendFailed')).toEqual([['lab', 14]]);
+  expect(first.acked).toEqual(['n0']);
+
+  // One that left is none, whatever becomes of the stream.
+  await lab.retry();
+  const second = await opened(2);
+  await answerTo(second, se, 'n2', [entry('x/a', 'a2')]);
+  source.dropConnections();
+  await lab.failure();
+  expect(lab.reported.of('sourceSendFailed')).toHaveLength(1);
+});
+
 test('TestSinkRecvError: EOF and an unknown error each end the stream with that; the state serves the next one', async () => {
   lab.client.start();
   const first = await opened(1);

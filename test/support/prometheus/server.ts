@@ -68,6 +68,11 @@ export class PrometheusServer {
     return server;
   }
 
+  /** Its version. */
+  async version(): Promise<string> {
+    return (await this.#ask<{ readonly version: string }>('/api/v1/status/buildinfo')).version;
+  }
+
   /** What an expression is over a time, in seconds since 1970. */
   async range(expr: string, start: number, end: number, stepSeconds: number): Promise<readonly Series[]> {
     const parts = { query: expr, start: String(start), end: String(end), step: String(stepSeconds) };

@@ -2,6 +2,9 @@ import { type Response, XdsPeer } from '../xds-peer.ts';
 
 const types = ['networking.istio.io/v1/ServiceEntry', 'networking.istio.io/v1/WorkloadEntry'];
 
+/** An istiod comes back so long after the end of its stream. */
+const comesBackMs = 1000;
+
 /** A client in istiod's place that acknowledges at once, late, or not, and comes back when its stream has ended. */
 export class StoryIstiod {
   /** Milliseconds until it acknowledges; undefined = it does not. */
@@ -12,6 +15,7 @@ export class StoryIstiod {
   readonly #port: number;
   #peer: XdsPeer | undefined;
   #owed: (() => void)[] = [];
+  #back: NodeJS.Timeout | undefined;
 
   constructor(port: number, node: string) {
     this.#port = port;
@@ -21,7 +25,14 @@ export class StoryIstiod {
   connect(): void {
     const peer = XdsPeer.connect(this.#port, this.#node);
     this.#peer = peer;
-    peer.onResponse = (response) => this.#answer(peer, response);
+    peer.onResponse = (response) => {
+      // Nobody looks at them; in half an hour they are many.
+      peer.responses.length = 0;
+      this.#answer(peer, response);
+    };
+    peer.onEnd = () => {
+      if (this.#peer === peer) this.#back = setTimeout(() => this.connect(), comesBackMs);
+    };
     peer.subscribe(...types);
   }
 
@@ -32,9 +43,11 @@ export class StoryIstiod {
   }
 
   leave(): void {
-    this.#peer?.cancel();
+    clearTimeout(this.#back);
+    const peer = this.#peer;
     this.#peer = undefined;
     this.#owed = [];
+    peer?.cancel();
   }
 
   #answer(peer: XdsPeer, response: Response): void {

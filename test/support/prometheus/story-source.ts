@@ -33,6 +33,18 @@ export class StorySource {
     this.#stream?.send({ collection: 'istio/nothing/v1/that/is/known', resources: [] });
   }
 
+  /**
+   * Says all again, lets no answer to it leave, and is gone once that is due. Our answer echoes the nonce, which is larger than
+   * the 1 MiB that grpc-js keeps for what can't leave.
+   * @param taken returns once the message was taken.
+   */
+  async breakOff(taken: () => Promise<unknown>): Promise<void> {
+    await this.#stream?.closeWindow();
+    this.#stream?.send({ collection, nonce: 'x'.repeat(2 << 20), resources: this.#all() });
+    await taken();
+    this.#server?.dropConnections();
+  }
+
   async kill(): Promise<void> {
     this.#stream = undefined;
     await this.#server?.kill();

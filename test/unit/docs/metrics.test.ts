@@ -5,7 +5,8 @@ import { metricsPage } from '../../support/metrics-page.ts';
 
 const file = join(import.meta.dirname, '../../../docs/metrics.md');
 
-test('docs/metrics.md says what the code exports; UPDATE_GOLDEN=1 writes it', () => {
-  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, metricsPage());
-  expect(readFileSync(file, 'utf8')).toBe(metricsPage());
+test('docs/metrics.md says what the code exports; UPDATE_GOLDEN=1 writes it', async () => {
+  const page = await metricsPage();
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, page);
+  expect(readFileSync(file, 'utf8')).toBe(page);
 });

@@ -3,9 +3,19 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { dashboards } from '../../../grafana/all.ts';
 import { dashboardOf } from '../../../grafana/dashboard.ts';
+import { unseen } from '../../../grafana/unseen.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
 import { readRules } from '../../support/alert-rules.ts';
-import { allQueries, dashboardFile, filled, recordedNames, seriesNamesOf } from '../../support/dashboards.ts';
+import {
+  alertsOf,
+  allQueries,
+  dashboardFile,
+  dashboardsOf,
+  filled,
+  recordedNames,
+  scrapedNames,
+  seriesNamesOf,
+} from '../../support/dashboards.ts';
 import { parseQuery } from '../../support/promql.ts';
 
 const grafana = join(import.meta.dirname, '../../../grafana');
@@ -132,15 +142,30 @@ describe('queries', () => {
     }
   });
 
-  test('ask for every metric, but for those that grafana/README.md lists', () => {
-    const asked = new Set(
-      [...ofDashboards, ...ofRules].flatMap((expr) => parseQuery(expr).metrics).map((name) => exported.get(name)),
-    );
-    const unasked = [...known.keys()].filter((name) => !asked.has(name));
-    const [, list = ''] = readFileSync(join(grafana, 'README.md'), 'utf8').split(
-      '\n## Metrics that nothing here asks for\n',
-    );
-    const listed = Array.from(list.matchAll(/^- `(\w+)`/gm), ([, name]) => name);
-    expect(unasked).toEqual(listed);
+  test('show every metric that a scrape finds, but for those that have a reason', async () => {
+    const shown = dashboardsOf(await scrapedNames(metrics));
+    const unshown = Array.from(shown).flatMap(([name, titles]) => (titles.length === 0 ? [name] : []));
+    expect(unshown.toSorted()).toEqual(Object.keys(unseen).toSorted());
+    // All of our own are shown.
+    expect(unshown.filter((name) => known.has(name))).toEqual([]);
+    expect(shown.get('isthmus_build_info')).toEqual(['Isthmus / Overview', 'Isthmus / Runtime']);
+  });
+
+  test('ask for nothing of Node that a scrape does not find', async () => {
+    const names = new Set(await scrapedNames(metrics));
+    const asked = [...ofDashboards, ...ofRules].flatMap((expr) => parseQuery(expr).metrics);
+    const ofNode = new Set(asked.filter((name) => /^(process|nodejs)_/.test(name)));
+    expect(ofNode.size).toBeGreaterThan(10);
+    const isThere = (name: string) => names.has(name) || names.has(name.replace(/_(bucket|sum|count)$/, ''));
+    expect([...ofNode].filter((name) => !isThere(name))).toEqual([]);
+  });
+});
+
+test('an alert is found by what it asks for, through a recording rule too', () => {
+  const alerts = alertsOf(['isthmus_propagation_seconds', 'isthmus_source_connected', 'isthmus_build_info']);
+  expect(Object.fromEntries(alerts)).toEqual({
+    isthmus_propagation_seconds: ['IsthmusPropagationSlow'],
+    isthmus_source_connected: ['IsthmusSourceDown'],
+    isthmus_build_info: ['IsthmusAbsent'],
   });
 });
