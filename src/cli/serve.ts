@@ -6,6 +6,7 @@ import { type ProfileName, profileNames, sourceProfiles } from '../legacy/source
 import { IsthmusError } from '../model/errors.ts';
 import { packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
+import { LogRing } from '../observe/log-ring.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { examples } from './examples.ts';
 import { onHangup } from './hangup.ts';
@@ -67,12 +68,14 @@ export async function handler(flags: ConfigFlags): Promise<void> {
   const given = configOf(flags);
   const config = loadConfig(file, given);
   const version = packageVersion();
-  const log = createLog(config.log.level);
+  const recentLog = new LogRing();
+  const log = createLog(config.log.level, recentLog);
   const app = new App({
     config,
     log,
     metrics: createMetrics(version),
     version,
+    recentLog,
     configFile: file,
     readConfig: file === undefined ? undefined : () => loadConfigAgain(file, given),
     setLogLevel(level) {
