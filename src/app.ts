@@ -17,6 +17,7 @@ import { AllowedPeers } from './net/allowed-peers.ts';
 import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
 import { Identity, type IdentityView } from './net/tls-identity.ts';
 import type { ServerTls } from './net/tls-server.ts';
+import type { LogRing } from './observe/log-ring.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
@@ -52,6 +53,8 @@ export type AppOptions = {
   /** The config file, and what reads it again; without them there is nothing to read. */
   readonly configFile?: string | undefined;
   readonly readConfig?: (() => Promise<Config>) | undefined;
+  /** The last lines of the log. @default none are kept */
+  readonly recentLog?: LogRing | undefined;
   /** @default the level of the log stays */
   readonly setLogLevel?: (level: Config['log']['level']) => void;
   /** HTTP/2 pings. @default {@link towardsSources}, {@link towardsIstiods} */
@@ -205,6 +208,7 @@ export class App {
       identities: () => this.#identities(),
       isReady: () => this.#ready,
       metrics,
+      recentLog: this.#options.recentLog,
       state: this.#state,
     });
     metrics.watch(metricsView);

@@ -14,6 +14,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Certificate } from '../net/tls-certificate.ts';
 import { lastToEnd } from '../net/tls-files.ts';
 import type { IdentityView } from '../net/tls-identity.ts';
+import type { LogRing } from '../observe/log-ring.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { HoldingNumbers, MetricsView } from '../observe/metrics-view.ts';
 import { resourceToObject } from '../schema/object.ts';
@@ -65,6 +66,7 @@ export type BridgeParts = {
   readonly identities: () => IdentityView[];
   readonly isReady: () => boolean;
   readonly metrics: Metrics;
+  readonly recentLog?: LogRing | undefined;
   /** Undefined where there is no state folder. */
   readonly state?: LastKnownGood | undefined;
 };
@@ -128,6 +130,7 @@ export function createBridgeView(parts: BridgeParts): {
     state: () => (parts.state === undefined ? null : stateView(parts.state)),
     holds: () => [...holds(store)],
     config: () => ({ ...parts.config(), reload: reloadView(parts.reload()), tls: parts.identities().map(tlsView) }),
+    log: (limit) => parts.recentLog?.last(limit) ?? [],
     metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
   };
 

@@ -66,6 +66,7 @@ const debugRoutes: Readonly<Record<string, string>> = {
   '/debug/state': 'the last-known-good files: when they were saved, and what is wrong with them',
   '/debug/guard': 'removals that are held: how many, of how many, why, since when, and when the source is asked again',
   '/debug/config': 'the configuration in force, with its defaults, and what came of reading it again',
+  '/debug/log': 'the newest lines of the log, one JSON object a line; ?limit=N for fewer',
 };
 
 /** Everything; for loopback. */
@@ -133,6 +134,10 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
   app.get('/debug/state', (c) => c.json(view.state()));
   app.get('/debug/guard', (c) => c.json(view.holds()));
   app.get('/debug/config', (c) => c.json(view.config()));
+  app.get('/debug/log', (c) => {
+    const text = view.log(limitOf(c.req.query('limit'))).join('');
+    return c.body(text, 200, { 'content-type': 'application/x-ndjson; charset=utf-8' });
+  });
   return app;
 }
 

@@ -281,6 +281,8 @@ export type BridgeView = {
   holds(): HoldView[];
   /** What is in force, with a {@link ReloadReport} as `reload`. */
   config(): object;
+  /** The newest lines of the log, each a JSON object with a line break behind it; the oldest first. */
+  log(limit: number): string[];
   metrics(): Promise<{ text: string; contentType: string }>;
 };
 

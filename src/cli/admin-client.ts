@@ -8,6 +8,8 @@ export type PageOptions = {
   readonly signal?: AbortSignal | undefined;
   /** A page that takes longer is not answered any more. @default 10000 */
   readonly timeoutMs?: number | undefined;
+  /** A page that is longer is given up. @default any length */
+  readonly maxBytes?: number | undefined;
 };
 
 /**
@@ -34,14 +36,16 @@ export async function postAdminPage(
   return { status: response.status, page };
 }
 
-async function request(
+/**
+ * Asks one of the admin pages, whatever it answers.
+ * @throws IsthmusError UNREACHABLE where nothing comes, or too much, or too slowly.
+ */
+export async function askAdmin(
   base: URL,
   path: string,
   init: RequestInit,
-  { signal, timeoutMs = 10_000 }: PageOptions,
-): Promise<{ readonly response: Response; readonly page: unknown }> {
-  let response: Response;
-  let text: string;
+  { signal, timeoutMs = 10_000, maxBytes = Number.POSITIVE_INFINITY }: PageOptions,
+): Promise<{ readonly response: Response; readonly text: string }> {
   const wait = new AbortController();
   const stop = () => wait.abort(signal?.reason);
   signal?.addEventListener('abort', stop);
@@ -49,8 +53,8 @@ async function request(
   const timer = setTimeout(() => wait.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   try {
     signal?.throwIfAborted();
-    response = await fetch(new URL(path, base), { ...init, signal: wait.signal });
-    text = await response.text();
+    const response = await fetch(new URL(path, base), { ...init, signal: wait.signal });
+    return { response, text: await textOf(response, maxBytes) };
   } catch (error) {
     throw new IsthmusError('UNREACHABLE', base.origin, reasonOf(error), {
       hint: 'is the bridge running, and is this its --admin-listen?',
@@ -60,6 +64,26 @@ async function request(
     clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
   }
+}
+
+async function textOf(response: Response, maxBytes: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of response.body ?? []) {
+    length += part.length;
+    if (length > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString();
+}
+
+async function request(
+  base: URL,
+  path: string,
+  init: RequestInit,
+  options: PageOptions,
+): Promise<{ readonly response: Response; readonly page: unknown }> {
+  const { response, text } = await askAdmin(base, path, init, options);
   if (response.status >= 500) {
     throw new IsthmusError('UNREACHABLE', base.origin, `${path} answers ${response.status}`, {
       hint: "is this a bridge's --admin-listen? Its log may say more",

@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import { loadConfig, loadConfigAgain } from '../config/load.ts';
 import { packageVersion } from '../model/package.ts';
+import { LogRing } from '../observe/log-ring.ts';
 import { type ConfigFlags, configOf, configOptions } from './config-flags.ts';
 import { examples } from './examples.ts';
 import { onHangup } from './hangup.ts';
@@ -23,12 +24,14 @@ export async function handler(flags: ConfigFlags): Promise<void> {
     import('../observe/metrics.ts'),
   ]);
   const version = packageVersion();
-  const log = createLog(config.log.level);
+  const recentLog = new LogRing();
+  const log = createLog(config.log.level, recentLog);
   const app = new App({
     config,
     log,
     metrics: createMetrics(version),
     version,
+    recentLog,
     configFile: file,
     readConfig: file === undefined ? undefined : () => loadConfigAgain(file, given),
     setLogLevel(level) {

@@ -42,7 +42,8 @@ const noConflicts: Status['conflicts'] = { counts: [], conflicts: [] };
 
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 
-type Status = {
+/** What a running bridge says, and what is not as it should be. */
+export type Status = {
   readonly origins: OriginView[];
   readonly snapshot: SnapshotView[];
   readonly streams: StreamView[];
@@ -62,7 +63,11 @@ type Status = {
 };
 
 /** What is read of the page of the config; older bridges say less. */
-type ConfigPage = { readonly reload?: ReloadReport; readonly tls?: TlsView[]; readonly sources?: DialledSource[] };
+type ConfigPage = {
+  readonly reload?: ReloadReport;
+  readonly tls?: TlsView[];
+  readonly sources?: DialledSource[];
+};
 
 /** @returns 1 where there are findings. */
 export async function handler({ url, output }: Flags): Promise<number> {
@@ -80,15 +85,20 @@ export async function handler({ url, output }: Flags): Promise<number> {
     readAdminPage(base, '/debug/state').then((page) => (page ?? null) as StateReport | null),
     readAdminPage(base, '/debug/config') as Promise<ConfigPage>,
   ]);
-  const { reload = null, tls = [], sources = [] } = config;
-  const status: Status = { origins, snapshot, streams, sinks, quarantine, conflicts, state, reload, tls, findings: [] };
-  const invalid = quarantine.filter(({ sent }) => sent === 'as_received').length;
-  const quarantined = { held: quarantine.length - invalid, invalid };
-  status.findings.push(...findingsOf({ ...status, quarantined, sources }, Date.now()));
+  const status = statusOf({ origins, snapshot, streams, sinks, quarantine, conflicts, state }, config);
   if (output === 'json') print(JSON.stringify(status, undefined, 2));
   else if (output === 'yaml') print((await import('yaml')).stringify(status).trimEnd());
   else print(render(status));
   return status.findings.length > 0 ? exitCode.findings : exitCode.ok;
+}
+
+/** What the pages of a bridge come to. */
+export function statusOf(pages: Omit<Status, 'reload' | 'tls' | 'findings'>, config: ConfigPage): Status {
+  const { reload = null, tls = [], sources = [] } = config;
+  const invalid = pages.quarantine.filter(({ sent }) => sent === 'as_received').length;
+  const quarantined = { held: pages.quarantine.length - invalid, invalid };
+  const seen = { ...pages, reload, tls };
+  return { ...seen, findings: findingsOf({ ...seen, quarantined, sources }, Date.now()) };
 }
 
 /** The type that comes nearest to what the peer can receive. */
@@ -100,7 +110,8 @@ function fullestText({ types }: StreamView): string {
   return `${kind} ${sizeText(fullest.bytes)} (${Math.round(100 * fullest.share)} %)`;
 }
 
-function render({ origins, snapshot, streams, sinks, quarantine, conflicts, tls, findings }: Status): string {
+/** For people. */
+export function render({ origins, snapshot, streams, sinks, quarantine, conflicts, tls, findings }: Status): string {
   const parts = [
     table(
       ['SOURCE', 'ADDRESS', 'STATE', 'SINCE', 'STREAMS', 'VERSION', 'UNSUPPORTED COLLECTIONS'],

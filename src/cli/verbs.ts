@@ -28,6 +28,11 @@ export const verbs: readonly Verb[] = [
     load: () => verbModule(import('./guard.ts')),
   },
   {
+    command: 'bundle',
+    describe: 'Put what support needs of a running bridge into one file, without secrets',
+    load: () => verbModule(import('./bundle.ts')),
+  },
+  {
     command: 'check [addresses..]',
     describe: 'Look for what is wrong, before serve and next to it',
     load: () => verbModule(import('./check.ts')),
