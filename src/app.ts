@@ -17,6 +17,7 @@ import { AllowedPeers } from './net/allowed-peers.ts';
 import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
 import { Identity, type IdentityView } from './net/tls-identity.ts';
 import type { ServerTls } from './net/tls-server.ts';
+import { Journal } from './observe/journal.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
@@ -62,6 +63,7 @@ export type AppOptions = {
 export class App {
   readonly #options: AppOptions;
   readonly #store: Store;
+  readonly #journal = new Journal();
   readonly #sources: Sources;
   readonly #sinkServer: SinkServer;
   /** Undefined where nothing is checked by the rules of Istio. */
@@ -97,6 +99,7 @@ export class App {
       isOpen: stateDir === undefined,
       conflicts: { ...config.conflicts, refusedGivesWay: config.quarantine.invalid === 'keepLastGood' },
     });
+    this.#store.onEffects((effects) => this.#journal.add(effects, clock.date()));
     this.#store.onHold((event) => logHold(log, event));
     this.#store.onConflicts((news) => logConflicts(log, news));
     const { invalid } = config.quarantine;
@@ -200,6 +203,8 @@ export class App {
       store: this.#store,
       sources: this.#sources.running,
       streams: () => this.#ads.streams,
+      pushes: (stream) => this.#ads.pushesOf(stream),
+      journal: this.#journal,
       sinks: () => this.#output?.streams ?? [],
       census: this.#census,
       identities: () => this.#identities(),
