@@ -147,7 +147,7 @@ function diffOf(diff: string): Html {
   const lines = diff.split('\n').slice(2, -1);
   if (lines.length === 0) return html`<p>Nothing that YAML can show.</p>`;
   const of = (sign: string) => lines.filter((line) => line.startsWith(sign)).length;
-  return html`<p>${count(of('+'))} lines added, ${count(of('-'))} removed.</p>
+  return html`<p>${countText(of('+'), 'line')} added, ${count(of('-'))} removed.</p>
 <pre class="diff" tabindex="0" role="region" aria-label="The difference, as YAML">${lines.map(lineOf)}</pre>`;
 }
 
