@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { EffectCause, EffectCounts } from '../../model/effects.ts';
+import { countsText, whyText } from '../change-texts.ts';
 import { changesHref } from '../changes.ts';
 import type { ChangeDetail, ChangeFilter, ChangePage, ChangeView } from '../views.ts';
 import { count, countText, facts, hrefOf, type Html, nextLink, section, tableOf, time } from './parts.ts';
@@ -9,17 +9,6 @@ export const changesPath = '/ui/changes';
 
 /** Changes of one page. */
 export const changeRows = 100;
-
-/** Why, in words. */
-const causes: Readonly<Record<EffectCause, string>> = {
-  message: 'its source said so',
-  released_by_operator: 'the operator let go what the guard held',
-  confirmed_by_source: 'its source has confirmed what the guard held',
-  source_removed: 'the source is in the config no more, and that was confirmed',
-  precedence: 'sources came, left, or have another order',
-  verdict: 'a form that breaks a rule of Istio gave way',
-  restart: 'an earlier process knew it: read from the state folder',
-};
 
 /** What the filter can be set to. */
 export type ChangeChoices = { readonly sources: readonly string[]; readonly kinds: readonly string[] };
@@ -57,7 +46,7 @@ function changeTable(caption: string, rows: readonly ChangeView[]): Html {
       { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>` },
       { title: 'What', cell: whatOf },
       { title: 'Source', cell: ({ source }) => source ?? '–' },
-      { title: 'Why', cell: whyOf },
+      { title: 'Why', cell: whyText },
       { title: 'Forms', cell: detailLink },
     ],
     rows,
@@ -71,22 +60,10 @@ function resourceOf({ kind, resource, what, counts, why }: ChangeView): Html | s
   return hasPage ? html`<a href="${hrefOf(kind, resource)}">${resource}</a>` : resource;
 }
 
-function countsText({ added, changed, removed, quarantined }: EffectCounts, why: string): string {
-  if (why === 'restart') return countText(added + changed, 'resource');
-  const parts = Object.entries({ added, changed, removed, quarantined }).filter(([, number]) => number > 0);
-  return parts.map(([what, number]) => `${count(number)} more ${what}`).join(', ');
-}
-
 function whatOf({ what, why }: ChangeView): Html | string {
   if (what === 'others') return why === 'restart' ? 'known before' : 'not named one by one';
   const health = { added: 'good', removed: 'bad', quarantined: 'warn' }[what];
   return health === undefined ? what : html`<span class="state ${health}">${what}</span>`;
-}
-
-function whyOf({ why, sentFrom, note }: ChangeView): string {
-  if (note !== null) return note;
-  const winner = sentFrom === null ? '' : `; the form of ${sentFrom} is sent now`;
-  return `${causes[why as EffectCause]}${winner}`;
 }
 
 function detailLink({ id, resource, what, forms }: ChangeView): Html | string {
@@ -127,7 +104,7 @@ export function changePage(change: ChangeDetail): Html[] {
     ['Resource', resourceOf(change)],
     ['What', whatOf(change)],
     ['Source', source ?? 'none'],
-    ['Why', whyOf(change)],
+    ['Why', whyText(change)],
     ['Change no.', `${count(change.id)}, of message or decision no. ${count(batch)}`],
   ]);
   const title = what === 'changed' ? 'What is different now' : 'The resource';
