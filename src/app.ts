@@ -17,6 +17,7 @@ import { AllowedPeers } from './net/allowed-peers.ts';
 import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
 import { Identity, type IdentityView } from './net/tls-identity.ts';
 import type { ServerTls } from './net/tls-server.ts';
+import { Journal } from './observe/journal.ts';
 import type { LogRing } from './observe/log-ring.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { defaultPump } from './push/pump.ts';
@@ -65,6 +66,7 @@ export type AppOptions = {
 export class App {
   readonly #options: AppOptions;
   readonly #store: Store;
+  readonly #journal = new Journal();
   readonly #sources: Sources;
   readonly #sinkServer: SinkServer;
   /** Undefined where nothing is checked by the rules of Istio. */
@@ -100,6 +102,7 @@ export class App {
       isOpen: stateDir === undefined,
       conflicts: { ...config.conflicts, refusedGivesWay: config.quarantine.invalid === 'keepLastGood' },
     });
+    this.#store.onEffects((effects) => this.#journal.add(effects, clock.date()));
     this.#store.onHold((event) => logHold(log, event));
     this.#store.onConflicts((news) => logConflicts(log, news));
     const { invalid } = config.quarantine;
@@ -203,6 +206,8 @@ export class App {
       store: this.#store,
       sources: this.#sources.running,
       streams: () => this.#ads.streams,
+      pushes: (stream) => this.#ads.pushesOf(stream),
+      journal: this.#journal,
       sinks: () => this.#output?.streams ?? [],
       census: this.#census,
       identities: () => this.#identities(),

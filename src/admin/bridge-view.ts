@@ -15,6 +15,7 @@ import type { Certificate } from '../net/tls-certificate.ts';
 import { lastToEnd } from '../net/tls-files.ts';
 import type { IdentityView } from '../net/tls-identity.ts';
 import type { LogRing } from '../observe/log-ring.ts';
+import type { Journal } from '../observe/journal.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { HoldingNumbers, MetricsView } from '../observe/metrics-view.ts';
 import { resourceToObject } from '../schema/object.ts';
@@ -24,7 +25,8 @@ import { lowerBound } from '../store/merge.ts';
 import type { Store } from '../store/store.ts';
 import { keyOf, readRow, readRows } from '../wire/resource-frame.ts';
 import { viewResource } from '../wire/resource-view.ts';
-import type { StreamView } from '../xds/ads-server.ts';
+import type { PushView, StreamView } from '../xds/ads-server.ts';
+import { changeDetail, changePage } from './changes.ts';
 import { quarantineOf, quarantinePage } from './quarantine-page.ts';
 import { search, sourcesOf } from './search.ts';
 import { droppedByRevision, pushSizes, seatSums } from './stream-sums.ts';
@@ -60,6 +62,8 @@ export type BridgeParts = {
   readonly store: Store;
   readonly sources: ReadonlyMap<string, SourceView>;
   readonly streams: () => StreamView[];
+  readonly pushes: (stream: number) => PushView[] | undefined;
+  readonly journal: Journal;
   readonly sinks: () => SinkStreamView[];
   readonly census: CensusView;
   /** What TLS is spoken with. */
@@ -114,6 +118,7 @@ export function createBridgeView(parts: BridgeParts): {
     search: (text, limit) => search(store, text, limit),
     refresh: () => census.refresh(),
     streams: parts.streams,
+    pushes: parts.pushes,
     sinks: parts.sinks,
     quarantine: (after, limit) => quarantinePage(store, after, limit),
     conflicts(after, limit) {
@@ -126,6 +131,14 @@ export function createBridgeView(parts: BridgeParts): {
         conflicts: page.slice(0, limit).map(conflictView),
         last: page.length > limit ? page[limit - 1]?.number : undefined,
       };
+    },
+    changes({ source: origin, kind: name, name: text }, limit, after) {
+      const kind = name === undefined ? undefined : (kindByName(name)?.id ?? name);
+      return changePage(parts.journal.page({ origin, kind, name: text }, limit, after));
+    },
+    async change(id) {
+      const entry = parts.journal.get(id);
+      return entry === undefined ? undefined : changeDetail(entry);
     },
     state: () => (parts.state === undefined ? null : stateView(parts.state)),
     holds: () => [...holds(store)],
@@ -296,6 +309,7 @@ function originView(name: string, source: SourceView | undefined, holdings: Read
       hold: holdView(holding),
       messages: holding.messages,
       lastMessageAt: holding.lastMessageAt?.toISOString() ?? null,
+      lastChangeAt: holding.lastChangeAt?.toISOString() ?? null,
       repairs: repairsView(holding),
       messageBytes: source?.client.messageBytes(kindOfId(kindId)?.collection ?? '') ?? null,
     })),

@@ -6,6 +6,7 @@ import { html } from 'hono/html';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import { formatHostPort, type HostPort } from '../net/address.ts';
+import { changeFilter, changesHref } from './changes.ts';
 import { guardRoutes } from './guard-routes.ts';
 import { uiRoutes } from './ui/routes.ts';
 import type { BridgeView, ReleaseHolds } from './views.ts';
@@ -56,6 +57,12 @@ const debugRoutes: Readonly<Record<string, string>> = {
   '/debug/streams':
     'every connected istiod: what it asked for, was sent and acknowledged, how near that is to what it can receive, and ' +
     'what it drops because of the label istio.io/rev',
+  '/debug/streams/{id}/pushes':
+    'the last responses to one istiod: when, of what, how large, why, and its answer with the time that it took',
+  '/debug/changes':
+    'what has changed lately in what istiod is given, the newest first: ?source=, ?kind=, ?name= (a part of it); ' +
+    '?after=N&limit=N for the next page',
+  '/debug/changes/{id}': 'one of them: the resource before and after, as Kubernetes objects, and their difference',
   '/debug/sinks':
     'every connected legacy MCP sink (old Pilot): what it asked for, was sent and answered, and which of it the bridge does ' +
     'not carry',
@@ -117,6 +124,23 @@ export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
   app.get('/debug/streams', async (c) => {
     await view.refresh();
     return c.json(view.streams());
+  });
+  app.get('/debug/streams/:id/pushes', (c) => {
+    const pushes = view.pushes(Number(c.req.param('id')));
+    return pushes === undefined ? c.json({ error: 'no such stream; see /debug/streams' }, 404) : c.json(pushes);
+  });
+  app.get('/debug/changes', (c) => {
+    const limit = limitOf(c.req.query('limit'));
+    const filter = changeFilter((name) => c.req.query(name));
+    const { rows, last } = view.changes(filter, limit, Number(c.req.query('after')) || undefined);
+    const next = last === undefined ? null : changesHref(c.req.path, filter, { limit, after: last });
+    return c.json({ changes: rows, next });
+  });
+  app.get('/debug/changes/:id', async (c) => {
+    const change = await view.change(Number(c.req.param('id')));
+    return change === undefined
+      ? c.json({ error: 'no such change, or it is not kept any more; see /debug/changes' }, 404)
+      : c.json(change);
   });
   app.get('/debug/sinks', (c) => c.json(view.sinks()));
   app.get('/debug/quarantine', (c) => {

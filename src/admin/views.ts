@@ -1,6 +1,7 @@
+import type { EffectCounts } from '../model/effects.ts';
 import type { Refusals } from '../legacy/collection-probe.ts';
 import type { SinkStreamView } from '../legacy/source-listener.ts';
-import type { StreamView } from '../xds/ads-server.ts';
+import type { PushView, StreamView } from '../xds/ads-server.ts';
 import type { SearchResult } from './search.ts';
 
 /** What the admin pages show. They read; they change nothing. */
@@ -44,6 +45,8 @@ export type HoldingView = {
   readonly hold: Omit<HoldView, 'origin' | 'kind' | 'collection'> | null;
   readonly messages: number;
   readonly lastMessageAt: string | null;
+  /** When what is sent of it was another thing last; null where that is not known. */
+  readonly lastChangeAt: string | null;
   /** What was put right in the last message, as counts, by the names of `isthmus_repairs_total`. */
   readonly repairs: Readonly<Record<string, number>>;
   /** Bytes of the last whole state, or of a larger change since; null before the first message. */
@@ -249,6 +252,53 @@ export type ReloadReport = {
   readonly needsRestart: readonly { readonly setting: string; readonly inForce: unknown; readonly wanted: unknown }[];
 };
 
+/** One resource that became another one in what istiod is given, or all those of a message that are not named. */
+export type ChangeView = {
+  readonly id: number;
+  /** Common to what one message, or one decision, has changed of a kind. */
+  readonly batch: number;
+  readonly at: string;
+  /** Null where no source has said anything. */
+  readonly source: string | null;
+  readonly kind: string;
+  /** `namespace/name`; null where it is many. */
+  readonly resource: string | null;
+  /** `added`, `changed`, `removed`; `quarantined`: what its source sent is not sent on; `others`: many, of which only `counts` are known. */
+  readonly what: string;
+  readonly counts: EffectCounts | null;
+  /** One of model/effects. */
+  readonly why: string;
+  /** The source whose form is sent from then on, where that is another one. */
+  readonly sentFrom: string | null;
+  readonly note: string | null;
+  /** What there is of its forms: `kept` · `too_large` to be kept · `dropped`, for newer ones · `none`. */
+  readonly forms: string;
+};
+
+/** The newest first. */
+export type ChangePage = {
+  readonly rows: readonly ChangeView[];
+  /** Where the next page goes on; undefined where there is none. */
+  readonly last: number | undefined;
+};
+
+/** Which changes are meant; what is not given does not matter. */
+export type ChangeFilter = {
+  readonly source?: string | undefined;
+  /** Its name, such as ServiceEntry. */
+  readonly kind?: string | undefined;
+  /** A part of `namespace/name`. */
+  readonly name?: string | undefined;
+};
+
+/** One change with the resource before and after it, as Kubernetes objects; null where there was none, or it is not kept. */
+export type ChangeDetail = ChangeView & {
+  readonly before: object | null;
+  readonly after: object | null;
+  /** The unified diff of both as YAML; null where a form is missing that there was. */
+  readonly diff: string | null;
+};
+
 /** One resource in a list. */
 export type ResourceRow = { readonly key: string; readonly version: string; readonly bytes: number };
 
@@ -269,12 +319,18 @@ export type BridgeView = {
   /** Has what is counted in the background be that of now; see model/census. */
   refresh(): Promise<void>;
   streams(): StreamView[];
+  /** The last responses of a stream, newest first; undefined where there is no such stream. */
+  pushes(stream: number): PushView[] | undefined;
   /** Legacy MCP sinks: old Pilots. */
   sinks(): SinkStreamView[];
   /** @param after {@link QuarantinePage.last} of the page before; '' = the first page. */
   quarantine(after: string, limit: number): QuarantinePage;
   /** What several sources have: behind `after`, so many at most. */
   conflicts(after: number, limit: number): ConflictPage;
+  /** What has changed lately, the newest first. @param after {@link ChangePage.last} of the page before; undefined = the first page. */
+  changes(filter: ChangeFilter, limit: number, after?: number): ChangePage;
+  /** Undefined where there is no such change, or it is not kept any more. */
+  change(id: number): Promise<ChangeDetail | undefined>;
   /** Null where there is no state folder. */
   state(): StateReport | null;
   /** What the guard holds. */

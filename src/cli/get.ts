@@ -1,9 +1,10 @@
 import type { Argv } from 'yargs';
-import type { QuarantineView } from '../admin/views.ts';
+import type { ChangeView, QuarantineView } from '../admin/views.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import { type Kind, kinds as allKinds } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
-import { readAdminResources } from './admin-client.ts';
+import { readAdminPage, readAdminResources } from './admin-client.ts';
+import { changesTable } from './changes-table.ts';
 import { examples } from './examples.ts';
 import { quarantineTable } from './quarantine-table.ts';
 import { type Reader, type Reading, readAdmin, type Served, type ServedKind, silenceError } from './get-readers.ts';
@@ -32,6 +33,11 @@ export function builder(yargs: Argv) {
       default: false,
       describe: 'Only what is not sent as it came, and why (http:// only)',
     })
+    .option('changes', {
+      type: 'boolean',
+      default: false,
+      describe: 'What has changed lately, by which source, and why; newest first (http:// only)',
+    })
     .option('output', outputOption)
     .option('watch', {
       alias: 'w',
@@ -45,6 +51,7 @@ export function builder(yargs: Argv) {
         ['isthmus get xds://127.0.0.1:15410', 'what istiod would receive'],
         ['isthmus get http://127.0.0.1:15480 --type ServiceEntry -o yaml', 'the same, from the admin port'],
         ['isthmus get http://127.0.0.1:15480 --quarantined', 'what is wrong with resources'],
+        ['isthmus get http://127.0.0.1:15480 --changes --name orders', 'who added, changed or removed it, and when'],
       ),
     );
 }
@@ -57,6 +64,7 @@ type Question = { readonly kinds: readonly Kind[]; readonly open: (reading: Read
 /** @returns the exit code: 3 where the address did not answer for every kind. */
 export async function handler(flags: Flags): Promise<number> {
   if (flags.quarantined) return printQuarantined(flags);
+  if (flags.changes) return printJournal(flags);
   const { kinds, open } = await questionOf(flags.address, kindsOf(flags.type));
   if (flags.watch) requireWatchable(flags);
   const timeoutMs = millisecondsOf(flags.timeout, '--timeout');
@@ -112,10 +120,7 @@ export async function handler(flags: Flags): Promise<number> {
 
 /** @returns 1 where something is quarantined. */
 async function printQuarantined({ address, type, name = '', output, watch, timeout }: Flags): Promise<number> {
-  if (!/^https?:/i.test(address)) {
-    throw new IsthmusError('USAGE', '--quarantined', 'is for http:// only: the bridge itself is asked');
-  }
-  if (watch) throw new IsthmusError('USAGE', '--watch', 'is for xds:// and mcp:// only');
+  requireBridge('--quarantined', address, watch);
   const kinds = kindsOf(type).map(({ kind }) => kind);
   const timeoutMs = millisecondsOf(timeout, '--timeout');
   const all = (await readAdminResources(adminUrlOf(address, 'ADDR'), '/debug/quarantine', {
@@ -127,6 +132,34 @@ async function printQuarantined({ address, type, name = '', output, watch, timeo
   else if (found.length === 0) say('nothing is quarantined');
   else print(quarantineTable(found));
   return found.length > 0 ? exitCode.findings : exitCode.ok;
+}
+
+/** All that a bridge keeps of what has changed. */
+async function printJournal({ address, type, name = '', output, watch, timeout }: Flags): Promise<number> {
+  requireBridge('--changes', address, watch);
+  const kinds = kindsOf(type).map(({ kind }) => kind);
+  const path = `/debug/changes?limit=5000&name=${encodeURIComponent(name)}`;
+  const url = adminUrlOf(address, 'ADDR');
+  const page = (await readAdminPage(url, path, { timeoutMs: millisecondsOf(timeout, '--timeout') })) as
+    | { readonly changes?: readonly ChangeView[] }
+    | undefined;
+  if (page?.changes === undefined) {
+    const hint = 'a bridge of this version has it, on its --admin-listen';
+    throw new IsthmusError('WRONG_PROTOCOL', url.origin, 'it keeps no changes', { hint });
+  }
+  const found = page.changes.filter(({ kind }) => kinds.includes(kind));
+  if (output === 'json') print(JSON.stringify(found, undefined, 2));
+  else if (output === 'yaml') print((await import('yaml')).stringify(found, { lineWidth: 0 }).trimEnd());
+  else if (found.length === 0) say('nothing of that has changed since the bridge was started');
+  else print(changesTable(found));
+  return exitCode.ok;
+}
+
+function requireBridge(flag: string, address: string, watch: boolean): void {
+  if (!/^https?:/i.test(address)) {
+    throw new IsthmusError('USAGE', flag, 'is for http:// only: the bridge itself is asked');
+  }
+  if (watch) throw new IsthmusError('USAGE', '--watch', 'is for xds:// and mcp:// only');
 }
 
 function requireWatchable({ address, output }: Flags): void {

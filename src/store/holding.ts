@@ -5,6 +5,7 @@ import type { Listed } from '../model/snapshot.ts';
 import { Arena, discard, relocate } from '../wire/arena.ts';
 import { keyOf } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
+import { EffectTally } from './effect-tally.ts';
 import { Guard, type Hold, type Stream } from './guard.ts';
 import type { HoldingWalk } from './holding-walk.ts';
 
@@ -38,8 +39,8 @@ export type Applied = { readonly upserts: number; readonly removals: number; rea
 export type Heard = { readonly date: Date; readonly at: number; readonly stream?: Stream | undefined };
 
 /**
- * Told in the same turn of a key whose effective form is another row now, or none ({@link noRow}): not of the `fresh`
- * ones of a change, and not where the merged list has it already.
+ * Told in the same turn of a key whose effective form is another row now, or none ({@link noRow}), while `old` can still be
+ * read: not of the `fresh` ones of a change, and not where the merged list has it already.
  */
 type Changed = (key: string, row: number, old: number) => void;
 
@@ -68,6 +69,8 @@ export class Holding {
   repairs: Repairs | undefined;
   /** Another number whenever something is another one that should outlive the process. */
   revision = 0;
+  /** What has become of resources since the work that is being done began. Of new keys, and where others hold the kind, the store says it. */
+  readonly effects = new EffectTally();
   /** Told of every row that is put in, while somebody walks through them. */
   walk: HoldingWalk | undefined;
   /** Since when nobody feeds it any more, as the config does not name it; undefined where somebody does. */
@@ -107,15 +110,12 @@ export class Holding {
    * effect then, and nothing else may be applied meanwhile.
    */
   *apply(change: Change, heard: Heard, changed: Changed): Generator<void, Applied> {
-    const { pool } = this.resources;
     const before = this.resources.size;
     const { upserts, replaced, fresh } = change;
     const known = upserts.length - fresh.length;
     for (let i = 0; i < upserts.length; i++) {
       if (i > 0 && i % placeTurn === 0) yield;
-      const row = upserts[i] as number;
-      const isListed = this.#put(row, replaced[i]);
-      if (i < known && !isListed) changed(keyOf(pool, row), row, noRow);
+      this.#put(upserts[i] as number, replaced[i], i < known ? changed : undefined);
     }
     this.#scattered = Math.min(this.#scattered + upserts.length, this.resources.size);
 
@@ -208,14 +208,18 @@ export class Holding {
       if (old === noRow) continue;
       if (gone > 0 && gone % placeTurn === 0) yield;
       gone++;
+      if (this.listed !== undefined) this.effects.replaced(this.resources.pool, old, noRow, key);
       changed(key, noRow, old);
       this.#release(old);
     }
     return gone;
   }
 
-  /** Returns whether the row stands in the merged list now, in the place of another form of it. */
-  #put(row: number, replaced: number | undefined): boolean {
+  /**
+   * @param changed told of it unless the row stands in the merged list now, in the place of another form of it. Undefined
+   * for a new key, of which the store takes care.
+   */
+  #put(row: number, replaced: number | undefined, changed: Changed | undefined): void {
     const { pool } = this.resources;
     // Memory was laid out anew while the message was read: nobody would count what lies in the old one.
     if (!this.arena.has(pool.chunk(row))) relocate(pool, [row], this.arena);
@@ -223,11 +227,11 @@ export class Holding {
     this.walk?.put(row, old);
     if (this.refused.size > 0 && pool.verdict(row) === verdicts.accepted) this.refused.delete(keyOf(pool, row));
     this.#liveBytes += pool.bytes(row);
-    if (old === noRow) return false;
-    const isListed = this.listed?.replace(old, row) === true;
-    if (!isListed) pool.setAt(row, pool.at(old));
-    this.#release(old);
-    return isListed;
+    if (this.listed !== undefined && changed !== undefined) this.effects.replaced(pool, old, row);
+    const isListed = old !== noRow && this.listed?.replace(old, row) === true;
+    if (old !== noRow && !isListed) pool.setAt(row, pool.at(old));
+    if (!isListed) changed?.(keyOf(pool, row), row, old);
+    if (old !== noRow) this.#release(old);
   }
 
   /**
@@ -265,8 +269,12 @@ export class Holding {
       if (i > 0 && i % placeTurn === 0) yield;
       const known = before.get(entry.key);
       const since = known !== undefined && known.reason === entry.reason ? known.since : now;
-      if (known?.message !== entry.message || known.since !== since) isOther = true;
-      entries.set(entry.key, { ...entry, since, lastGoodSent: this.resources.has(entry.key) });
+      const lastGoodSent = this.resources.has(entry.key);
+      if (known?.message !== entry.message || known.since !== since) {
+        isOther = true;
+        this.effects.quarantined(entry, lastGoodSent);
+      }
+      entries.set(entry.key, { ...entry, since, lastGoodSent });
     }
     this.quarantine = entries;
     return isOther || entries.size !== before.size;

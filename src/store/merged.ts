@@ -95,6 +95,12 @@ export class Merged {
     if (row === noRow || !this.pool.isListed(row) || this.#changed.has(key)) this.set(key, row);
   }
 
+  /** What waits to become of a key: a row, or noRow where it is to leave; undefined where nothing does. */
+  waiting(key: string): number | undefined {
+    this.#spreadFirst();
+    return this.#changed.get(key);
+  }
+
   #lists(key: string): boolean {
     const { rows } = this.#snapshot;
     const row = rows[lowerBound(this.pool, rows, key, 0)];

@@ -35,6 +35,11 @@ export class SharedKeys {
   /** Who holds the key that is being looked at, and its row there. */
   readonly #names: string[] = [];
   readonly #rows: number[] = [];
+  /**
+   * Of the key that was settled last: its row in the merged list, as far as somebody holds that still; noRow where there is
+   * none.
+   */
+  listed = noRow;
 
   constructor(
     kind: string,
@@ -61,6 +66,7 @@ export class SharedKeys {
    */
   settle(key: string): number {
     this.#find(key);
+    this.listed = this.#findListed(key);
     const rows = this.#usable();
     const [first = noRow] = rows;
     let sent = first;
@@ -90,6 +96,12 @@ export class SharedKeys {
       this.#names.push(origin);
       this.#rows.push(row);
     }
+  }
+
+  #findListed(key: string): number {
+    for (const row of this.#rows) if (this.#pool.isListed(row)) return row;
+    const made = this.#made.get(key) ?? noRow;
+    return made !== noRow && this.#pool.isListed(made) ? made : noRow;
   }
 
   /** The forms that count: those that break no rule of Istio as far as is known, or all where none is left then. */

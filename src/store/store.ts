@@ -2,14 +2,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bodyRepairs, type Change } from '../model/change.ts';
 import type { Clock } from '../model/clock.ts';
 import type { ConflictPolicy } from '../model/conflict.ts';
+import type { EffectCause, Effects } from '../model/effects.ts';
 import { kinds } from '../model/kinds.ts';
 import type { News, PushCause } from '../model/news.ts';
 import type { HoldOutcome, Reporter } from '../model/reporter.ts';
-import { noRow } from '../model/resource.ts';
+import { noRow, type ResourcePool } from '../model/resource.ts';
 import { placeTurn } from '../model/sizes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { ConflictNews, Conflicts } from './conflicts.ts';
 import { Debouncer, type DebounceOptions } from './debouncer.ts';
+import { EffectTally } from './effect-tally.ts';
 import { defaultGuard, Guard, type GuardOptions, type Hold, type Stream } from './guard.ts';
 import { Holders } from './holders.ts';
 import { HoldWatch } from './hold-watch.ts';
@@ -73,6 +75,9 @@ export class Store {
   /** True where a publication came meanwhile, and was not one of that kind. */
   #isPostponed = false;
   readonly #holdListeners = new Set<(event: HoldEvent) => void>();
+  readonly #effectListeners = new Set<(effects: Effects) => void>();
+  /** By kind, what verdicts have changed since the last publication: there may be as many as there are resources. */
+  readonly #verdicts = new Map<string, EffectTally>();
   readonly #holdWatch: HoldWatch;
   /** The work that came last, by the holding that it is about. */
   readonly #turns = new WeakMap<Holding, Promise<void>>();
@@ -129,6 +134,7 @@ export class Store {
       const holding = this.holding(origin, kindId);
       const { hold } = holding;
       const merged = this.#mergedOf(kindId);
+      holding.effects.cause = 'source_removed';
       const work = holding.clear(merged.snapshot.rows, this.#changed(kindId, holding));
       const removed = await this.#whileSettling(kindId, () => inTurns(work, () => this.#foldSome(kindId)));
       this.#tookOut(origin, kindId, removed, 'reload');
@@ -191,7 +197,7 @@ export class Store {
   inTurn<T>(origin: string, kindId: string, work: () => Promise<T>): Promise<T> {
     const holding = this.holding(origin, kindId);
     const turn = (this.#turns.get(holding) ?? Promise.resolve()).then(work);
-    const settled = () => {};
+    const settled = () => this.#tellEffects(origin, kindId, holding.effects);
     this.#turns.set(holding, turn.then(settled, settled));
     return turn;
   }
@@ -216,8 +222,11 @@ export class Store {
    * may have been said of it before.
    */
   async restore(origin: string, kindId: string, change: Change, remembered: Remembered): Promise<void> {
+    const holding = this.holding(origin, kindId);
+    holding.effects.cause = 'restart';
     await this.#apply(origin, kindId, change, undefined, this.#options.clock.now());
-    this.holding(origin, kindId).restored(remembered);
+    holding.restored(remembered);
+    this.#tellEffects(origin, kindId, holding.effects);
   }
 
   async #apply(
@@ -236,9 +245,11 @@ export class Store {
     const work = async () => {
       const done = await inTurns(holding.apply(change, heard, this.#changed(kindId, holding)));
       if (isAlone(holding)) {
-        merged.add(fresh, change.upserts.slice(change.upserts.length - fresh.length));
+        const rows = change.upserts.slice(change.upserts.length - fresh.length);
+        merged.add(fresh, rows);
+        holding.effects.added(merged.pool, rows);
         await inTurns(merged.prepare());
-      } else await this.#settleAll(kindId, fresh);
+      } else await this.#settleAll(kindId, fresh, holding);
       return done;
     };
     // What leaves may be what comes, under another name: neither is published without the other.
@@ -268,7 +279,9 @@ export class Store {
   /** Says that a form that an origin holds of a key was refused: where others hold the key too, it may have to give way. */
   refused(kindId: string, key: string): void {
     if (!this.isShared(kindId)) return;
-    this.#settle(kindId, key);
+    let effects = this.#verdicts.get(kindId);
+    if (effects === undefined) this.#verdicts.set(kindId, (effects = newTally('verdict')));
+    this.#settle(kindId, key, effects);
     this.#tookIn(kindId, 'verdict');
     this.#afterChange(kindId);
   }
@@ -342,6 +355,14 @@ export class Store {
     this.#holdListeners.add(listener);
   }
 
+  /**
+   * Calls `listener` with what has become another one in what istiod is given, or will be with the next publication: once
+   * for each message or decision that has changed something, or has brought what is quarantined.
+   */
+  onEffects(listener: (effects: Effects) => void): void {
+    this.#effectListeners.add(listener);
+  }
+
   /** Calls `listener` with conflicts that began or ended: after a publication, and when hosts were looked at. */
   onConflicts(listener: (news: ConflictNews) => void): void {
     this.#sharing.onNews(listener);
@@ -354,6 +375,7 @@ export class Store {
     this.#holdWatch.close();
     this.#listeners.clear();
     this.#holdListeners.clear();
+    this.#effectListeners.clear();
   }
 
   #mergedOf(kindId: string): Merged {
@@ -377,12 +399,14 @@ export class Store {
   async #rejudge(kindId: string): Promise<void> {
     const merged = this.#mergedOf(kindId);
     const listed = () => merged.snapshot.rows;
-    const meet = (key: string) => this.#settle(kindId, key);
+    const effects = newTally('precedence');
+    const meet = (key: string) => this.#settle(kindId, key, effects);
     this.#tookIn(kindId, 'reload');
     await this.#holders.meetShared(kindId, merged.pool, listed, meet, () => {
       this.#foldSome(kindId);
       return nextTurn();
     });
+    this.#tellEffects(undefined, kindId, effects);
     this.#afterChange(kindId);
     // Who is named first in a conflict may be another one, whatever is sent.
     this.#debouncer.call();
@@ -403,7 +427,7 @@ export class Store {
     const holders = this.#holders.of(kindId);
     for (const holding of holders.values()) {
       if (holders.size > 1) holding.listed = undefined;
-      else if (merged.pending === 0) holding.listed = merged.listed;
+      else if (merged.pending === 0) holding.listed ??= holding.effects.watching(merged.pool, merged.listed);
     }
   }
 
@@ -418,7 +442,7 @@ export class Store {
   #changed(kindId: string, holding: Holding): (key: string, row: number, old: number) => void {
     const merged = this.#mergedOf(kindId);
     return (key, row, old) => {
-      if (!isAlone(holding)) this.#settle(kindId, key);
+      if (!isAlone(holding)) this.#settle(kindId, key, holding.effects, holding, old);
       else if (row !== noRow || !merged.remove(old)) merged.set(key, row);
     };
   }
@@ -427,10 +451,11 @@ export class Store {
   async #letGo(origin: string, kindId: string, who: 'operator' | 'source'): Promise<number> {
     const holding = this.holding(origin, kindId);
     const { hold } = holding;
+    const outcome = who === 'operator' ? 'released_by_operator' : 'confirmed_by_source';
+    holding.effects.cause = outcome;
     const removed = await inTurns(holding.release(who, this.#changed(kindId, holding), this.#options.clock.date()));
     this.#tookOut(origin, kindId, removed, 'release');
     this.#afterChange(kindId, holding);
-    const outcome = who === 'operator' ? 'released_by_operator' : 'confirmed_by_source';
     if (hold !== undefined) this.#holdEnded(origin, kindId, hold, outcome, removed);
     this.#watchHold(origin, kindId);
     return removed;
@@ -478,17 +503,37 @@ export class Store {
   /**
    * Decides anew what is sent of a key. To be called, while several origins hold the kind or what they have had is not all
    * folded in, in the turn in which one of them holds another form of it, or none, or another one comes first.
+   *
+   * @param effects take note of it.
+   * @param holding which holds another form now, in the place of `old`. Default: none does.
    */
-  #settle(kindId: string, key: string): void {
-    this.#mergedOf(kindId).keep(key, this.#sharing.settle(kindId, key));
+  #settle(kindId: string, key: string, effects: EffectTally, holding?: Holding, old = noRow): void {
+    const merged = this.#mergedOf(kindId);
+    const { pool } = merged;
+    const waiting = merged.waiting(key);
+    const sent = this.#sharing.settle(kindId, key);
+    const listed = old !== noRow && pool.isListed(old) ? old : this.#sharing.keysOf(kindId).listed;
+    const before = waiting ?? listed;
+    if (before !== sent && !isSameContent(pool, before, sent)) {
+      effects.replaced(pool, before, sent, key, () => this.#senderOf(kindId, sent, holding));
+    }
+    merged.keep(key, sent);
+  }
+
+  /** Who holds what is sent; undefined where that is `holding`, or nobody, and where it was made of what several hold. */
+  #senderOf(kindId: string, row: number, holding: Holding | undefined): string | undefined {
+    for (const [origin, one] of this.#holders.of(kindId)) {
+      if (one.resources.holds(row)) return one === holding ? undefined : origin;
+    }
+    return undefined;
   }
 
   /** The same of all new keys of a message. */
-  #settleAll(kindId: string, keys: readonly string[]): Promise<void> {
+  #settleAll(kindId: string, keys: readonly string[], holding: Holding): Promise<void> {
     return this.#whileSettling(kindId, async () => {
       for (const [i, key] of keys.entries()) {
         if (i > 0 && i % placeTurn === 0) await nextTurn();
-        this.#settle(kindId, key);
+        this.#settle(kindId, key, holding.effects, holding);
       }
     });
   }
@@ -522,6 +567,12 @@ export class Store {
     this.#tookIn(kindId, cause);
   }
 
+  #tellEffects(origin: string | undefined, kindId: string, tally: EffectTally): void {
+    const effects = tally.take(origin, kindId);
+    if (effects === undefined) return;
+    for (const listener of this.#effectListeners) listener(effects);
+  }
+
   /** Takes note of what is to be published. @param since by the clock. Default: now. */
   #tookIn(kindId: string, cause: PushCause, since = this.#options.clock.now()): void {
     const known = this.#news.get(kindId);
@@ -532,6 +583,8 @@ export class Store {
   #publish(count: number): void {
     const kindsWithNews = new Set<string>();
     const news = new Map<string, News>();
+    for (const [kindId, effects] of this.#verdicts) this.#tellEffects(undefined, kindId, effects);
+    this.#verdicts.clear();
     for (const [kindId, merged] of this.#merged) {
       if (!this.complete(kindId)) continue;
       if ((this.#settling.get(kindId) ?? 0) > 0) {
@@ -586,6 +639,16 @@ export class Store {
     }
     if (withheld > 0) reporter.removalsWithheld(origin, kindId, withheld);
   }
+}
+
+function newTally(cause: EffectCause): EffectTally {
+  return Object.assign(new EffectTally(), { cause });
+}
+
+/** True where both are rows, of one content. */
+function isSameContent(pool: ResourcePool, a: number, b: number): boolean {
+  if (a === noRow || b === noRow) return false;
+  return pool.hasContent(a, { h1: pool.v1(b), h2: pool.v2(b), h3: pool.v3(b) });
 }
 
 /** True where no other origin has a word in what is sent of its kind. */

@@ -22,10 +22,11 @@ import { logTurnedAway, type Port } from '../net/strangers.ts';
 import { Throttle } from '../net/throttle.ts';
 import type { ServerTls } from '../net/tls-server.ts';
 import type { Progress } from '../push/progress.ts';
+import type { Push } from '../push/push-log.ts';
 import type { Subscription } from '../push/subscription.ts';
 import { aggregatedDiscovery } from '../wire/services.ts';
 import { isOurClient } from './ads-client.ts';
-import { AdsExchange, type AdsOptions, type SnapshotView } from './ads.ts';
+import { AdsExchange, type AdsOptions, kindName, type SnapshotView } from './ads.ts';
 import { describeMinors } from './istiod-version.ts';
 import { type LabelledView, labelledViews } from './revisions.ts';
 import { Seats } from './seats.ts';
@@ -99,6 +100,26 @@ export type StreamView = {
   }[];
   /** What it makes of resources that have the label `istio.io/rev`; see docs/revisions.md. */
   readonly labelled: readonly LabelledView[];
+};
+
+/** A response, and what came of it. */
+export type PushView = {
+  readonly kind: string;
+  readonly typeUrl: string;
+  readonly at: string;
+  readonly version: string;
+  readonly resources: number;
+  readonly bytes: number;
+  /** Why it was sent: one of model/news. */
+  readonly cause: string;
+  /** From when it was due until it left. */
+  readonly waitedMs: number;
+  /** `ack`, `nack`; null until there is an answer. */
+  readonly answer: string | null;
+  /** From when it left until the answer. */
+  readonly answeredAfterMs: number | null;
+  /** What the peer has against it. */
+  readonly error: string | null;
 };
 
 type Stream = {
@@ -198,6 +219,11 @@ export class AdsServer {
     return Array.from(this.#streams.values(), (stream) =>
       viewOf(stream, this.#options.clock.now(), this.#options.census),
     );
+  }
+
+  /** The last responses of a stream, newest first; undefined where there is no such stream. */
+  pushesOf(id: number): PushView[] | undefined {
+    return this.#streams.get(id)?.exchange.pushes.map(pushView);
   }
 
   /** Stops listening, ends the streams, and returns when they are gone or after `graceMs`. */
@@ -314,6 +340,18 @@ function viewOf({ id, seat, peer, since, exchange }: Stream, now: number, census
       const counted = isOurClient(exchange.nodeId) ? undefined : census?.of(kind.id);
       return counted === undefined ? [] : labelledViews(kind.kind, counted, { minors, revision });
     }),
+  };
+}
+
+function pushView({ typeUrl, at, answer, ...push }: Push): PushView {
+  return {
+    kind: kindName(typeUrl),
+    typeUrl,
+    at: at.toISOString(),
+    ...push,
+    answer: answer === undefined ? null : answer.error === undefined ? 'ack' : 'nack',
+    answeredAfterMs: answer?.afterMs ?? null,
+    error: answer?.error ?? null,
   };
 }
 

@@ -9,6 +9,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { decide } from '../push/decide.ts';
 import { frameOf, leastLengthOf } from '../push/frames.ts';
 import { type Outgoing, Pump, type PumpOptions } from '../push/pump.ts';
+import { type Push, PushLog } from '../push/push-log.ts';
 import { newSubscription, type Subscription } from '../push/subscription.ts';
 import type { Rope } from '../wire/frame.ts';
 import { decodeDiscoveryRequest, type DiscoveryRequest, encodeResponseTail } from '../wire/xds-messages.ts';
@@ -107,6 +108,7 @@ export class AdsExchange {
   readonly #transport: AdsTransport;
   readonly #pump: Pump;
   readonly #subscriptions = new Map<string, Subscription>();
+  readonly #pushes = new PushLog();
   /** Non-kinds that were asked for, said once each. */
   readonly #strange = new Set<string>();
   #profile: IstiodProfile | undefined;
@@ -184,6 +186,11 @@ export class AdsExchange {
 
   get subscriptions(): Iterable<Readonly<Subscription>> {
     return this.#subscriptions.values();
+  }
+
+  /** The last responses, newest first. */
+  get pushes(): readonly Push[] {
+    return this.#pushes.all;
   }
 
   /** Takes the bytes of one DiscoveryRequest. */
@@ -278,6 +285,7 @@ export class AdsExchange {
     const { reporter, clock, log } = this.#options;
     const { typeUrl, sent } = subscription;
     const kind = kindName(typeUrl);
+    this.#pushes.answered(typeUrl, clock.now() - (sent?.at ?? 0), nack);
     subscription.pending = false;
     subscription.nack = nack;
     this.#pending--;
@@ -350,6 +358,8 @@ export class AdsExchange {
     this.#pending++;
     const { cause, waitedMs } = subscription.progress.left(bytes, now);
     this.#options.reporter.pushed(kindName(typeUrl), bytes, cause, waitedMs / 1000);
+    const resources = snapshot.rows.length;
+    this.#pushes.left({ typeUrl, at: this.#options.clock.date(), version, resources, bytes, cause, waitedMs });
     this.#options.log.debug({ node: this.#nodeId, typeUrl, version, nonce, bytes }, 'push');
     await this.#transport.send(message);
   }

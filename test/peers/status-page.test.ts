@@ -11,6 +11,8 @@ import { patienceMs, until } from './support/until.ts';
 
 type Violation = { readonly id: string; readonly impact: string; readonly nodes: readonly { readonly html: string }[] };
 
+const emptyType = 'marker.example/v1/M';
+
 const widths = [1280, 400] as const;
 const themes = ['light', 'dark'] as const;
 
@@ -47,7 +49,7 @@ describeWithPeers('the status page in Chromium', ['chromium'], ({ chromium }) =>
   }, patienceMs);
   afterAll(() => browser.close());
 
-  async function bridgeWith(count: number): Promise<{ bridge: Bridge; server: SourceServer }> {
+  async function bridgeWith(count: number): Promise<{ bridge: Bridge; server: SourceServer; istiod: XdsPeer }> {
     const { server, address } = await startSource(viewOf(services(count)));
     const bridge = await Bridge.of({
       sources: [
@@ -58,7 +60,20 @@ describeWithPeers('the status page in Chromium', ['chromium'], ({ chromium }) =>
     });
     const istiod = XdsPeer.connect(bridge.ports.xds);
     istiod.subscribe('networking.istio.io/v1alpha3/ServiceEntry');
-    return { bridge, server };
+    return { bridge, server, istiod };
+  }
+
+  /** One of ten services is another one since, and an istiod has refused what it was sent. */
+  async function changedBridge(): Promise<Bridge> {
+    const { bridge, server, istiod } = await bridgeWith(10);
+    const changes = async () => (await bridge.page<{ changes: object[] }>('/debug/changes')).changes.length;
+    await until('ten have come', async () => (await changes()) === 10);
+    server.update(viewOf({ ...services(10), 'shop/service-000003': `${'long.'.repeat(20)}example` }));
+    await until('one is another', async () => (await changes()) === 11);
+    // Of a kind that no source can hold: eureka is waited for.
+    istiod.subscribe(emptyType);
+    istiod.nack(await istiod.response(emptyType), 'an istiod that refuses it, and says why at some length. '.repeat(5));
+    return bridge;
   }
 
   async function open(bridge: Bridge, path: string): Promise<Page> {
@@ -67,13 +82,25 @@ describeWithPeers('the status page in Chromium', ['chromium'], ({ chromium }) =>
     return page;
   }
 
-  const pages = ['/', '/ui/sources/consul', '/ui/streams', '/ui/quarantine', '/ui/conflicts', '/ui/search?q=service'];
+  const pages = [
+    '/',
+    '/ui/changes',
+    '/ui/changes?source=consul&kind=ServiceEntry&name=000003',
+    '/ui/changes/11',
+    '/ui/sources/consul',
+    '/ui/streams',
+    '/ui/streams/1',
+    '/ui/quarantine',
+    '/ui/conflicts',
+    '/ui/search?q=service',
+  ];
 
   test.each(pages)(
     '%s: axe finds nothing, and nothing is wider than the window, whatever its width and theme',
     async (path) => {
-      const { bridge } = await bridgeWith(10);
+      const bridge = await changedBridge();
       const page = await open(bridge, path);
+      expect(await textOf(page)).not.toContain('Not here');
       for (const width of widths) {
         for (const theme of themes) {
           await page.setViewport({ width, height: 900 });
@@ -102,6 +129,23 @@ describeWithPeers('the status page in Chromium', ['chromium'], ({ chromium }) =>
     expect(errors).toEqual([]);
   });
 
+  test('recent changes can be chosen by keyboard, and a difference is told in words too', async () => {
+    const page = await open(await changedBridge(), '/ui/changes');
+    await page.focus('#source');
+    await page.keyboard.type('consul');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('000003');
+    await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')]);
+    expect(new URL(page.url()).search).toBe('?source=consul&kind=&name=000003');
+    await page.focus('a[aria-label^="Difference"]');
+    await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')]);
+    const text = await textOf(page);
+    expect(text).toContain('1 line added, 1 removed.');
+    expect(text).toMatch(/removed:\n?-\s+- host-3\.example/);
+    expect(text).toMatch(/added:\n?\+\s+- (long\.)+example/);
+  });
+
   test('every control can be reached by keyboard, in the order of the page', async () => {
     const { bridge } = await bridgeWith(10);
     const page = await open(bridge, '/');
@@ -113,6 +157,7 @@ describeWithPeers('the status page in Chromium', ['chromium'], ({ chromium }) =>
     expect(reached.slice(0, 8)).toEqual([
       'Skip to content',
       'Overview',
+      'Changes',
       'istiods',
       'Quarantine',
       'Conflicts',

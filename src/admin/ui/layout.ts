@@ -4,6 +4,7 @@ import { type Html, time } from './parts.ts';
 /** The pages that all others have a link to. */
 const pages = {
   '/': 'Overview',
+  '/ui/changes': 'Changes',
   '/ui/streams': 'istiods',
   '/ui/quarantine': 'Quarantine',
   '/ui/conflicts': 'Conflicts',

@@ -10,7 +10,6 @@ import {
   hrefOf,
   type Html,
   nextLink,
-  podOf,
   progressColumns,
   section,
   tableOf,
@@ -54,7 +53,7 @@ export function sourcePage(origin: OriginView): Html[] {
             .map(([what, n]) => `${what} ${n}`)
             .join(', ') || '–',
       },
-      { title: 'Last change', cell: ({ lastMessageAt }) => time(lastMessageAt) },
+      { title: 'Last change', cell: ({ lastChangeAt }) => time(lastChangeAt) },
     ],
     kinds,
   );
@@ -172,67 +171,6 @@ export function conflictList(
     section('counts', 'In all', sums),
     section('list', 'One by one', html`${table}${nextLink(next, 'Next page')}`),
   ];
-}
-
-/** Every istiod: what it asked for, and how far it is. */
-export function streamsPage(
-  streams: ReturnType<BridgeView['streams']>,
-  sinks: ReturnType<BridgeView['sinks']>,
-): Html[] {
-  const parts = streams.map(({ id, node, peer, profile, version, revision, since, types, labelled }) => {
-    const about = facts([
-      ['Address', peer],
-      ['Node', node || 'it does not say'],
-      ['Istio version', version],
-      ['Revision', revision === null ? 'unknown' : revision || 'none'],
-      ['Treated as', profile],
-      ['Connected since', time(since)],
-    ]);
-    const table = tableOf(
-      'Types that it asked for',
-      [
-        { title: 'Type', cell: ({ typeUrl }) => typeUrl, isHead: true },
-        { title: 'State', cell: typeState },
-        { title: 'Size', cell: ({ bytes }) => (bytes === null ? '–' : sizeText(bytes)), isNumber: true },
-        { title: 'It takes', cell: ({ maxBytes }) => sizeText(maxBytes), isNumber: true },
-        { title: 'Sent', cell: ({ sentVersion }) => sentVersion ?? '–' },
-        { title: 'Acknowledged', cell: ({ ackedVersion }) => ackedVersion ?? '–' },
-      ],
-      types,
-    );
-    const drops = labelled.map(
-      ({ kind, resources, fate, why }) => html`<li>${count(resources)} ${kind} ${fate}: ${why}</li>`,
-    );
-    const labels = drops.length === 0 ? '' : html`<h3>Label istio.io/rev</h3><ul class="findings">${drops}</ul>`;
-    return section(`stream-${id}`, podOf(node) || peer, html`${about}${table}${labels}`);
-  });
-  const none = section(
-    'none',
-    'No istiod is connected',
-    html`<p>Its mesh config has to name this bridge in configSources.</p>`,
-  );
-  const pilots = tableOf(
-    'Old Pilots that read legacy MCP from this bridge',
-    [
-      { title: 'Pilot', cell: ({ node, peer }) => node || peer, isHead: true },
-      { title: 'Since', cell: ({ since }) => time(since) },
-      { title: 'Collections', cell: ({ collections }) => count(collections.length), isNumber: true },
-    ],
-    sinks,
-  );
-  return [
-    ...(parts.length === 0 ? [none] : parts),
-    ...(sinks.length === 0 ? [] : [section('sinks', 'Old Pilots', pilots)]),
-  ];
-}
-
-type TypeOfStream = ReturnType<BridgeView['streams']>[number]['types'][number];
-
-function typeState({ nack, tooLarge, awaitingAck, sentVersion }: TypeOfStream): Html {
-  if (nack !== null) return html`<span class="state bad">refused: ${nack}</span>`;
-  if (tooLarge) return html`<span class="state bad">too large for it: it keeps what it had</span>`;
-  if (sentVersion === null) return html`<span class="state warn">not sent yet</span>`;
-  return awaitingAck ? html`<span class="state warn">sent</span>` : html`<span class="state good">acknowledged</span>`;
 }
 
 /** What was found. */

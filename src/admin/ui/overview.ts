@@ -4,6 +4,7 @@ import { holdsOf, nextOfHold } from '../findings/holds.ts';
 import { sizeText } from '../../model/texts.ts';
 import type { DialledSource } from '../findings/tls-problem.ts';
 import type { BridgeView, HoldView, OriginView, ReloadReport, SnapshotView, TlsView } from '../views.ts';
+import { lastChanges } from './changes.ts';
 import {
   count,
   countText,
@@ -13,6 +14,7 @@ import {
   podOf,
   progressColumns,
   section,
+  streamHref,
   tableOf,
   time,
 } from './parts.ts';
@@ -51,6 +53,7 @@ export async function overview(view: BridgeView): Promise<Html[]> {
     section('findings', 'Is all well?', verdict(findings, streams.length)),
     section('flow', 'From the sources to istiod', flow(seen)),
     section('guard', 'Removals that are held', guard(holdsOf(origins))),
+    section('changes', 'Last changes', lastChanges(view.changes({}, 10))),
     section('kinds', 'What istiod is given', kindTable(snapshot)),
     section('sources', 'What the sources say', sourceTable(origins)),
   ];
@@ -106,12 +109,12 @@ function sourceCard({ name, address, connection, kinds }: OriginView): Html {
   ]);
 }
 
-function streamCard({ node, peer, version, types }: ReturnType<BridgeView['streams']>[number]): Html {
+function streamCard({ id, node, peer, version, types }: ReturnType<BridgeView['streams']>[number]): Html {
   const sent = types.filter(({ sentVersion }) => sentVersion !== null);
   const acked = sent.filter(({ sentVersion, ackedVersion }) => sentVersion === ackedVersion).length;
   const isRefused = types.some(({ nack, tooLarge }) => nack !== null || tooLarge);
   const health: Health = isRefused ? 'bad' : acked < sent.length ? 'warn' : 'good';
-  return card(health, html`<a href="/ui/streams">${podOf(node) || peer}</a>`, [
+  return card(health, html`<a href="${streamHref(id)}">${podOf(node) || peer}</a>`, [
     `Istio ${version}`,
     `${acked} of ${sent.length} types acknowledged`,
     ...(isRefused ? ['something was refused, or is too large'] : []),
@@ -179,7 +182,7 @@ function sourceTable(origins: readonly OriginView[]): Html {
       { title: 'Source', cell: ({ name }) => sourceLink(name), isHead: true },
       { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>` },
       ...progressColumns,
-      { title: 'Last change', cell: ({ lastMessageAt }) => time(lastMessageAt) },
+      { title: 'Last change', cell: ({ lastChangeAt }) => time(lastChangeAt) },
     ],
     shown,
   );

@@ -76,6 +76,11 @@ export function hrefOf(kind: string, resource = ''): string {
   return `/ui/kinds/${encodeURIComponent(kind)}${name}`;
 }
 
+/** Where the page of a stream of an istiod is. */
+export function streamHref(id: number): string {
+  return `/ui/streams/${id}`;
+}
+
 /** `1 source`, `12,345 sources`. */
 export function countText(value: number, noun: string): string {
   return countOf(value, noun).replace(String(value), count(value));

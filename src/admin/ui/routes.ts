@@ -2,23 +2,17 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { html } from 'hono/html';
 import { toYaml } from '../../schema/object.ts';
+import { changeFilter, changesHref } from '../changes.ts';
 import { readBody } from '../read-body.ts';
 import type { BridgeView, ReleaseHolds } from '../views.ts';
 import { whyNoWrite } from '../write-access.ts';
 import { layout } from './layout.ts';
-import {
-  conflictList,
-  kindPage,
-  pageRows,
-  quarantineList,
-  resourcePage,
-  searchPage,
-  sourcePage,
-  streamsPage,
-} from './lists.ts';
+import { conflictList, kindPage, pageRows, quarantineList, resourcePage, searchPage, sourcePage } from './lists.ts';
+import { changePage, changeRows, changesList, changesPath } from './changes.ts';
 import { live } from './live.ts';
 import { overview } from './overview.ts';
 import { type Html, section } from './parts.ts';
+import { streamName, streamPage, streamsPage } from './streams.ts';
 import { style } from './style.ts';
 
 /** Matches of one search. */
@@ -99,6 +93,29 @@ export function uiRoutes(view: BridgeView, release: ReleaseHolds): Hono<Env> {
   app.get('/ui/streams', async (c) => {
     await view.refresh();
     return show(c, 'istiods', streamsPage(view.streams(), view.sinks()), '/ui/streams');
+  });
+  app.get('/ui/streams/:id', async (c) => {
+    await view.refresh();
+    const id = Number(c.req.param('id'));
+    const stream = view.streams().find((one) => one.id === id);
+    if (stream === undefined) return missing(c, 'This stream is over: an istiod that comes back has another one.');
+    return show(c, `istiod ${streamName(stream)}`, streamPage(stream, view.pushes(id) ?? []));
+  });
+  app.get('/changes', (c) => c.redirect(changesPath));
+  app.get(changesPath, (c) => {
+    const filter = changeFilter((name) => c.req.query(name));
+    const page = view.changes(filter, changeRows, Number(c.req.query('after')) || undefined);
+    const next = page.last === undefined ? undefined : changesHref(changesPath, filter, { after: page.last });
+    const choices = {
+      sources: view.origins().map(({ name }) => name),
+      kinds: view.snapshots().map(({ kind }) => kind),
+    };
+    return show(c, 'Recent changes', changesList(page, filter, choices, next), changesPath);
+  });
+  app.get(`${changesPath}/:id`, async (c) => {
+    const change = await view.change(Number(c.req.param('id')));
+    if (change === undefined) return missing(c, 'There is no such change, or it is not kept any more.');
+    return show(c, `Change of ${change.resource ?? change.kind}`, changePage(change));
   });
   app.get('/ui/search', async (c) => {
     const text = (c.req.query('q') ?? '').trim().slice(0, maxQuery);

@@ -56,6 +56,7 @@ test('/debug/origins: every source with its connection and kinds', async () => {
         hold: null,
         messages: 1,
         lastMessageAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+        lastChangeAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
         repairs: {},
         messageBytes: expect.any(Number),
       },

@@ -20,6 +20,7 @@ function origin(name: string, profile: ProfileView | null, repairs: Readonly<Rec
     hold: null,
     messages: 1,
     lastMessageAt: null,
+    lastChangeAt: null,
     repairs,
     messageBytes: null,
   };
