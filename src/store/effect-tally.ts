@@ -1,5 +1,5 @@
 import type { Quarantined } from '../model/change.ts';
-import type { Effect, EffectCause, EffectCounts, Effects, EffectSort } from '../model/effects.ts';
+import type { Effect, EffectCause, Effects, EffectSort } from '../model/effects.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
 import type { Listed } from '../model/snapshot.ts';
 import { keyOf, resourceRange } from '../wire/resource-frame.ts';
@@ -16,51 +16,66 @@ export const maxCopyBytes = 64 << 10;
 /** What is kept of the reason of a quarantined resource, in characters. */
 const maxNote = 500;
 
-type Counts = Record<EffectSort, number>;
-
 /**
  * What changes in what istiod is given by one message, or one decision: how much, and of the first few which. Nothing is
  * decoded; a resource beyond those few is a number that grows.
  */
 export class EffectTally {
-  /** Why it changes. Of a restart nothing is named. */
-  cause: EffectCause = 'message';
-  #counts = noCounts();
-  #removed: Effect[] = [];
-  #quarantined: Effect[] = [];
+  #cause: EffectCause = 'message';
+  #added = 0;
+  #changed = 0;
+  #removed = 0;
+  #quarantined = 0;
+  /** Those that are named. */
+  #gone: Effect[] = [];
+  #refused: Effect[] = [];
   #others: Effect[] = [];
-  /** The form of a row that is about to be overwritten, where it is copied. */
-  #old: Buffer | undefined;
+  #isNaming = true;
 
-  /** The same list, with a note of each row that is overwritten in there. */
+  /** @param cause of what is to come. */
+  constructor(cause: EffectCause = 'message') {
+    this.begin(cause);
+  }
+
+  /** Says why it changes what comes from now on. Of a restart nothing is named. */
+  begin(cause: EffectCause): void {
+    this.#cause = cause;
+    this.#isNaming = cause !== 'restart' && this.#others.length < maxNamed;
+  }
+
+  /** False once what is added or changed is only counted. */
+  get isNaming(): boolean {
+    return this.#isNaming;
+  }
+
+  /** The same list, with the name of each row that is overwritten in there. To be used while {@link isNaming}. */
   watching(pool: ResourcePool, { remove, add, replace }: Listed): Listed {
+    let before: Buffer | undefined;
     return {
       remove: (row) => {
-        if (this.#hasRoom(this.#others, maxNamed)) this.#old = copyOf(pool, row);
+        before = copyOf(pool, row);
         remove(row);
       },
       add: (row) => {
         add(row);
-        this.#overwritten(pool, row);
+        this.#name({ ...newEffect('changed', keyOf(pool, row)), before, ...formAfter(pool, row) });
+        before = undefined;
       },
       replace,
     };
   }
 
-  #overwritten(pool: ResourcePool, row: number): void {
-    this.#counts.changed++;
-    if (!this.#hasRoom(this.#others, maxNamed)) return;
-    const forms = { before: this.#old, after: copyOf(pool, row), isTooLarge: isTooLarge(pool, row) };
-    this.#others.push({ ...newEffect('changed', keyOf(pool, row)), ...forms });
-    this.#old = undefined;
+  /** Takes note that so many rows were overwritten. */
+  overwritten(count: number): void {
+    this.#changed += count;
   }
 
   /** Takes note of rows with new keys. */
   added(pool: ResourcePool, rows: readonly number[]): void {
-    this.#counts.added += rows.length;
+    this.#added += rows.length;
     for (const row of rows) {
-      if (!this.#hasRoom(this.#others, maxNamed)) return;
-      this.#others.push(newEffectOf('added', pool, noRow, row));
+      if (!this.#isNaming) return;
+      this.#name(newEffectOf('added', pool, noRow, row));
     }
   }
 
@@ -72,45 +87,54 @@ export class EffectTally {
    * @param sentFrom whose form is sent, where it is not that of the source that is listened to; asked for a few.
    */
   replaced(pool: ResourcePool, old: number, row: number, key?: string, sentFrom?: () => string | undefined): void {
-    const sort = row === noRow ? 'removed' : old === noRow ? 'added' : 'changed';
-    this.#counts[sort]++;
-    const list = sort === 'removed' ? this.#removed : this.#others;
-    if (!this.#hasRoom(list, sort === 'removed' ? maxFirst : maxNamed)) return;
-    list.push({ ...newEffectOf(sort, pool, old, row, key), sentFrom: sentFrom?.() });
+    if (row === noRow) {
+      this.#removed++;
+      if (this.#gone.length === maxFirst || this.#cause === 'restart') return;
+      this.#gone.push(newEffectOf('removed', pool, old, row, key));
+      return;
+    }
+    if (old === noRow) this.#added++;
+    else this.#changed++;
+    if (!this.#isNaming) return;
+    const sort = old === noRow ? 'added' : 'changed';
+    this.#name({ ...newEffectOf(sort, pool, old, row, key), sentFrom: sentFrom?.() });
   }
 
   /** Takes note of a form that is not sent. @param isOldSent whether an earlier one is. */
   quarantined({ key, reason, message }: Quarantined, isOldSent: boolean): void {
-    this.#counts.quarantined++;
-    if (!this.#hasRoom(this.#quarantined, maxFirst)) return;
+    this.#quarantined++;
+    if (this.#refused.length === maxFirst) return;
     const sent = isOldSent ? 'the form before stays' : 'there is no earlier form';
     // A text of its own: a slice would keep all of it in memory.
     const note = Buffer.from(`${reason}; ${sent}: ${message}`.slice(0, maxNote)).toString();
-    this.#quarantined.push({ ...newEffect('quarantined', key), note });
+    this.#refused.push({ ...newEffect('quarantined', key), note });
   }
 
-  #hasRoom(list: readonly Effect[], max: number): boolean {
-    return list.length < max && this.cause !== 'restart';
+  #name(effect: Effect): void {
+    this.#others.push(effect);
+    if (this.#others.length === maxNamed) this.#isNaming = false;
   }
 
   /** What there was, and forgets it; undefined where that is nothing. */
   take(origin: string | undefined, kind: string): Effects | undefined {
-    const { cause } = this;
-    const others = this.#counts;
-    this.cause = 'message';
-    if (others.added + others.changed + others.removed + others.quarantined === 0) return undefined;
-    const named = [...this.#removed, ...this.#quarantined, ...this.#others].slice(0, maxNamed);
-    for (const { sort } of named) others[sort]--;
-    this.#counts = noCounts();
-    this.#removed = [];
-    this.#quarantined = [];
+    const named = [...this.#gone, ...this.#refused, ...this.#others].slice(0, maxNamed);
+    const cause = this.#cause;
+    // What was overwritten by a message that was never read to its end is named, and was not counted.
+    const rest = (all: number, sort: EffectSort) => Math.max(0, all - named.filter((one) => one.sort === sort).length);
+    const others = {
+      added: rest(this.#added, 'added'),
+      changed: rest(this.#changed, 'changed'),
+      removed: rest(this.#removed, 'removed'),
+      quarantined: rest(this.#quarantined, 'quarantined'),
+    };
+    this.#added = this.#changed = this.#removed = this.#quarantined = 0;
+    this.#gone = [];
+    this.#refused = [];
     this.#others = [];
-    return { origin, kind, cause, named, others: others satisfies EffectCounts };
+    this.begin('message');
+    const isNothing = named.length + others.added + others.changed + others.removed + others.quarantined === 0;
+    return isNothing ? undefined : { origin, kind, cause, named, others };
   }
-}
-
-function noCounts(): Counts {
-  return { added: 0, changed: 0, removed: 0, quarantined: 0 };
 }
 
 /** The Resource of a row, as memory of its own; undefined where it is too large, and where there is none any more. */
@@ -125,6 +149,11 @@ function copyOf(pool: ResourcePool, row: number): Buffer | undefined {
 
 function isTooLarge(pool: ResourcePool, row: number): boolean {
   return row !== noRow && pool.bytes(row) > maxCopyBytes;
+}
+
+/** What is there of a row after it was overwritten: it has the length that it had. */
+function formAfter(pool: ResourcePool, row: number): Pick<Effect, 'after' | 'isTooLarge'> {
+  return { after: copyOf(pool, row), isTooLarge: isTooLarge(pool, row) };
 }
 
 function newEffectOf(sort: EffectSort, pool: ResourcePool, old: number, row: number, key?: string): Effect {

@@ -57,8 +57,6 @@ export class Holding {
   /** Keys that stay although the source does not name them any more. */
   readonly withheld = new Set<string>();
   arena = new Arena();
-  /** Set by the store while nobody else holds the kind. */
-  listed: Listed | undefined;
   sync: SyncState = 'waiting';
   /** Messages taken so far, and when the last one came. */
   messages = 0;
@@ -78,6 +76,8 @@ export class Holding {
 
   /** Decides which removals are believed. */
   readonly guard: Guard;
+  #listed: Listed | undefined;
+  #watched: Listed | undefined;
   /** Bytes of {@link resources}. */
   #liveBytes = 0;
   /** Resources that came since the last time that all were laid out, at most. */
@@ -87,6 +87,17 @@ export class Holding {
   constructor(pool: ResourcePool, guard = new Guard()) {
     this.resources = new ResourceTable(pool);
     this.guard = guard;
+  }
+
+  /** Set by the store while nobody else holds the kind; it may be another one, of the same list, the next time. */
+  get listed(): Listed | undefined {
+    return this.effects.isNaming ? this.#watched : this.#listed;
+  }
+
+  set listed(listed: Listed | undefined) {
+    if (listed === this.#listed) return;
+    this.#listed = listed;
+    this.#watched = listed && this.effects.watching(this.resources.pool, listed);
   }
 
   /** Of {@link resources}, as they stand in a response. */
@@ -112,6 +123,7 @@ export class Holding {
   *apply(change: Change, heard: Heard, changed: Changed): Generator<void, Applied> {
     const before = this.resources.size;
     const { upserts, replaced, fresh } = change;
+    this.effects.overwritten(change.overwritten);
     const known = upserts.length - fresh.length;
     for (let i = 0; i < upserts.length; i++) {
       if (i > 0 && i % placeTurn === 0) yield;

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bodyRepairs, type Change } from '../model/change.ts';
 import type { Clock } from '../model/clock.ts';
 import type { ConflictPolicy } from '../model/conflict.ts';
-import type { EffectCause, Effects } from '../model/effects.ts';
+import type { Effects } from '../model/effects.ts';
 import { kinds } from '../model/kinds.ts';
 import type { News, PushCause } from '../model/news.ts';
 import type { HoldOutcome, Reporter } from '../model/reporter.ts';
@@ -134,7 +134,7 @@ export class Store {
       const holding = this.holding(origin, kindId);
       const { hold } = holding;
       const merged = this.#mergedOf(kindId);
-      holding.effects.cause = 'source_removed';
+      holding.effects.begin('source_removed');
       const work = holding.clear(merged.snapshot.rows, this.#changed(kindId, holding));
       const removed = await this.#whileSettling(kindId, () => inTurns(work, () => this.#foldSome(kindId)));
       this.#tookOut(origin, kindId, removed, 'reload');
@@ -223,7 +223,7 @@ export class Store {
    */
   async restore(origin: string, kindId: string, change: Change, remembered: Remembered): Promise<void> {
     const holding = this.holding(origin, kindId);
-    holding.effects.cause = 'restart';
+    holding.effects.begin('restart');
     await this.#apply(origin, kindId, change, undefined, this.#options.clock.now());
     holding.restored(remembered);
     this.#tellEffects(origin, kindId, holding.effects);
@@ -280,7 +280,7 @@ export class Store {
   refused(kindId: string, key: string): void {
     if (!this.isShared(kindId)) return;
     let effects = this.#verdicts.get(kindId);
-    if (effects === undefined) this.#verdicts.set(kindId, (effects = newTally('verdict')));
+    if (effects === undefined) this.#verdicts.set(kindId, (effects = new EffectTally('verdict')));
     this.#settle(kindId, key, effects);
     this.#tookIn(kindId, 'verdict');
     this.#afterChange(kindId);
@@ -399,7 +399,7 @@ export class Store {
   async #rejudge(kindId: string): Promise<void> {
     const merged = this.#mergedOf(kindId);
     const listed = () => merged.snapshot.rows;
-    const effects = newTally('precedence');
+    const effects = new EffectTally('precedence');
     const meet = (key: string) => this.#settle(kindId, key, effects);
     this.#tookIn(kindId, 'reload');
     await this.#holders.meetShared(kindId, merged.pool, listed, meet, () => {
@@ -427,7 +427,7 @@ export class Store {
     const holders = this.#holders.of(kindId);
     for (const holding of holders.values()) {
       if (holders.size > 1) holding.listed = undefined;
-      else if (merged.pending === 0) holding.listed ??= holding.effects.watching(merged.pool, merged.listed);
+      else if (merged.pending === 0) holding.listed = merged.listed;
     }
   }
 
@@ -452,7 +452,7 @@ export class Store {
     const holding = this.holding(origin, kindId);
     const { hold } = holding;
     const outcome = who === 'operator' ? 'released_by_operator' : 'confirmed_by_source';
-    holding.effects.cause = outcome;
+    holding.effects.begin(outcome);
     const removed = await inTurns(holding.release(who, this.#changed(kindId, holding), this.#options.clock.date()));
     this.#tookOut(origin, kindId, removed, 'release');
     this.#afterChange(kindId, holding);
@@ -639,10 +639,6 @@ export class Store {
     }
     if (withheld > 0) reporter.removalsWithheld(origin, kindId, withheld);
   }
-}
-
-function newTally(cause: EffectCause): EffectTally {
-  return Object.assign(new EffectTally(), { cause });
 }
 
 /** True where both are rows, of one content. */

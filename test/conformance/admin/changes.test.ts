@@ -201,14 +201,15 @@ test('what comes from outside is text, and what is quarantined says why', async 
 
 test('a restart is one entry, and a source that leaves is told', async () => {
   const stateDir = tempFolder();
-  const first = await start({ 'shop/a': 'a', 'shop/b': 'b' }, { stateDir });
+  const settings = { stateDir, shutdownGrace: '30s' };
+  const first = await start({ 'shop/a': 'a', 'shop/b': 'b' }, settings);
   await until('all is saved', async () => {
     const { files } = await first.bridge.page<StateReport>('/debug/state');
     return files.length > 0 && files.every(({ isDue, savedAt }) => !isDue && savedAt !== null);
   });
   await first.bridge.app.stop();
   const { address } = await startSource(viewOf({ 'shop/a': 'other', 'shop/b': 'b' }));
-  const bridge = await Bridge.of({ stateDir, sources: [{ name: 'consul', address }] });
+  const bridge = await Bridge.of({ ...settings, sources: [{ name: 'consul', address }] });
   await until('it has spoken', async () => (await changesOf(bridge)).length === 2);
   expect((await changesOf(bridge)).map(({ what, why, counts }) => [what, why, counts?.added])).toEqual([
     ['changed', 'message', undefined],
