@@ -20,7 +20,11 @@ process.on('uncaughtException', (error) => {
   process.exit(exitCode.bug);
 });
 
-const parser = yargs(hideHyphens(hideBin(process.argv)))
+const words = hideBin(process.argv);
+// yargs makes the help of a verb at each start, whoever asks for it: breaking its lines is most of that.
+const asksForHelp = words.some((word) => /^-(-help|[a-z]*h)/i.test(word));
+
+const parser = yargs(hideHyphens(words))
   .scriptName('isthmus')
   .usage('$0 <command>\n\nBridge from legacy MCP (Mesh Configuration Protocol) servers to istiod 1.9 and newer.')
   .demandCommand(1, 'give a command')
@@ -29,7 +33,7 @@ const parser = yargs(hideHyphens(hideBin(process.argv)))
   .help()
   .alias('h', 'help')
   .epilogue('Exit codes: 0 ok, 1 findings, 2 usage, 3 environment, 70 a bug of Isthmus')
-  .wrap(Math.min(110, process.stdout.columns || 100))
+  .wrap(asksForHelp ? Math.min(110, process.stdout.columns || 100) : null)
   .exitProcess(false)
   .fail((message, error: Error | undefined) => {
     throw error ?? usage(message);

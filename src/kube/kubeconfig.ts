@@ -27,20 +27,18 @@ const podToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
  * @throws IsthmusError USAGE, CONFIG_INVALID. No message has a part of the file in it.
  */
 export async function loadKubeconfig({ kubeconfig, context, otherwise }: ClusterChoice): Promise<KubeConfig> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
-  const config = new KubeConfig();
   const files = filesOf(kubeconfig);
-  if (files.length > 0) {
-    for (const file of files) add(config, file, readConfig(new KubeConfig(), file));
-  } else if (existsSync(podToken)) {
-    config.loadFromCluster();
-  } else {
+  if (files.length === 0 && !existsSync(podToken)) {
     throw new IsthmusError('USAGE', 'kubeconfig', 'there is none: no --kubeconfig, no KUBECONFIG, no ~/.kube/config', {
       hint:
         otherwise ??
         'give one with --kubeconfig; or work on files: kubectl -n istio-system get configmap istio -o yaml > cm.yaml',
     });
   }
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  if (files.length === 0) config.loadFromCluster();
+  for (const file of files) add(config, file, readConfig(new KubeConfig(), file));
   choose(config, files.join(delimiter), context);
   return config;
 }
