@@ -1,12 +1,11 @@
 import type { Argv } from 'yargs';
 import { App } from '../app.ts';
 import { loadConfig, loadConfigAgain } from '../config/load.ts';
-import { type ConfigInput, invalidPolicies } from '../config/schema.ts';
+import { type ConfigInput, invalidPolicies, levelsOf } from '../config/schema.ts';
 import { type ProfileName, profileNames, sourceProfiles } from '../legacy/source-profile.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
-import { LogRing } from '../observe/log-ring.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { examples } from './examples.ts';
 import { onHangup } from './hangup.ts';
@@ -38,6 +37,11 @@ export function configOptions(yargs: Argv) {
     .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
     .option('sink-listen', { type: 'string', describe: 'Where legacy sources dial in that do so [default: off]' })
     .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
+    .option('admin-token-file', {
+      type: 'string',
+      nargs: 1,
+      describe: 'File with a token for changes from other hosts [default: this host alone may change something]',
+    })
     .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
     .option('legacy-listen', { type: 'string', describe: 'Where a Pilot up to 1.8 connects [default: off]' })
     .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
@@ -55,8 +59,9 @@ export function configOptions(yargs: Argv) {
       describe: 'What to do with a form that breaks a rule of Istio [default: keepLastGood]',
     })
     .option('log-level', {
-      choices: ['debug', 'info', 'warn', 'error'] as const,
-      describe: 'What is logged [default: info]',
+      type: 'string',
+      nargs: 1,
+      describe: 'What is logged: debug, info, warn or error; of a component: info,sources=debug [default: info]',
     });
 }
 
@@ -68,19 +73,17 @@ export async function handler(flags: ConfigFlags): Promise<void> {
   const given = configOf(flags);
   const config = loadConfig(file, given);
   const version = packageVersion();
-  const recentLog = new LogRing();
-  const log = createLog(config.log.level, recentLog);
+  const { of: logOf, levels: logLevels, recent: recentLog } = createLog(levelsOf(config));
+  const log = logOf('bridge');
   const app = new App({
     config,
-    log,
+    logOf,
+    logLevels,
+    recentLog,
     metrics: createMetrics(version),
     version,
-    recentLog,
     configFile: file,
     readConfig: file === undefined ? undefined : () => loadConfigAgain(file, given),
-    setLogLevel(level) {
-      log.level = level;
-    },
   });
   const signal = interrupted();
   const started = app.start();
@@ -101,7 +104,9 @@ export function configOf(flags: ConfigFlags): ConfigInput {
     ...given('confirmRemoval', flags.confirmRemoval),
     ...(flags.xdsListen === undefined ? {} : { xds: { listen: flags.xdsListen } }),
     ...(flags.sinkListen === undefined ? {} : { sink: { listen: flags.sinkListen } }),
-    ...(flags.adminListen === undefined ? {} : { admin: { listen: flags.adminListen } }),
+    ...(flags.adminListen === undefined && flags.adminTokenFile === undefined
+      ? {}
+      : { admin: { ...given('listen', flags.adminListen), ...given('tokenFile', flags.adminTokenFile) } }),
     ...(flags.metricsListen === undefined ? {} : { metrics: { listen: flags.metricsListen } }),
     ...(flags.legacyListen === undefined ? {} : { legacy: { listen: flags.legacyListen } }),
     ...given('stateDir', flags.stateDir),
