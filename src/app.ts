@@ -1,8 +1,10 @@
 import { adminRoutes, healthRoutes, type HttpListener, listenHttp } from './admin/server.ts';
 import { createBridgeView } from './admin/bridge-view.ts';
+import { mayWriteBy } from './admin/write-access.ts';
+import { WriteToken } from './admin/write-token.ts';
 import { inForceAfter } from './config/changes.ts';
 import { Reload } from './config/reload.ts';
-import { type Config, sourceUrl } from './config/schema.ts';
+import { type Config, levelsOf, sourceUrl } from './config/schema.ts';
 import type { Judge } from './legacy/origin.ts';
 import { StoreOffers } from './legacy/output.ts';
 import { RefusalMemory } from './legacy/refusal-memory.ts';
@@ -11,7 +13,8 @@ import { SourceListener } from './legacy/source-listener.ts';
 import { type CountedSource, mayHold } from './legacy/uncarried.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { IsthmusError, messageOf } from './model/errors.ts';
-import type { Logger } from './model/logger.ts';
+import { LogLevels } from './model/log-levels.ts';
+import type { Logger, LogOf } from './model/logger.ts';
 import { formatHostPort, isLoopback } from './net/address.ts';
 import { AllowedPeers } from './net/allowed-peers.ts';
 import { type Keepalive, towardsIstiods, towardsSources } from './net/keepalive.ts';
@@ -44,7 +47,9 @@ export type BoundPorts = {
 
 export type AppOptions = {
   readonly config: Config;
-  readonly log: Logger;
+  readonly logOf: LogOf;
+  /** What is logged now. @default nothing can be changed */
+  readonly logLevels?: LogLevels | undefined;
   readonly metrics: Metrics;
   readonly version: string;
   readonly clock?: Clock;
@@ -56,8 +61,6 @@ export type AppOptions = {
   readonly readConfig?: (() => Promise<Config>) | undefined;
   /** The last lines of the log. @default none are kept */
   readonly recentLog?: LogRing | undefined;
-  /** @default the level of the log stays */
-  readonly setLogLevel?: (level: Config['log']['level']) => void;
   /** HTTP/2 pings. @default {@link towardsSources}, {@link towardsIstiods} */
   readonly keepalive?: { readonly sources?: Keepalive; readonly istiods?: Keepalive };
 };
@@ -65,6 +68,7 @@ export type AppOptions = {
 /** The bridge: every part built from the config, with their order of start and stop. */
 export class App {
   readonly #options: AppOptions;
+  readonly #log: Logger;
   readonly #store: Store;
   readonly #journal = new Journal();
   readonly #sources: Sources;
@@ -91,7 +95,9 @@ export class App {
   constructor(options: AppOptions) {
     this.#options = options;
     this.#config = options.config;
-    const { config, log, metrics, version, clock = systemClock, random = Math.random, keepalive = {} } = options;
+    const { config, logOf, metrics, version, clock = systemClock, random = Math.random, keepalive = {} } = options;
+    const log = logOf('bridge');
+    this.#log = log;
     const { reporter } = metrics;
     const { stateDir } = config;
     this.#store = new Store({
@@ -103,36 +109,37 @@ export class App {
       conflicts: { ...config.conflicts, refusedGivesWay: config.quarantine.invalid === 'keepLastGood' },
     });
     this.#store.onEffects((effects) => this.#journal.add(effects, clock.date()));
-    this.#store.onHold((event) => logHold(log, event));
-    this.#store.onConflicts((news) => logConflicts(log, news));
+    this.#store.onHold((event) => logHold(logOf('guard'), event));
+    this.#store.onConflicts((news) => logConflicts(logOf('conflicts'), news));
     const { invalid } = config.quarantine;
     let judge: Judge | undefined;
     if (invalid !== 'ignore') {
-      const { validator = new ValidatorThread({ clock, log }) } = options;
-      const quarantine = new Quarantine({ store: this.#store, validator, clock, log });
+      const { validator = new ValidatorThread({ clock, log: logOf('quarantine') }) } = options;
+      const quarantine = new Quarantine({ store: this.#store, validator, clock, log: logOf('quarantine') });
       if (invalid === 'keepLastGood') judge = (...change) => quarantine.judge(...change);
       this.#quarantine = quarantine;
     }
     this.#sources = new Sources(
       {
         store: this.#store,
-        memory: openMemory(stateDir, log),
+        memory: openMemory(stateDir, logOf('state')),
         clock,
         random,
         keepalive: keepalive.sources ?? towardsSources,
-        log,
+        log: logOf('sources'),
+        tlsLog: logOf('tls'),
         reporter,
         judge,
       },
       config.sources,
     );
     const { xds, sink } = config;
-    this.#xdsIdentity = identityOf('xds', xds.tls, clock, log);
-    this.#sinkIdentity = sink.listen === undefined ? undefined : identityOf('sink', sink.tls, clock, log);
+    this.#xdsIdentity = identityOf('xds', xds.tls, clock, logOf('tls'));
+    this.#sinkIdentity = sink.listen === undefined ? undefined : identityOf('sink', sink.tls, clock, logOf('tls'));
     this.#sinkServer = new SinkServer(
       {
         clock,
-        log,
+        log: logOf('sink'),
         reporter,
         keepalive: keepalive.istiods ?? towardsIstiods,
         tls: serverTls(this.#sinkIdentity, sink.tls),
@@ -141,16 +148,18 @@ export class App {
       () => this.#sources.expected(),
     );
     this.#state =
-      stateDir === undefined ? undefined : new LastKnownGood({ stateDir, store: this.#store, clock, log, version });
+      stateDir === undefined
+        ? undefined
+        : new LastKnownGood({ stateDir, store: this.#store, clock, log: logOf('state'), version });
     const census = new Census(this.#store);
     this.#census = census;
-    this.#revisions = new RevisionWatch({ clock, log, census, streams: () => this.#ads.streams });
+    this.#revisions = new RevisionWatch({ clock, log: logOf('xds'), census, streams: () => this.#ads.streams });
     this.#store.onChange(() => this.#revisions.poke());
     this.#ads = new AdsServer(
       {
         clock,
         reporter,
-        log,
+        log: logOf('xds'),
         pump: { ...defaultPump, minGapMs: config.xds.minGap },
         recycleMs: config.xds.recycle === 0 ? undefined : config.xds.recycle,
         istiodVersion: config.istiod.version,
@@ -169,7 +178,7 @@ export class App {
       const output = new SourceListener(offers, {
         clock,
         reporter,
-        log,
+        log: logOf('legacy-output'),
         minGapMs: config.xds.minGap,
         flag: '--legacy-listen',
         headers: { 'config.source.version': `isthmus-${version}` },
@@ -188,7 +197,7 @@ export class App {
       inForce: () => this.#config,
       apply: (wanted) => this.#apply(wanted),
       clock,
-      log,
+      log: logOf('config'),
     });
   }
 
@@ -198,7 +207,8 @@ export class App {
    * @throws IsthmusError LISTEN_FAILED; nothing stays open then.
    */
   async start(): Promise<BoundPorts> {
-    const { config, log, metrics, version } = this.#options;
+    const { config, logOf, metrics, version } = this.#options;
+    const log = this.#log;
     const { view, metricsView, release } = createBridgeView({
       version,
       config: () => this.#config,
@@ -218,12 +228,22 @@ export class App {
     });
     metrics.watch(metricsView);
     try {
-      const admin = await listenHttp(adminRoutes(view, release), config.admin.listen, '--admin-listen', log);
+      const { tokenFile } = config.admin;
+      const adminLog = logOf('admin');
+      const token = tokenFile === undefined ? undefined : new WriteToken(tokenFile, adminLog);
+      void token?.look();
+      const writes = {
+        release,
+        logLevels: this.#options.logLevels ?? new LogLevels(levelsOf(config)),
+        mayWrite: mayWriteBy(token, this.#options.clock ?? systemClock, adminLog),
+        log: adminLog,
+      };
+      const admin = await listenHttp(adminRoutes(view, writes), config.admin.listen, '--admin-listen', logOf('admin'));
       this.#http.push(admin);
       let metricsPort: number | undefined;
       const { listen: metricsListen } = config.metrics;
       if (metricsListen !== undefined) {
-        const listener = await listenHttp(healthRoutes(view), metricsListen, '--metrics-listen', log);
+        const listener = await listenHttp(healthRoutes(view), metricsListen, '--metrics-listen', logOf('admin'));
         this.#http.push(listener);
         metricsPort = listener.port;
       }
@@ -315,16 +335,18 @@ export class App {
   }
 
   async #apply(wanted: Config): Promise<void> {
+    const { level: before } = this.#config.log;
     this.#config = inForceAfter(this.#config, wanted);
     const { log, sources, confirmRemoval } = this.#config;
-    this.#options.setLogLevel?.(log.level);
+    if (log.level !== before) this.#options.logLevels?.replace(levelsOf(this.#config));
     this.#store.configure(storeSettings(this.#config));
     await this.#sources.apply(sources, confirmRemoval);
-    if (sources.length === 0) this.#options.log.warn({}, noSources);
+    if (sources.length === 0) this.#log.warn({}, noSources);
   }
 
   #warn(): void {
-    const { config, log } = this.#options;
+    const { config } = this.#options;
+    const log = this.#log;
     if (config.sources.length === 0) {
       log.warn({}, noSources);
     }

@@ -33,6 +33,8 @@ export type SourcesOptions = {
   readonly random: () => number;
   readonly keepalive: Keepalive;
   readonly log: Logger;
+  /** Of their certificates. */
+  readonly tlsLog: Logger;
   readonly reporter: Reporter;
   /** Looks at each change before it is applied. @default nobody does */
   readonly judge?: Judge | undefined;
@@ -191,7 +193,7 @@ export class Sources {
   }
 
   #add(config: SourceConfig): void {
-    const { store, memory, clock, log, reporter, judge } = this.#options;
+    const { store, memory, clock, log, tlsLog, reporter, judge } = this.#options;
     const { name, collections } = config;
     store.addOrigin(
       name,
@@ -211,7 +213,7 @@ export class Sources {
     const target = legacyTarget(name, collections, rules, store, log, remember, judge);
     const dropped = new DroppedCount(name, log);
     let isOver = false;
-    const identity = identityOf(config, clock, log);
+    const identity = identityOf(config, clock, tlsLog);
     const client = this.#clientOf(
       config,
       identity,

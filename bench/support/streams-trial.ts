@@ -7,7 +7,6 @@ import { samples, settleMs, warmups } from './push-trial.ts';
 import type { ReadersCommands } from './readers.ts';
 import type { SourceCommands } from './source.ts';
 
-
 /** Processes that share the streams. */
 const readerProcesses = 2;
 
@@ -71,7 +70,8 @@ export async function runStreamsTrial(
       const { at, bytes } = await lastArrival();
       await sleep(settleMs);
       const after = await child.ask('usage');
-      if (bytes < responseBytes || bytes > responseBytes + moreDigits) throw new Error(`${bytes} bytes arrived, ${responseBytes} were expected`);
+      if (bytes < responseBytes || bytes > responseBytes + moreDigits)
+        throw new Error(`${bytes} bytes arrived, ${responseBytes} were expected`);
       if (i >= warmups) pushes.push({ timeMs: at - began, cpuMs: after.cpuMs - before.cpuMs });
     }
     return { writer, responseBytes, pushes };

@@ -2,17 +2,17 @@ import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { readBody } from './read-body.ts';
 import type { ReleaseHolds } from './views.ts';
-import { whyNoWrite } from './write-access.ts';
+import type { MayWrite } from './write-access.ts';
 
 /** What is asked for; nothing = all. */
 type Which = { readonly origin?: string; readonly kind?: string };
 
-/** `POST /guard/release`: lets go what the guard holds. This, and the button for it on the status page, alone change anything. */
-export function guardRoutes(release: ReleaseHolds): Hono<{ Bindings: HttpBindings }> {
+/** `POST /guard/release`: lets go what the guard holds. */
+export function guardRoutes(release: ReleaseHolds, mayWrite: MayWrite): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.post('/guard/release', async (c) => {
-    const refusal = whyNoWrite(c.env.incoming);
-    if (refusal !== undefined) return c.json({ error: refusal }, 403);
+    const refusal = await mayWrite(c.env.incoming);
+    if (refusal !== undefined) return c.json({ error: refusal.error }, refusal.status);
     const text = await readBody(c.req.raw);
     const asked = text === undefined ? undefined : parse(text, c.req.query());
     if (asked === undefined) {

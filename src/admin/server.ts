@@ -7,9 +7,13 @@ import { IsthmusError, messageOf } from '../model/errors.ts';
 import type { Logger } from '../model/logger.ts';
 import { formatHostPort, type HostPort } from '../net/address.ts';
 import { changeFilter, changesHref } from './changes.ts';
+import type { LogLevels } from '../model/log-levels.ts';
 import { guardRoutes } from './guard-routes.ts';
+import { logRoutes } from './log-routes.ts';
 import { uiRoutes } from './ui/routes.ts';
+import { profileRoutes } from './profile-routes.ts';
 import type { BridgeView, ReleaseHolds } from './views.ts';
+import type { MayWrite } from './write-access.ts';
 
 /** Rows of one page of a list; longer lists are read page by page, so that no answer blocks the pushes. */
 const maxRows = 5000;
@@ -74,12 +78,26 @@ const debugRoutes: Readonly<Record<string, string>> = {
   '/debug/guard': 'removals that are held: how many, of how many, why, since when, and when the source is asked again',
   '/debug/config': 'the configuration in force, with its defaults, and what came of reading it again',
   '/debug/log': 'the newest lines of the log, one JSON object a line; ?limit=N for fewer',
+  '/debug/log-level': 'what is logged: the level, and those of components; PUT {"component", "level"} changes it',
+  '/debug/cpu{?seconds}': 'a CPU profile of so many seconds (10) as .cpuprofile, for this host alone',
+  '/debug/heap':
+    'a snapshot of the heap as .heapsnapshot, which stops the process for seconds, and holds keys and bodies; for this host alone',
+};
+
+/** What can be changed over the admin pages, and by whom. */
+export type AdminWrites = {
+  readonly release: ReleaseHolds;
+  readonly logLevels: LogLevels;
+  readonly mayWrite: MayWrite;
+  readonly log: Logger;
 };
 
 /** Everything; for loopback. */
-export function adminRoutes(view: BridgeView, release: ReleaseHolds): Hono {
+export function adminRoutes(view: BridgeView, { release, logLevels, mayWrite, log }: AdminWrites): Hono {
   const app = healthRoutes(view);
-  app.route('/', guardRoutes(release));
+  app.route('/', guardRoutes(release, mayWrite));
+  app.route('/', logRoutes(logLevels, mayWrite, log));
+  app.route('/', profileRoutes(log));
   app.route('/', uiRoutes(view, release));
   app.get('/debug', (c) => c.redirect('/debug/'));
   app.get('/debug/', (c) => {
@@ -218,7 +236,8 @@ function close(server: Server): Promise<void> {
 function indexPage(version: string, routes: Readonly<Record<string, string>>) {
   const rows = Object.entries(routes).map(([path, what]) => {
     const label = html`<code>${path}</code>`;
-    const link = path.includes('{') ? label : html`<a href="${path}">${label}</a>`;
+    // Nobody is to stop the process by a click.
+    const link = path.includes('{') || path === '/debug/heap' ? label : html`<a href="${path}">${label}</a>`;
     return html`<tr><td>${link}</td><td>${what}</td></tr>\n`;
   });
   return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Isthmus</title>

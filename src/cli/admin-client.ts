@@ -1,3 +1,4 @@
+import { readToken } from '../admin/write-token.ts';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 
 /** As many as a bridge puts on one page. */
@@ -22,18 +23,36 @@ export async function readAdminPage(base: URL, path: string, options: PageOption
   return response.ok ? page : undefined;
 }
 
+/** The option `token-file` of a verb that changes something. */
+export const tokenOption = {
+  type: 'string',
+  nargs: 1,
+  describe: "The bridge's --admin-token-file, where it is on another host",
+} as const;
+
 /**
  * Sends JSON to one of the admin pages that change something.
- * @throws IsthmusError UNREACHABLE where nothing good comes; WRONG_PROTOCOL where something else answers.
+ * @param tokenFile of the token that another host is asked for.
+ * @throws IsthmusError UNREACHABLE where nothing good comes; WRONG_PROTOCOL where something else answers; ACCESS_DENIED where it
+ * refuses, or the token can't be read.
  */
-export async function postAdminPage(
+export async function changeAdminPage(
   base: URL,
+  method: 'POST' | 'PUT',
   path: string,
   body: object,
+  tokenFile: string | undefined,
 ): Promise<{ readonly status: number; readonly page: unknown }> {
-  const headers = { 'content-type': 'application/json' };
-  const { response, page } = await request(base, path, { method: 'POST', headers, body: JSON.stringify(body) }, {});
-  return { status: response.status, page };
+  const token = tokenFile === undefined ? {} : { authorization: `Bearer ${await readToken(tokenFile)}` };
+  const headers = { 'content-type': 'application/json', ...token };
+  const { response, page } = await request(base, path, { method, headers, body: JSON.stringify(body) }, {});
+  const { status } = response;
+  if (status === 401 || status === 403) {
+    const { error = 'nothing more' } = (page ?? {}) as { error?: string };
+    const hint = 'send it on the host of the bridge, or give --token-file where that has an --admin-token-file';
+    throw new IsthmusError('ACCESS_DENIED', base.origin, `${path} answers ${status}: ${error}`, { hint });
+  }
+  return { status, page };
 }
 
 /**

@@ -15,12 +15,15 @@ export const bundledPages = [
   '/debug/state',
   '/debug/guard',
   '/debug/config',
+  '/debug/log-level',
 ] as const;
 
 /** Pages that are not, and why. */
 export const leftOut: Readonly<Record<string, string>> = {
   '/debug/snapshot/{kind}/{namespace}/{name}': 'it is the body of a resource',
   '/debug/search?q={text}': 'it answers a question about bodies of resources',
+  '/debug/heap': 'it stops the bridge for seconds, and has all that it holds: bodies, and keys too',
+  '/debug/cpu{?seconds}': 'it slows the bridge down; ask for it where that is what is wrong',
 };
 
 /** Pages that are read in a way of their own. */

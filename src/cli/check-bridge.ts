@@ -147,7 +147,7 @@ async function ask(config: Config, timeoutMs: number, hasSaid: (origin: OriginVi
       quarantine: { invalid: 'ignore' },
       shutdownGrace: 100,
     },
-    log: silentLogger,
+    logOf: () => silentLogger,
     metrics: createMetrics(version),
     version,
   });

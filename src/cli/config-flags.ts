@@ -24,6 +24,11 @@ export function configOptions(yargs: Argv) {
     .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
     .option('sink-listen', { type: 'string', describe: 'Where legacy sources dial in that do so [default: off]' })
     .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
+    .option('admin-token-file', {
+      type: 'string',
+      nargs: 1,
+      describe: 'File with a token for changes from other hosts [default: this host alone may change something]',
+    })
     .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
     .option('legacy-listen', { type: 'string', describe: 'Where a Pilot up to 1.8 connects [default: off]' })
     .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
@@ -41,8 +46,9 @@ export function configOptions(yargs: Argv) {
       describe: 'What to do with a form that breaks a rule of Istio [default: keepLastGood]',
     })
     .option('log-level', {
-      choices: ['debug', 'info', 'warn', 'error'] as const,
-      describe: 'What is logged [default: info]',
+      type: 'string',
+      nargs: 1,
+      describe: 'What is logged: debug, info, warn or error; of a component: info,sources=debug [default: info]',
     });
 }
 
@@ -57,7 +63,9 @@ export function configOf(flags: ConfigFlags): ConfigInput {
     ...given('confirmRemoval', flags.confirmRemoval),
     ...(flags.xdsListen === undefined ? {} : { xds: { listen: flags.xdsListen } }),
     ...(flags.sinkListen === undefined ? {} : { sink: { listen: flags.sinkListen } }),
-    ...(flags.adminListen === undefined ? {} : { admin: { listen: flags.adminListen } }),
+    ...(flags.adminListen === undefined && flags.adminTokenFile === undefined
+      ? {}
+      : { admin: { ...given('listen', flags.adminListen), ...given('tokenFile', flags.adminTokenFile) } }),
     ...(flags.metricsListen === undefined ? {} : { metrics: { listen: flags.metricsListen } }),
     ...(flags.legacyListen === undefined ? {} : { legacy: { listen: flags.legacyListen } }),
     ...given('stateDir', flags.stateDir),

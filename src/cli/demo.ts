@@ -68,7 +68,12 @@ export async function handler({ changeAfter, adminListen }: Flags): Promise<void
       log: { level: 'error' },
     });
     const version = packageVersion();
-    const app = new App({ config, log: createLog('error'), metrics: createMetrics(version), version });
+    const app = new App({
+      config,
+      logOf: createLog({ level: 'error', components: {} }).of,
+      metrics: createMetrics(version),
+      version,
+    });
     const ports = await app.start();
     ends.push(() => app.stop());
     print(`2. The bridge asks it, and serves istiod on xds://127.0.0.1:${ports.xds}`);

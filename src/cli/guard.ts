@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import type { HoldView, ReleasedView } from '../admin/views.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
-import { postAdminPage, readAdminList } from './admin-client.ts';
+import { changeAdminPage, readAdminList, tokenOption } from './admin-client.ts';
 import { adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
 import { print, table } from './terminal.ts';
@@ -14,6 +14,7 @@ export function builder(yargs: Argv) {
     )
     .positional('action', { choices: ['release'] as const, describe: 'Let go what is held' })
     .option('admin', { type: 'string', default: 'http://127.0.0.1:15480', describe: 'Admin address of the bridge' })
+    .option('token-file', tokenOption)
     .option('origin', { type: 'string', nargs: 1, describe: 'Only of this source' })
     .option('collection', { type: 'string', nargs: 1, describe: 'Only of this collection, or kind' })
     .option('output', outputOption)
@@ -28,7 +29,7 @@ export function builder(yargs: Argv) {
 type Flags = Awaited<ReturnType<typeof builder>['argv']>;
 
 /** @returns 1 where something is held, and is not released. */
-export async function handler({ action, admin, origin, collection, output }: Flags): Promise<number> {
+export async function handler({ action, admin, origin, collection, output, tokenFile }: Flags): Promise<number> {
   const base = adminUrlOf(admin, '--admin');
   const show = async <T>(rows: readonly T[], asTable: (rows: readonly T[]) => string) => {
     if (output === 'json') print(JSON.stringify(rows, undefined, 2));
@@ -36,7 +37,7 @@ export async function handler({ action, admin, origin, collection, output }: Fla
     else print(rows.length === 0 ? 'nothing is held' : asTable(rows));
   };
   if (action === 'release') {
-    await show(await release(base, { origin, collection }), releasedTable);
+    await show(await release(base, { origin, collection }, tokenFile), releasedTable);
     return exitCode.ok;
   }
   const all = (await readAdminList(base, '/debug/guard')) as readonly HoldView[];
@@ -48,15 +49,19 @@ export async function handler({ action, admin, origin, collection, output }: Fla
   return holds.length > 0 ? exitCode.findings : exitCode.ok;
 }
 
-async function release(base: URL, which: { origin?: string | undefined; collection?: string | undefined }) {
-  const { status, page } = await postAdminPage(base, '/guard/release', which);
+async function release(
+  base: URL,
+  which: { origin?: string | undefined; collection?: string | undefined },
+  tokenFile: string | undefined,
+) {
+  const { status, page } = await changeAdminPage(base, 'POST', '/guard/release', which, tokenFile);
   const { released, error } = (page ?? {}) as { released?: readonly ReleasedView[]; error?: string };
   if (released !== undefined) return released;
   if (status === 404 && error?.includes('origin') === true) {
     throw new IsthmusError('USAGE', which.origin === undefined ? '--collection' : '--origin, --collection', error);
   }
   throw new IsthmusError('UNREACHABLE', base.origin, `/guard/release answers ${status}: ${error ?? 'nothing more'}`, {
-    hint: "is this a bridge's --admin-listen, and on this host?",
+    hint: "is this a bridge's --admin-listen?",
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { loadConfig, loadConfigAgain } from '../config/load.ts';
+import { levelsOf } from '../config/schema.ts';
 import { packageVersion } from '../model/package.ts';
-import { LogRing } from '../observe/log-ring.ts';
 import { type ConfigFlags, configOf, configOptions } from './config-flags.ts';
 import { examples } from './examples.ts';
 import { onHangup } from './hangup.ts';
@@ -24,19 +24,17 @@ export async function handler(flags: ConfigFlags): Promise<void> {
     import('../observe/metrics.ts'),
   ]);
   const version = packageVersion();
-  const recentLog = new LogRing();
-  const log = createLog(config.log.level, recentLog);
+  const { of: logOf, levels: logLevels, recent: recentLog } = createLog(levelsOf(config));
+  const log = logOf('bridge');
   const app = new App({
     config,
-    log,
+    logOf,
+    logLevels,
+    recentLog,
     metrics: createMetrics(version),
     version,
-    recentLog,
     configFile: file,
     readConfig: file === undefined ? undefined : () => loadConfigAgain(file, given),
-    setLogLevel(level) {
-      log.level = level;
-    },
   });
   const signal = interrupted();
   const started = app.start();

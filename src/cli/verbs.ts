@@ -33,6 +33,11 @@ export const verbs: readonly Verb[] = [
     load: () => verbModule(import('./bundle.ts')),
   },
   {
+    command: 'log-level [component] [level]',
+    describe: 'Show what a running bridge logs, or change it',
+    load: () => verbModule(import('./log-level.ts')),
+  },
+  {
     command: 'check [addresses..]',
     describe: 'Look for what is wrong, before serve and next to it',
     load: () => verbModule(import('./check.ts')),

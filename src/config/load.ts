@@ -35,6 +35,7 @@ const flagOf: Readonly<Record<string, string>> = {
   'xds.listen': '--xds-listen',
   'sink.listen': '--sink-listen',
   'admin.listen': '--admin-listen',
+  'admin.tokenFile': '--admin-token-file',
   'metrics.listen': '--metrics-listen',
   'legacy.listen': '--legacy-listen',
   stateDir: '--state-dir',

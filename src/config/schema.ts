@@ -3,6 +3,8 @@ import { emptyForms, profileNames, slashForms, sourceProtocols, stateForms } fro
 import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
 import { droppedCollection } from '../model/dropped.ts';
 import { invalidPolicies } from '../model/invalid-policy.ts';
+import { type LevelSettings, levelsText, parseLogLevels } from '../model/log-levels.ts';
+import { logComponents, logLevels } from '../model/logger.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import { isNetwork } from '../net/network.ts';
@@ -10,6 +12,12 @@ import { parseDuration, parseSize } from './duration.ts';
 import { withHabits } from './habits.ts';
 import { allowedPeers, clientTls, listenerTls, usualTls } from './tls.ts';
 import { z } from './zod.ts';
+
+const levelAdvice = `a level is expected: ${logLevels.join(', ')}; and of components, for example info,sources=debug`;
+
+/** What parseLogLevels takes, for editors. */
+const onePart = `((${Object.keys(logComponents).join('|')})=)?(${logLevels.join('|')})`;
+const levelPattern = `${onePart}( *, *${onePart})*`;
 
 /** setTimeout's limit, about 24 days. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -301,7 +309,16 @@ export const configSchema = z
       .prefault({})
       .describe('Legacy ResourceSink, for sources that dial Isthmus themselves.'),
     admin: z
-      .strictObject({ listen: hostPort.prefault('127.0.0.1:15480').describe('Where the pages are.') })
+      .strictObject({
+        listen: hostPort.prefault('127.0.0.1:15480').describe('Where the pages are.'),
+        tokenFile: z
+          .string({ error: 'the name of a file is expected' })
+          .min(1)
+          .optional()
+          .describe(
+            'File with a token: who sends it may change something from other hosts, too. Not readable by everybody. Unset: this host alone.',
+          ),
+      })
       .prefault({})
       .describe('Health, metrics and debug pages.'),
     metrics: z
@@ -384,7 +401,19 @@ export const configSchema = z
       .describe('What is known of the istiods that connect.'),
     log: z
       .strictObject({
-        level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least that is logged.'),
+        level: z
+          .string({ error: levelAdvice })
+          .meta({ pattern: `^${levelPattern}$` })
+          .transform((text, context) => {
+            const levels = parseLogLevels(text);
+            if (typeof levels !== 'string') return levelsText(levels);
+            context.addIssue({ code: 'custom', message: levels });
+            return z.NEVER;
+          })
+          .prefault('info')
+          .describe(
+            'The least that is logged: debug, info, warn or error; and of components, as in info,sources=debug,xds=warn.',
+          ),
       })
       .prefault({})
       .describe('JSON lines on standard error.'),
@@ -429,6 +458,14 @@ export function removalOf(text: string): Removal {
 
 export type Config = output<typeof configSchema>;
 export type SourceConfig = Config['sources'][number];
+
+/** What the config says of the log. */
+export function levelsOf({ log }: Pick<Config, 'log'>): LevelSettings {
+  const levels = parseLogLevels(log.level);
+  // The schema has let it in.
+  if (typeof levels === 'string') throw new Error(levels);
+  return levels;
+}
 
 /** Where a source is that is dialled, as it is written in the config. */
 export function sourceUrl({ address, tls }: { readonly address: HostPort; readonly tls?: object | undefined }): string {

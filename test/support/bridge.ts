@@ -61,7 +61,7 @@ export class Bridge {
     const log = new MemoryLogger();
     const app = new App({
       config: configOf(settings),
-      log,
+      logOf: () => log,
       metrics: createMetrics('1.2.3'),
       version: '1.2.3',
       configFile: 'isthmus.yaml',

@@ -1,8 +1,8 @@
-import type { Logger } from '../../src/model/logger.ts';
+import type { Logger, LogLevel } from '../../src/model/logger.ts';
 
 /** A log that remembers its lines. */
 export class MemoryLogger implements Logger {
-  readonly lines: { readonly level: keyof Logger; readonly fields: object; readonly message: string }[] = [];
+  readonly lines: { readonly level: LogLevel; readonly fields: object; readonly message: string }[] = [];
 
   debug(fields: object, message: string): void {
     this.lines.push({ level: 'debug', fields, message });
@@ -21,7 +21,7 @@ export class MemoryLogger implements Logger {
   }
 
   /** Messages of one level, in order. */
-  of(level: keyof Logger): string[] {
+  of(level: LogLevel): string[] {
     return this.lines.filter((line) => line.level === level).map(({ message }) => message);
   }
 }

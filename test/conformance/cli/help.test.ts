@@ -1,7 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { Cli, failure, run } from '../../support/cli.ts';
 
-const verbs = ['serve', 'get', 'diff', 'status', 'bundle', 'check', 'capture', 'replay', 'legacy-server', 'demo'];
+const verbs = [
+  'serve',
+  'get',
+  'diff',
+  'status',
+  'bundle',
+  'log-level',
+  'check',
+  'capture',
+  'replay',
+  'legacy-server',
+  'demo',
+];
 const migrateVerbs = ['analyze', 'plan', 'patch', 'rollback'];
 
 describe('--help', () => {
