@@ -41,11 +41,11 @@ function changeTable(caption: string, rows: readonly ChangeView[]): Html {
   return tableOf(
     caption,
     [
-      { title: 'Time', cell: ({ at }) => time(at) },
       { title: 'Resource', cell: resourceOf, isHead: true },
-      { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>` },
       { title: 'What', cell: whatOf },
+      { title: 'Time', cell: ({ at }) => time(at) },
       { title: 'Source', cell: ({ source }) => source ?? '–' },
+      { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>` },
       { title: 'Why', cell: whyText },
       { title: 'Forms', cell: detailLink },
     ],
@@ -75,7 +75,7 @@ function detailLink({ id, resource, what, forms }: ChangeView): Html | string {
 function filterForm(filter: ChangeFilter, { sources, kinds }: ChangeChoices): Html {
   return html`<form class="filter" action="${changesPath}" aria-label="Which changes">
 ${choice('source', 'Source', sources, filter.source)}${choice('kind', 'Kind', kinds, filter.kind)}
-<label for="name">Name</label><input id="name" name="name" value="${filter.name ?? ''}" maxlength="253">
+<span class="field"><label for="name">Name</label><input id="name" name="name" value="${filter.name ?? ''}" maxlength="253"></span>
 <button>Show</button></form>`;
 }
 
@@ -85,7 +85,7 @@ function choice(name: string, title: string, values: readonly string[], chosen: 
   const options = all.map((value) =>
     value === chosen ? html`<option selected>${value}</option>` : html`<option>${value}</option>`,
   );
-  return html`<label for="${name}">${title}</label><select id="${name}" name="${name}"><option value="">any</option>${options}</select>`;
+  return html`<span class="field"><label for="${name}">${title}</label><select id="${name}" name="${name}"><option value="">any</option>${options}</select></span>`;
 }
 
 /** Why a form that there was is not shown. */

@@ -44,7 +44,7 @@ export function streamsPage(
 type TypeOfStream = ReturnType<BridgeView['streams']>[number]['types'][number];
 
 function typeState({ nack, tooLarge, awaitingAck, sentVersion }: TypeOfStream): Html {
-  if (nack !== null) return html`<span class="state bad">refused: ${nack}</span>`;
+  if (nack !== null) return html`<span class="state bad long">refused: ${nack}</span>`;
   if (tooLarge) return html`<span class="state bad">too large for it: it keeps what it had</span>`;
   if (sentVersion === null) return html`<span class="state warn">not sent yet</span>`;
   return awaitingAck ? html`<span class="state warn">sent</span>` : html`<span class="state good">acknowledged</span>`;
@@ -117,7 +117,7 @@ function pushTable(pushes: readonly PushView[]): Html {
 function answerOf({ answer, error }: PushView): Html {
   if (answer === null) return html`<span class="state warn">none yet</span>`;
   if (answer === 'ack') return html`<span class="state good">acknowledged</span>`;
-  return html`<span class="state bad">refused: ${error ?? ''}</span>`;
+  return html`<span class="state bad long">refused: ${error ?? ''}</span>`;
 }
 
 /** `12 ms`, `1.2 s`. */

@@ -36,13 +36,14 @@ table{border-collapse:collapse;width:100%}
 caption{text-align:left;padding:.4rem .75rem;color:var(--dim)}caption span{position:sticky;left:.75rem}
 th,td{text-align:left;padding:.35rem .75rem;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0;background:var(--card);white-space:nowrap}
-td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
+td time{white-space:nowrap}td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 td.key,th.key{overflow-wrap:break-word}
 tr.next>*{background:var(--mark)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.5rem;margin:.5rem 0}
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.3rem;padding:.75rem;overflow:auto;max-height:40rem}
-.filter{margin:1rem 0;gap:.4rem .75rem}
+.filter{margin:1rem 0;gap:.4rem .75rem}.field{display:flex;gap:.4rem;align-items:center;max-width:100%}.field>:last-child{min-width:0;max-width:16rem}
+.long{display:inline-block;min-width:18rem}
 .diff{white-space:pre}.diff ins,.diff del{display:block;text-decoration:none;margin:0 -.75rem;padding:0 .75rem}
 .diff ins{background:var(--new)}.diff del{background:var(--gone)}.diff .place{color:var(--dim)}
 .aside{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);user-select:none}

@@ -93,7 +93,9 @@ describe('a message of a source', () => {
     const [change] = await changesOf(bridge, '?name=orders');
     for (const path of ['/', '/ui/changes']) {
       const { html, text } = await read(bridge, path);
-      expect(text, path).toMatch(/shop\/orders ServiceEntry changed consul its source said so Difference/);
+      expect(text, path).toMatch(
+        /shop\/orders changed [\d-]+ [\d:]+ consul ServiceEntry its source said so Difference/,
+      );
       expect(html, path).toContain(`href="/ui/changes/${change?.id}" aria-label="Difference: shop/orders"`);
     }
     expect((await bridge.fetch('/changes', { redirect: 'manual' })).headers.get('location')).toBe('/ui/changes');
@@ -215,7 +217,7 @@ test('a restart is one entry, and a source that leaves is told', async () => {
     ['changed', 'message', undefined],
     ['others', 'restart', 2],
   ]);
-  expect((await read(bridge, '/ui/changes')).text).toContain('2 resources ServiceEntry known before');
+  expect((await read(bridge, '/ui/changes')).text).toContain('2 resources known before');
   await bridge.reload({ sources: [], confirmRemoval: ['consul'] });
   const gone = (await changesOf(bridge)).slice(0, 2).map(({ what, why, source }) => [what, why, source]);
   expect(gone).toEqual([
