@@ -37,6 +37,7 @@ import {
   type HoldView,
   type OriginView,
   type ProfileView,
+  type QuarantineCount,
   type ReleasedView,
   type ReleaseHolds,
   refusalsView,
@@ -82,6 +83,7 @@ export function createBridgeView(parts: BridgeParts): {
   release: ReleaseHolds;
 } {
   const { store, sources, metrics, census } = parts;
+  const held = oncePerTurn(() => [...holdingNumbers(store)]);
   const view: BridgeView = {
     version: parts.version,
     ready: parts.isReady,
@@ -121,6 +123,7 @@ export function createBridgeView(parts: BridgeParts): {
     pushes: parts.pushes,
     sinks: parts.sinks,
     quarantine: (after, limit) => quarantinePage(store, after, limit),
+    quarantineCounts: () => quarantineCounts(held()),
     conflicts(after, limit) {
       const { conflicts } = store;
       const page = conflicts.page(after, limit + 1);
@@ -158,7 +161,7 @@ export function createBridgeView(parts: BridgeParts): {
       }
     },
     // Reasons are counted once for all who ask.
-    holdings: oncePerTurn(() => [...holdingNumbers(store)]),
+    holdings: held,
     *kinds() {
       for (const { id, kind } of expectedKinds(store)) {
         const resources = store.snapshot(id)?.rows.length ?? 0;
@@ -260,6 +263,16 @@ function* holdingNumbers(store: Store): Generator<HoldingNumbers> {
       };
     }
   }
+}
+
+function quarantineCounts(all: readonly HoldingNumbers[]): QuarantineCount[] {
+  return all.flatMap(({ source, kind, quarantined, invalid }) => {
+    const reasons = [...new Set([...quarantined.keys(), ...invalid.keys()])].toSorted();
+    return reasons.map((reason) => {
+      const [held, sent] = [quarantined.get(reason) ?? 0, invalid.get(reason) ?? 0];
+      return { source, kind, reason, held, invalid: sent };
+    });
+  });
 }
 
 /** Looks once for all who ask in one turn: a scrape asks for the same again and again. */

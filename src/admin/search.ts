@@ -39,7 +39,7 @@ export async function search(store: Store, text: string, limit: number): Promise
   for (const kind of kinds) {
     if (!(await searchSent(store, kind, text, add))) break;
   }
-  if (matches.length <= limit) searchUnsent(store, text, add);
+  if (matches.length <= limit) await searchUnsent(store, text, add);
   return { matches: matches.slice(0, limit), more: matches.length > limit };
 }
 
@@ -76,27 +76,49 @@ async function searchSent(store: Store, kind: Kind, text: string, add: (match: M
   }
 }
 
-/** Of a kind that is not sent yet, by name alone. */
-function searchIncomplete(store: Store, kind: Kind, text: string, add: (match: Match) => boolean): boolean {
-  const found = new Map<string, string[]>();
-  for (const [origin, holdings] of store.origins) {
+/** Of a kind that is not sent yet, by name alone. Returns false once there is no more to be found. */
+async function searchIncomplete(
+  store: Store,
+  kind: Kind,
+  text: string,
+  add: (match: Match) => boolean,
+): Promise<boolean> {
+  const wanted = Buffer.from(text);
+  const seen = new Set<string>();
+  for (const [, holdings] of store.origins) {
     const resources = holdings.get(kind.id)?.resources;
     if (resources === undefined) continue;
-    for (const row of resources.rows()) {
-      const key = keyOf(resources.pool, row);
-      if (key.includes(text)) found.set(key, [...(found.get(key) ?? []), origin]);
+    const { pool } = resources;
+    const rows = resources.rows();
+    for (let i = 0; i < rows.length; i += searchTurn) {
+      if (i > 0) await nextTurn();
+      for (const row of rows.subarray(i, i + searchTurn)) {
+        // What has gone meanwhile has no name any more.
+        if (
+          !resources.holds(row) ||
+          !pool
+            .chunk(row)
+            .subarray(...nameRange(pool, row))
+            .includes(wanted)
+        )
+          continue;
+        const resource = keyOf(pool, row);
+        if (seen.has(resource)) continue;
+        seen.add(resource);
+        const sources = sourcesOf(store, kind, resource);
+        if (!add({ ...nameOf(kind, resource), in: 'name', state: 'incomplete', sources })) return false;
+      }
     }
-  }
-  for (const [resource, sources] of found) {
-    if (!add({ ...nameOf(kind, resource), in: 'name', state: 'incomplete', sources })) return false;
   }
   return true;
 }
 
-function searchUnsent(store: Store, text: string, add: (match: Match) => boolean): void {
+async function searchUnsent(store: Store, text: string, add: (match: Match) => boolean): Promise<void> {
+  let passed = 0;
   for (const [origin, holdings] of store.origins) {
     for (const [kindId, holding] of holdings) {
       for (const [key, { lastGoodSent }] of holding.quarantine) {
+        if (++passed % searchTurn === 0) await nextTurn();
         if (lastGoodSent || !key.includes(text)) continue;
         const match: Match = {
           kind: shortName(kindId),

@@ -243,6 +243,6 @@ function indexPage(version: string, routes: Readonly<Record<string, string>>) {
   return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Isthmus</title>
 <meta name="viewport" content="width=device-width"><style>
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}
-td{padding:.3rem 1rem .3rem 0;vertical-align:top}</style></head>
+td{padding:.3rem 1rem .3rem 0;vertical-align:top;overflow-wrap:anywhere}</style></head>
 <body><h1>Isthmus ${version}</h1><table>${rows}</table></body></html>`;
 }

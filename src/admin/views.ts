@@ -126,6 +126,17 @@ export type QuarantineView = {
   readonly sent: string;
 };
 
+/** Resources of a source and kind that are quarantined for one reason. */
+export type QuarantineCount = {
+  readonly source: string;
+  readonly kind: string;
+  readonly reason: string;
+  /** Of which something else is sent, or nothing. */
+  readonly held: number;
+  /** Sent as they came, although they break a rule. */
+  readonly invalid: number;
+};
+
 export type QuarantinePage = {
   readonly rows: readonly QuarantineView[];
   /** Where the next page goes on; undefined where there is none. */
@@ -325,6 +336,8 @@ export type BridgeView = {
   sinks(): SinkStreamView[];
   /** @param after {@link QuarantinePage.last} of the page before; '' = the first page. */
   quarantine(after: string, limit: number): QuarantinePage;
+  /** How many they are, by source, kind and reason. */
+  quarantineCounts(): QuarantineCount[];
   /** What several sources have: behind `after`, so many at most. */
   conflicts(after: number, limit: number): ConflictPage;
   /** What has changed lately, the newest first. @param after {@link ChangePage.last} of the page before; undefined = the first page. */

@@ -1,6 +1,13 @@
-/** `1 resource`, `2 resources`. */
+const grouped = new Intl.NumberFormat('en-US');
+
+/** `12,345`. */
+export function numberText(value: number): string {
+  return grouped.format(value);
+}
+
+/** `1 resource`, `12,345 resources`. */
 export function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return `${numberText(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** `812 B`, `3.4 KiB`, `20.6 MiB`. */

@@ -11,7 +11,7 @@ import { type QuarantineCounts, quarantineProblems } from './quarantine-problems
 import { revisionProblems } from './revision-problems.ts';
 import { sinkProblems } from './sink-problems.ts';
 import { staleProblem, stateProblems } from './state-problem.ts';
-import { sizeText } from '../../model/texts.ts';
+import { numberText, sizeText } from '../../model/texts.ts';
 import { type DialledSource, tlsProblems, unverifiedProblems } from './tls-problem.ts';
 
 /** What is looked at: the pages of a bridge. */
@@ -54,7 +54,9 @@ export function findingsOf(seen: Seen, now: number): string[] {
   for (const hold of holdsOf(origins)) {
     const { origin, kind, removals, of } = hold;
     const end = hold.until === null ? '' : `; the source ${nextOfHold(hold)}`;
-    findings.push(`${removals} of ${of} ${kind} of ${origin} stay although it removed them${end}; see isthmus guard`);
+    findings.push(
+      `${numberText(removals)} of ${numberText(of)} ${kind} of ${origin} stay although it removed them${end}; see isthmus guard`,
+    );
   }
   findings.push(...profileProblems(origins), ...stateProblems(state));
   findings.push(...tlsProblems(tls, now).map(({ what, next }) => `${what}; ${next}`));
@@ -66,7 +68,7 @@ export function findingsOf(seen: Seen, now: number): string[] {
   }
   findings.push(...quarantineProblems(quarantined));
   for (const { kind, count, done, leavesOut } of conflicts.counts) {
-    if (leavesOut) findings.push(`several sources hold ${count} ${kind}: ${done}; see /debug/conflicts`);
+    if (leavesOut) findings.push(`several sources hold ${numberText(count)} ${kind}: ${done}; see /debug/conflicts`);
   }
   for (const { peer, types } of streams) {
     for (const { typeUrl, nack, tooLarge, bytes, maxBytes } of types) {

@@ -1,7 +1,7 @@
 import type { LabelReason } from '../../model/label-reasons.ts';
 import type { StreamView } from '../../xds/ads-server.ts';
 import type { LabelledView } from '../../xds/revisions.ts';
-import { countOf } from '../../model/texts.ts';
+import { countOf, numberText } from '../../model/texts.ts';
 
 /** What istiods make of the label `istio.io/rev`. */
 export type RevisionProblem = {
@@ -55,7 +55,7 @@ function problemOf({ view, stream, count }: Group, streams: readonly StreamView[
     return { code: 'REVISION_DROPS', what, next: otherNext, data };
   }
   const becomes = fate === 'may be dropped' ? fate : `${resources === 1 ? 'is' : 'are'} ${fate}`;
-  const what = `${resources} ${kind}${which} ${becomes} by ${who}: ${why}`;
+  const what = `${numberText(resources)} ${kind}${which} ${becomes} by ${who}: ${why}`;
   const code =
     reason === 'no_revision' ? 'REVISION_DROPS' : fate === 'may be dropped' ? 'REVISION_UNKNOWN' : 'REVISION';
   return { code, what, next: nexts[reason], data };
@@ -63,7 +63,7 @@ function problemOf({ view, stream, count }: Group, streams: readonly StreamView[
 
 /** `canary 3, stable 1`. */
 export function valuesText(labels: Readonly<Record<string, number>>): string {
-  const values = Object.entries(labels).map(([label, count]) => `${label} ${count}`);
+  const values = Object.entries(labels).map(([label, count]) => `${label} ${numberText(count)}`);
   return values.length > maxValues ? [...values.slice(0, maxValues), '…'].join(', ') : values.join(', ') || '-';
 }
 

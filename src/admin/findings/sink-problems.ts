@@ -1,7 +1,7 @@
 import type { OriginView } from '../views.ts';
 import type { SinkStreamView } from '../../legacy/source-listener.ts';
 import { pilotMessageBytes } from '../../model/pilot-limits.ts';
-import { sizeText } from '../../model/texts.ts';
+import { numberText, sizeText } from '../../model/texts.ts';
 
 /** What is not as it should be with old Pilots, one sentence each. */
 export function sinkProblems(sinks: readonly SinkStreamView[], origins: readonly OriginView[]): string[] {
@@ -27,7 +27,7 @@ function holdersText(collection: string, origins: readonly OriginView[]): string
   );
   const holders = counts.filter(({ resources }) => resources !== null && resources > 0);
   if (holders.length > 0)
-    return holders.map(({ name, resources }) => `${name} has ${resources} resources in it`).join(', ');
+    return holders.map(({ name, resources }) => `${name} has ${numberText(resources ?? 0)} resources in it`).join(', ');
   const silent = counts.filter(({ resources }) => resources === null).map(({ name }) => name);
   return `${silent.join(', ') || 'a source'} has not said yet whether it has something in it`;
 }

@@ -2,7 +2,8 @@ import { html } from 'hono/html';
 import { countsText, whyText } from '../change-texts.ts';
 import { changesHref } from '../changes.ts';
 import type { ChangeDetail, ChangeFilter, ChangePage, ChangeView } from '../views.ts';
-import { count, countText, facts, hrefOf, type Html, nextLink, section, tableOf, time } from './parts.ts';
+import { countOf, numberText } from '../../model/texts.ts';
+import { facts, hrefOf, type Html, nextLink, section, tableOf, time } from './parts.ts';
 
 /** Where the page of all changes is. */
 export const changesPath = '/ui/changes';
@@ -105,7 +106,7 @@ export function changePage(change: ChangeDetail): Html[] {
     ['What', whatOf(change)],
     ['Source', source ?? 'none'],
     ['Why', whyText(change)],
-    ['Change no.', `${count(change.id)}, of message or decision no. ${count(batch)}`],
+    ['Change no.', `${numberText(change.id)}, of message or decision no. ${numberText(batch)}`],
   ]);
   const title = what === 'changed' ? 'What is different now' : 'The resource';
   const missing = html`<p>${missingForms[forms] ?? 'There is nothing to show.'}</p>`;
@@ -124,7 +125,7 @@ function diffOf(diff: string): Html {
   const lines = diff.split('\n').slice(2, -1);
   if (lines.length === 0) return html`<p>Nothing that YAML can show.</p>`;
   const of = (sign: string) => lines.filter((line) => line.startsWith(sign)).length;
-  return html`<p>${countText(of('+'), 'line')} added, ${count(of('-'))} removed.</p>
+  return html`<p>${countOf(of('+'), 'line')} added, ${numberText(of('-'))} removed.</p>
 <pre class="diff" tabindex="0" role="region" aria-label="The difference, as YAML">${lines.map(lineOf)}</pre>`;
 }
 

@@ -1,20 +1,9 @@
 import { html } from 'hono/html';
 import { sentText } from '../findings/quarantine-problems.ts';
-import { sizeText } from '../../model/texts.ts';
+import { countOf, numberText, sizeText } from '../../model/texts.ts';
 import type { BridgeView, OriginView, QuarantineView, ResourceRow } from '../views.ts';
 import type { SearchResult } from '../search.ts';
-import {
-  count,
-  countText,
-  facts,
-  hrefOf,
-  type Html,
-  nextLink,
-  progressColumns,
-  section,
-  tableOf,
-  time,
-} from './parts.ts';
+import { facts, hrefOf, type Html, nextLink, progressColumns, section, tableOf, time } from './parts.ts';
 
 /** Rows of one page. */
 export const pageRows = 200;
@@ -26,7 +15,7 @@ export function sourcePage(origin: OriginView): Html[] {
     ['Address', address ?? 'not in the config any more'],
     ['State', connection.state],
     ['Since', time(connection.since)],
-    ['Streams so far', String(connection.streams)],
+    ['Streams so far', numberText(connection.streams)],
     ['Last error', connection.lastError ?? 'none'],
     ['Next try', connection.retryInMs === null ? '–' : `in ${(connection.retryInMs / 1000).toFixed(1)} s`],
     ['Istio version', connection.version ?? 'it does not say'],
@@ -39,8 +28,8 @@ export function sourcePage(origin: OriginView): Html[] {
     [
       { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>`, isHead: true },
       ...progressColumns,
-      { title: 'Held', cell: ({ withheld }) => count(withheld), isNumber: true },
-      { title: 'Messages', cell: ({ messages }) => count(messages), isNumber: true },
+      { title: 'Held', cell: ({ withheld }) => numberText(withheld), isNumber: true },
+      { title: 'Messages', cell: ({ messages }) => numberText(messages), isNumber: true },
       {
         title: 'Size',
         cell: ({ messageBytes }) => (messageBytes === null ? '–' : sizeText(messageBytes)),
@@ -50,7 +39,7 @@ export function sourcePage(origin: OriginView): Html[] {
         title: 'Repaired',
         cell: ({ repairs }) =>
           Object.entries(repairs)
-            .map(([what, n]) => `${what} ${n}`)
+            .map(([what, n]) => `${what} ${numberText(n)}`)
             .join(', ') || '–',
       },
       { title: 'Last change', cell: ({ lastChangeAt }) => time(lastChangeAt) },
@@ -62,7 +51,7 @@ export function sourcePage(origin: OriginView): Html[] {
     'What it has that istiod has no place for',
     [
       { title: 'Collection', cell: ({ collection }) => collection, isHead: true },
-      { title: 'Resources', cell: ({ resources }) => count(resources ?? 0), isNumber: true },
+      { title: 'Resources', cell: ({ resources }) => numberText(resources ?? 0), isNumber: true },
       { title: 'What replaces them', cell: ({ instead }) => instead },
     ],
     gone,
@@ -77,7 +66,7 @@ export function sourcePage(origin: OriginView): Html[] {
 /** Resources of a kind, a page of them. */
 export function kindPage(kind: string, rows: readonly ResourceRow[], next: string | undefined, total: number): Html[] {
   const table = tableOf(
-    `${countText(total, 'resource')} in all, by name`,
+    `${countOf(total, 'resource')} in all, by name`,
     [
       { title: 'Resource', cell: ({ key }) => html`<a href="${hrefOf(kind, key)}">${key}</a>`, isHead: true },
       { title: 'Size', cell: ({ bytes }) => sizeText(bytes), isNumber: true },
@@ -115,10 +104,25 @@ export function resourcePage({ sent, sources, quarantined }: ResourceFacts): Htm
   ];
 }
 
-/** A page of what is quarantined. */
-export function quarantineList({ rows }: ReturnType<BridgeView['quarantine']>, next: string | undefined): Html[] {
-  if (rows.length === 0)
+/** A page of what is quarantined, behind how much of it there is and why. */
+export function quarantineList(
+  { rows }: ReturnType<BridgeView['quarantine']>,
+  counts: ReturnType<BridgeView['quarantineCounts']>,
+  next: string | undefined,
+): Html[] {
+  if (counts.length === 0)
     return [section('list', 'None', html`<p>Every resource that was received is sent as it came.</p>`)];
+  const sums = tableOf(
+    'How many, and why',
+    [
+      { title: 'Reason', cell: ({ reason }) => reason, isHead: true },
+      { title: 'Not sent as they came', cell: ({ held }) => numberText(held), isNumber: true },
+      { title: 'Sent all the same', cell: ({ invalid }) => numberText(invalid), isNumber: true },
+      { title: 'Source', cell: ({ source }) => source },
+      { title: 'Kind', cell: ({ kind }) => kind },
+    ],
+    counts,
+  );
   const table = tableOf(
     'Resources that are not sent as they came, or break a rule of Istio',
     [
@@ -127,16 +131,20 @@ export function quarantineList({ rows }: ReturnType<BridgeView['quarantine']>, n
         cell: ({ kind, resource }) => html`<a href="${hrefOf(kind, resource)}">${resource}</a>`,
         isHead: true,
       },
-      { title: 'Kind', cell: ({ kind }) => kind },
-      { title: 'Source', cell: ({ source }) => source },
-      { title: 'Since', cell: ({ since }) => time(since) },
+      // What is read first stands where a narrow window shows it.
+      { title: 'Why', cell: ({ message }) => html`<span class="wide">${message}</span>` },
       { title: 'Sent', cell: ({ sent }) => sentText(sent) },
       { title: 'Reason', cell: ({ reason }) => reason },
-      { title: 'Why', cell: ({ message }) => message },
+      { title: 'Source', cell: ({ source }) => source },
+      { title: 'Kind', cell: ({ kind }) => kind },
+      { title: 'Since', cell: ({ since }) => time(since) },
     ],
     rows,
   );
-  return [section('list', 'Resources', html`${table}${nextLink(next, 'Next page')}`)];
+  return [
+    section('counts', 'In all', sums),
+    section('list', 'One by one', html`${table}${nextLink(next, 'Next page')}`),
+  ];
 }
 
 /** A page of what several sources have. */
@@ -151,7 +159,7 @@ export function conflictList(
     [
       { title: 'Kind', cell: ({ kind }) => kind, isHead: true },
       { title: 'Reason', cell: ({ reason }) => reason },
-      { title: 'Count', cell: (row) => count(row.count), isNumber: true },
+      { title: 'Count', cell: (row) => numberText(row.count), isNumber: true },
       { title: 'What is done', cell: ({ done }) => done },
     ],
     counts,
@@ -159,11 +167,16 @@ export function conflictList(
   const table = tableOf(
     'Each of them, oldest first',
     [
-      { title: 'Resource or host', cell: ({ resource, host }) => resource ?? host ?? '–', isHead: true },
-      { title: 'Kind', cell: ({ kind }) => kind },
-      { title: 'Sources', cell: ({ sources }) => sources.join(', ') },
-      { title: 'Since', cell: ({ since }) => time(since) },
+      {
+        title: 'Resource or host',
+        cell: ({ kind, resource, host }) =>
+          resource === null ? (host ?? '–') : html`<a href="${hrefOf(kind, resource)}">${resource}</a>`,
+        isHead: true,
+      },
+      { title: 'Sources', cell: ({ sources }) => html`<span class="wide">${sources.join(', ')}</span>` },
       { title: 'Done', cell: ({ done }) => done },
+      { title: 'Kind', cell: ({ kind }) => kind },
+      { title: 'Since', cell: ({ since }) => time(since) },
     ],
     conflicts,
   );
@@ -185,7 +198,7 @@ export function searchPage(text: string, { matches, more }: SearchResult): Html[
     ];
   }
   const table = tableOf(
-    more ? `The first ${count(matches.length)}; there are more` : countText(matches.length, 'resource'),
+    more ? `The first ${numberText(matches.length)}; there are more` : countOf(matches.length, 'resource'),
     [
       {
         title: 'Resource',

@@ -1,23 +1,11 @@
 import { html } from 'hono/html';
 import { findingsOf, type Seen } from '../findings/findings.ts';
 import { holdsOf, nextOfHold } from '../findings/holds.ts';
-import { sizeText } from '../../model/texts.ts';
+import { countOf, numberText, sizeText } from '../../model/texts.ts';
 import type { DialledSource } from '../findings/tls-problem.ts';
 import type { BridgeView, HoldView, OriginView, ReloadReport, SnapshotView, TlsView } from '../views.ts';
 import { lastChanges } from './changes.ts';
-import {
-  count,
-  countText,
-  type Health,
-  hrefOf,
-  type Html,
-  podOf,
-  progressColumns,
-  section,
-  streamHref,
-  tableOf,
-  time,
-} from './parts.ts';
+import { type Health, hrefOf, type Html, podOf, progressColumns, section, streamHref, tableOf, time } from './parts.ts';
 
 /** What is read of the config. */
 type ConfigPart = {
@@ -65,7 +53,7 @@ function verdict(findings: readonly string[], streams: number): Html {
     return html`<p class="verdict state warn">Nothing is wrong, but no istiod is connected.</p>
 <p>istiod connects where its mesh config says so: <code>configSources: [{address: "xds://HOST:PORT"}]</code>.</p>`;
   }
-  return html`<p class="verdict state bad">! ${countText(findings.length, 'thing')} to look at:</p>
+  return html`<p class="verdict state bad">! ${countOf(findings.length, 'thing')} to look at:</p>
 <ul class="findings">${findings.map((text) => html`<li>${text}</li>`)}</ul>`;
 }
 
@@ -79,8 +67,8 @@ function flow({ origins, snapshot, streams, sinks }: Seen): Html {
 <div class="arrow" aria-hidden="true">→</div>
 <div><h3>Isthmus</h3>${cards([
     card(health, 'this bridge', [
-      `${countText(resources, 'resource')}, ${sizeText(bytes)}`,
-      waiting === 0 ? 'everything is complete' : `${countText(waiting, 'kind')} not complete yet`,
+      `${countOf(resources, 'resource')}, ${sizeText(bytes)}`,
+      waiting === 0 ? 'everything is complete' : `${countOf(waiting, 'kind')} not complete yet`,
     ]),
   ])}</div>
 <div class="arrow" aria-hidden="true">→</div>
@@ -103,9 +91,9 @@ function sourceCard({ name, address, connection, kinds }: OriginView): Html {
   const isConnected = connection.state === 'connected';
   return card(isConnected ? (held + quarantined > 0 ? 'warn' : 'good') : 'bad', sourceLink(name), [
     `${connection.state} · ${address ?? 'not in the config any more'}`,
-    countText(resources, 'resource'),
-    ...(held > 0 ? [`${count(held)} removals held`] : []),
-    ...(quarantined > 0 ? [`${count(quarantined)} quarantined`] : []),
+    countOf(resources, 'resource'),
+    ...(held > 0 ? [`${numberText(held)} removals held`] : []),
+    ...(quarantined > 0 ? [`${numberText(quarantined)} quarantined`] : []),
   ]);
 }
 
@@ -113,10 +101,10 @@ function streamCard({ id, node, peer, version, types }: ReturnType<BridgeView['s
   const sent = types.filter(({ sentVersion }) => sentVersion !== null);
   const acked = sent.filter(({ sentVersion, ackedVersion }) => sentVersion === ackedVersion).length;
   const isRefused = types.some(({ nack, tooLarge }) => nack !== null || tooLarge);
-  const health: Health = isRefused ? 'bad' : acked < sent.length ? 'warn' : 'good';
+  const health: Health = isRefused ? 'bad' : acked < sent.length || sent.length === 0 ? 'warn' : 'good';
   return card(health, html`<a href="${streamHref(id)}">${podOf(node) || peer}</a>`, [
     `Istio ${version}`,
-    `${acked} of ${sent.length} types acknowledged`,
+    sent.length === 0 ? 'nothing was sent yet' : `${acked} of ${sent.length} types acknowledged`,
     ...(isRefused ? ['something was refused, or is too large'] : []),
   ]);
 }
@@ -128,20 +116,27 @@ function guard(holds: readonly HoldView[]): Html {
     [
       { title: 'Source', cell: ({ origin }) => origin, isHead: true },
       { title: 'Kind', cell: ({ kind }) => kind },
-      { title: 'Held', cell: ({ removals, of }) => `${count(removals)} of ${count(of)}`, isNumber: true },
+      { title: 'Held', cell: ({ removals, of }) => `${numberText(removals)} of ${numberText(of)}`, isNumber: true },
       { title: 'Why', cell: ({ reason }) => reason },
       { title: 'Since', cell: ({ since }) => time(since) },
-      { title: 'Next', cell: (hold) => (hold.until === null ? 'the source speaks' : `the source ${nextOfHold(hold)}`) },
+      { title: 'Next', cell: nextText },
       { title: 'Let go', cell: releaseForm },
     ],
     holds,
   );
 }
 
+function nextText({ state, until }: HoldView): Html | string {
+  if (until === null) return 'the source speaks';
+  if (state === 'answered') return `the source ${nextOfHold({ state, until })}`;
+  if (state === 'asked') return html`the source was asked again at ${time(until)}, and has not answered`;
+  return html`the source is asked again at ${time(until)}`;
+}
+
 function releaseForm({ origin, kind, removals }: HoldView): Html {
   return html`<form method="post" action="/ui/guard/release"><input type="hidden" name="origin" value="${origin}">
 <input type="hidden" name="kind" value="${kind}">
-<button aria-label="Remove ${count(removals)} ${kind} of ${origin} now">Remove them now</button></form>`;
+<button aria-label="Remove ${numberText(removals)} ${kind} of ${origin} now">Remove them now</button></form>`;
 }
 
 function kindTable(snapshot: readonly SnapshotView[]): Html {
@@ -153,7 +148,7 @@ function kindTable(snapshot: readonly SnapshotView[]): Html {
     [
       { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>`, isHead: true },
       { title: 'State', cell: stateOf },
-      { title: 'Resources', cell: ({ resources }) => count(resources), isNumber: true },
+      { title: 'Resources', cell: ({ resources }) => numberText(resources), isNumber: true },
       { title: 'Size', cell: ({ bytes }) => sizeText(bytes), isNumber: true },
       { title: 'Version', cell: ({ version }) => version ?? '–' },
     ],

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
-import { countOf } from '../../model/texts.ts';
+import { numberText } from '../../model/texts.ts';
 import type { OriginView } from '../views.ts';
 
 /** Text that is HTML already. */
@@ -13,11 +13,6 @@ export type Health = 'good' | 'warn' | 'bad';
 export function time(at: string | null): Html {
   if (at === null) return html`–`;
   return html`<time datetime="${at}">${at.slice(0, 19).replace('T', ' ')}</time>`;
-}
-
-/** `12,345`. */
-export function count(value: number): string {
-  return new Intl.NumberFormat('en-US').format(value);
 }
 
 /** One column of a {@link tableOf}. */
@@ -48,10 +43,10 @@ export function tableOf<Row>(caption: string, columns: readonly Column<Row>[], r
 /** How far a collection of a source is, whatever else a table says of it. */
 export const progressColumns: readonly Column<OriginView['kinds'][number]>[] = [
   { title: 'State', cell: ({ sync, retiredSince }) => (retiredSince === null ? sync : `${sync}, retired`) },
-  { title: 'Received', cell: ({ received }) => count(received), isNumber: true },
-  { title: 'Released', cell: ({ released }) => count(released), isNumber: true },
-  { title: 'Sent', cell: ({ effective }) => count(effective), isNumber: true },
-  { title: 'Quarantined', cell: ({ quarantined }) => count(quarantined), isNumber: true },
+  { title: 'Received', cell: ({ received }) => numberText(received), isNumber: true },
+  { title: 'Released', cell: ({ released }) => numberText(released), isNumber: true },
+  { title: 'Sent', cell: ({ effective }) => numberText(effective), isNumber: true },
+  { title: 'Quarantined', cell: ({ quarantined }) => numberText(quarantined), isNumber: true },
 ];
 
 /** A list of names and what they stand for. */
@@ -79,11 +74,6 @@ export function hrefOf(kind: string, resource = ''): string {
 /** Where the page of a stream of an istiod is. */
 export function streamHref(id: number): string {
   return `/ui/streams/${id}`;
-}
-
-/** `1 source`, `12,345 sources`. */
-export function countText(value: number, noun: string): string {
-  return countOf(value, noun).replace(String(value), count(value));
 }
 
 /** `istiod-7d4f.istio-system` of `sidecar~192.0.2.2~istiod-7d4f.istio-system~istio-system.svc.cluster.local`. */

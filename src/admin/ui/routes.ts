@@ -83,7 +83,7 @@ export function uiRoutes(view: BridgeView, release: ReleaseHolds): Hono<Env> {
   app.get('/ui/quarantine', (c) => {
     const page = view.quarantine(c.req.query('after') ?? '', pageRows);
     const next = page.last === undefined ? undefined : `${c.req.path}?after=${encodeURIComponent(page.last)}`;
-    return show(c, 'Quarantine', quarantineList(page, next), '/ui/quarantine');
+    return show(c, 'Quarantine', quarantineList(page, view.quarantineCounts(), next), '/ui/quarantine');
   });
   app.get('/ui/conflicts', (c) => {
     const page = view.conflicts(Number(c.req.query('after')) || 0, pageRows);

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
-import { sizeText } from '../../model/texts.ts';
+import { numberText, sizeText } from '../../model/texts.ts';
 import type { BridgeView } from '../views.ts';
-import { count, facts, type Html, podOf, section, streamHref, tableOf, time } from './parts.ts';
+import { facts, type Html, podOf, section, streamHref, tableOf, time } from './parts.ts';
 
 type StreamView = ReturnType<BridgeView['streams']>[number];
 type PushView = NonNullable<ReturnType<BridgeView['pushes']>>[number];
@@ -31,7 +31,7 @@ export function streamsPage(
     [
       { title: 'Pilot', cell: ({ node, peer }) => node || peer, isHead: true },
       { title: 'Since', cell: ({ since }) => time(since) },
-      { title: 'Collections', cell: ({ collections }) => count(collections.length), isNumber: true },
+      { title: 'Collections', cell: ({ collections }) => numberText(collections.length), isNumber: true },
     ],
     sinks,
   );
@@ -67,12 +67,16 @@ function streamParts({ node, peer, profile, version, revision, since, types, lab
       { title: 'Size', cell: ({ bytes }) => (bytes === null ? '–' : sizeText(bytes)), isNumber: true },
       { title: 'It takes', cell: ({ maxBytes }) => sizeText(maxBytes), isNumber: true },
       { title: 'Sent', cell: ({ sentVersion }) => sentVersion ?? '–' },
-      { title: 'Acknowledged', cell: ({ ackedVersion }) => ackedVersion ?? '–' },
+      {
+        title: 'Acknowledged',
+        cell: ({ ackedVersion, sentVersion }) =>
+          ackedVersion === null ? '–' : ackedVersion === sentVersion ? 'what was sent' : ackedVersion,
+      },
     ],
     types,
   );
   const drops = labelled.map(
-    ({ kind, resources, fate, why }) => html`<li>${count(resources)} ${kind} ${fate}: ${why}</li>`,
+    ({ kind, resources, fate, why }) => html`<li>${numberText(resources)} ${kind} ${fate}: ${why}</li>`,
   );
   const labels = drops.length === 0 ? '' : html`<h3>Label istio.io/rev</h3><ul class="findings">${drops}</ul>`;
   return html`${about}${table}${labels}`;
@@ -102,7 +106,7 @@ function pushTable(pushes: readonly PushView[]): Html {
     [
       { title: 'Time', cell: ({ at }) => time(at), isHead: true },
       { title: 'Kind', cell: ({ kind, typeUrl }) => (kind === 'other' ? typeUrl : kind) },
-      { title: 'Resources', cell: ({ resources }) => count(resources), isNumber: true },
+      { title: 'Resources', cell: ({ resources }) => numberText(resources), isNumber: true },
       { title: 'Size', cell: ({ bytes }) => sizeText(bytes), isNumber: true },
       { title: 'Why', cell: ({ cause }) => pushCauses[cause] ?? cause },
       { title: 'Waited', cell: ({ waitedMs }) => msText(waitedMs), isNumber: true },

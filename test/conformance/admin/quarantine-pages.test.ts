@@ -89,5 +89,7 @@ test('isthmus get --quarantined and status read all pages', async () => {
   const { code, stdout } = await run('get', bridge.adminUrl, '--quarantined', '-o', 'json');
   const found = JSON.parse(stdout) as QuarantineView[];
   expect([code, found.length, new Set(found.map(({ resource }) => resource)).size]).toEqual([1, count, count]);
-  expect((await run('status', bridge.adminUrl)).stdout).toContain(`${count} resources are quarantined`);
+  expect((await run('status', bridge.adminUrl)).stdout).toContain(
+    `${count.toLocaleString('en-US')} resources are quarantined`,
+  );
 });

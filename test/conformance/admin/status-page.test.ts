@@ -148,6 +148,10 @@ describe('a bridge on which all is well', () => {
     expect(await matches('Orders')).toEqual([]);
     expect(seen((await read(bridge, '/ui/search?q=nobody')).text)).toContain('No source has a resource with “nobody”');
     expect((await bridge.fetch('/debug/search')).status).toBe(400);
+    const list = seen((await read(bridge, '/ui/quarantine')).text);
+    expect(list).toMatch(
+      /In all .* Sent all the same Source Kind malformed 1 0 one ServiceEntry One by one .* shop\/refused/,
+    );
     const quarantined = seen((await read(bridge, '/ui/kinds/ServiceEntry/shop/refused')).text);
     expect(quarantined).toMatch(/one sent a form that is not valid.* Nothing of that name is sent\./);
   });

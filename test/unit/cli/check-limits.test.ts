@@ -44,7 +44,7 @@ test('virtual addresses are counted by the hosts that want one, where somebody h
   expect(codes(65_024)).toEqual(['SIZE', 'NEARLY_TOO_MANY']);
   expect(codes(65_025)).toEqual(['SIZE', 'TOO_MANY']);
   expect([null, 0, 52_019].map(addressProblem)).toEqual([undefined, undefined, undefined]);
-  expect(addressProblem(52_020)).toMatch(/^52020 hosts .* 65024$/);
+  expect(addressProblem(52_020)).toMatch(/^52,020 hosts .* 65,024$/);
 });
 
 test('a kind with nothing in it is not worth a line', () => {
