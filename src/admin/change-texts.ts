@@ -1,5 +1,5 @@
 import type { EffectCause, EffectCounts } from '../model/effects.ts';
-import { countOf } from '../model/texts.ts';
+import { countOf, numberText } from '../model/texts.ts';
 import type { ChangeView } from './views.ts';
 
 const causes: Readonly<Record<EffectCause, string>> = {
@@ -23,5 +23,5 @@ export function whyText({ why, sentFrom, note }: ChangeView): string {
 export function countsText({ added, changed, removed, quarantined }: EffectCounts, why: string): string {
   if (why === 'restart') return countOf(added + changed, 'resource');
   const parts = Object.entries({ added, changed, removed, quarantined }).filter(([, number]) => number > 0);
-  return parts.map(([what, number]) => `${number.toLocaleString('en-US')} more ${what}`).join(', ');
+  return parts.map(([what, number]) => `${numberText(number)} more ${what}`).join(', ');
 }
