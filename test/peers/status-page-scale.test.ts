@@ -48,7 +48,7 @@ describeWithPeers('the status page in Chromium', ['chromium'], ({ chromium }) =>
           }
         }
       }
-    });
+    }, 600_000);
   });
 });
 

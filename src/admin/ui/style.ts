@@ -38,7 +38,7 @@ th,td{text-align:left;padding:.35rem .75rem;border-top:1px solid var(--line);ver
 thead th{border-top:0;background:var(--card);white-space:nowrap}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.key,th.key{overflow-wrap:break-word}tbody th.key{min-width:11rem}.wide{display:inline-block;min-width:13rem}
-time{display:inline-block}td button{white-space:nowrap}
+time{display:inline-block}td time{min-width:6rem}td button{white-space:nowrap}
 tr.next>*{background:var(--mark)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.5rem;margin:.5rem 0}
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
