@@ -6,10 +6,12 @@ import { hideBin } from 'yargs/helpers';
 import { packageRoot } from '../src/model/package.ts';
 import { blocked } from './blocked.ts';
 import { floor } from './floor.ts';
+import { pages } from './pages.ts';
 import { protection } from './protection.ts';
 import { push } from './push.ts';
 import { steps } from './steps.ts';
 import { streams } from './streams.ts';
+import { watch } from './watch.ts';
 import { goals, isMet, sentence, type Verdict } from './support/goals.ts';
 import { describeMachine, machineLine } from './support/machine.ts';
 import { type MiddleName, middleNames, whyAbsent } from './support/middles.ts';
@@ -18,7 +20,7 @@ import { asText } from './support/results.ts';
 
 const exitCode = { ok: 0, findings: 1, usage: 2, environment: 3 } as const;
 
-const parts = { push, streams, steps, blocked, protection, floor } satisfies Record<string, Part>;
+const parts = { push, streams, steps, blocked, protection, pages, watch, floor } satisfies Record<string, Part>;
 type PartName = keyof typeof parts;
 const partNames = Object.keys(parts) as PartName[];
 

@@ -61,6 +61,8 @@ export type AppOptions = {
   readonly readConfig?: (() => Promise<Config>) | undefined;
   /** The last lines of the log. @default none are kept */
   readonly recentLog?: LogRing | undefined;
+  /** false keeps nothing of what changes: for the bench, which measures what that costs. @default true */
+  readonly journal?: boolean;
   /** HTTP/2 pings. @default {@link towardsSources}, {@link towardsIstiods} */
   readonly keepalive?: { readonly sources?: Keepalive; readonly istiods?: Keepalive };
 };
@@ -108,7 +110,7 @@ export class App {
       isOpen: stateDir === undefined,
       conflicts: { ...config.conflicts, refusedGivesWay: config.quarantine.invalid === 'keepLastGood' },
     });
-    this.#store.onEffects((effects) => this.#journal.add(effects, clock.date()));
+    if (options.journal !== false) this.#store.onEffects((effects) => this.#journal.add(effects, clock.date()));
     this.#store.onHold((event) => logHold(logOf('guard'), event));
     this.#store.onConflicts((news) => logConflicts(logOf('conflicts'), news));
     const { invalid } = config.quarantine;

@@ -23,6 +23,10 @@ export const goals = {
   protection: { size: 100_000, cpu: 1.15, load: 1 },
   /** Milliseconds of the longest piece of work, garbage collection included. */
   blocked: { size: 100_000, ms: 50 },
+  /** The same of each page of the admin port, garbage collection not included: it is that of pages asked for again and again. */
+  pages: { size: 100_000, ms: 50 },
+  /** CPU time of a push with metrics, a scrape and an open status page, times that of one without any of them. */
+  watch: { size: 100_000, ratio: 1.05 },
 } as const;
 
 /** One number that has a goal. */

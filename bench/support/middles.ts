@@ -76,7 +76,7 @@ export function freePort(): Promise<number> {
 }
 
 /** Waits until somebody listens; notices when `child` ends instead. */
-async function listening(port: number, child: Child<ProbeCommands>): Promise<void> {
+export async function listening(port: number, child: Child<ProbeCommands>): Promise<void> {
   for (const end = Date.now() + startTimeoutMs; Date.now() < end; await sleep(20)) {
     await child.ask('usage');
     if (await canConnect(port)) return;

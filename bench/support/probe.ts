@@ -5,6 +5,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { BroadcastChannel, isMainThread } from 'node:worker_threads';
 import { answer } from './ipc.ts';
+import { type Longest, watchLoop } from './loop-watch.ts';
 
 export type Usage = {
   /** User and system time of the whole process. */
@@ -14,12 +15,29 @@ export type Usage = {
   readonly peakRssBytes: number;
 };
 
-export type ProbeCommands = { usage(): Usage };
+export type ProbeCommands = {
+  usage(): Usage;
+  /** Watches the event loop from now on. */
+  watch(): void;
+  /** The longest pieces of work since then. */
+  watched(): Promise<Longest>;
+};
+
+let stopWatching: (() => Promise<Longest>) | undefined;
 
 const commands: ProbeCommands = {
   usage() {
     const { user, system } = process.cpuUsage();
     return { cpuMs: (user + system) / 1000, threadsMs: threadsMs(), peakRssBytes: peakRssBytes() };
+  },
+  watch() {
+    stopWatching = watchLoop();
+  },
+  async watched() {
+    const longest = await stopWatching?.();
+    stopWatching = undefined;
+    if (longest === undefined) throw new Error('nobody watches');
+    return longest;
   },
 };
 

@@ -5,6 +5,7 @@ import { bodies } from '../../src/wire/root.ts';
 export const collection = 'istio/networking/v1alpha3/serviceentries';
 
 const bodyType = 'istio.networking.v1alpha3.ServiceEntry';
+const otherType = 'istio.networking.v1alpha3.Gateway';
 const createTime = new Date('2021-02-09T00:00:00Z');
 
 /**
@@ -44,8 +45,9 @@ export class ServiceEntries {
   #revision = 0;
   #random = 1;
 
-  constructor(size: number) {
-    this.#entries = Array.from({ length: size }, (_, index) => newEntry(index));
+  /** @param areBroken gives each a body of another kind, so that all of them are quarantined. */
+  constructor(size: number, areBroken = false) {
+    this.#entries = Array.from({ length: size }, (_, index) => newEntry(index, areBroken));
   }
 
   /** What a client must find that has never seen any of them. */
@@ -134,15 +136,15 @@ function switchForm(entry: Entry): void {
   entry.other = before;
 }
 
-function newEntry(index: number): Entry {
+function newEntry(index: number, isBroken: boolean): Entry {
   const name = `team-${String(index % 20).padStart(2, '0')}/service-${idOf(index)}`;
-  return { index, name, form: newForm(index, name, ''), other: undefined };
+  return { index, name, form: newForm(index, name, '', isBroken ? otherType : bodyType), other: undefined };
 }
 
 /** Multiplying by an odd number modulo 2^32 scatters the names and keeps them apart. */
 const idOf = (index: number): string => (Math.imul(index, 2_654_435_761) >>> 0).toString(16).padStart(8, '0');
 
-function newForm(index: number, name: string, more: string): Form {
+function newForm(index: number, name: string, more: string, type = bodyType): Form {
   const endpoint = (number: number) => ({
     address: `10.${number}.${(index >>> 8) & 255}.${index & 255}`,
     ports: { http: 8080 },
@@ -157,6 +159,6 @@ function newForm(index: number, name: string, more: string): Form {
       endpoints: [{ ...endpoint(1), labels: { revision: markOf(0) + more } }, endpoint(2), endpoint(3)],
     })
     .finish();
-  const bytes = encodeResourceMessage({ name, version: versionOf(0), createTime, bodyType, body });
+  const bytes = encodeResourceMessage({ name, version: versionOf(0), createTime, bodyType: type, body });
   return { bytes, versionAt: bytes.indexOf(versionOf(0)), markAt: bytes.indexOf(markOf(0)) };
 }

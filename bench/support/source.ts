@@ -1,4 +1,4 @@
-/** A legacy MCP server (`ResourceSource`) with generated ServiceEntries and one subscriber: `source.js SIZE`. */
+/** A legacy MCP server (`ResourceSource`) with generated ServiceEntries and one subscriber: `source.js SIZE [broken]`. */
 import { failCall, guarded, listen, nameOf, newServer, type RawServerStream, serviceOf } from '../../src/net/grpc.ts';
 import { decodeRequestResources } from '../../src/wire/legacy-messages.ts';
 import { resourceSource } from '../../src/wire/services.ts';
@@ -15,7 +15,7 @@ export type SourceCommands = {
 
 const invalidArgument = 3;
 
-const entries = new ServiceEntries(Number(process.argv[2]));
+const entries = new ServiceEntries(Number(process.argv[2]), process.argv[3] === 'broken');
 const server = newServer();
 let subscriber: RawServerStream | undefined;
 let nonce = 1;

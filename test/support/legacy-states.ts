@@ -17,6 +17,12 @@ export function silentView(): SourceView {
   return new Map(knownCollections.map((collection) => [collection, { version: '', resources: [] }]));
 }
 
+/** The same of a source with these ServiceEntries, as bytes. */
+export function viewOfResources(entries: readonly Uint8Array[]): SourceView {
+  const view = new Map<Collection, SourceState>(knownCollections.map((collection) => [collection, stateOf([])]));
+  return view.set(serviceEntry.collection ?? '', stateOf(entries));
+}
+
 /** The whole state of a source: ServiceEntries, WorkloadEntries as bytes, and nothing of the other kinds. */
 export function viewOf(entries: Entries, workloads: readonly Uint8Array[] = []): SourceView {
   const view = new Map<Collection, SourceState>(knownCollections.map((collection) => [collection, stateOf([])]));

@@ -36,7 +36,7 @@ table{border-collapse:collapse;width:100%}
 caption{text-align:left;padding:.4rem .75rem;color:var(--dim)}caption span{position:sticky;left:.75rem}
 th,td{text-align:left;padding:.35rem .75rem;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0;background:var(--card);white-space:nowrap}
-td time{white-space:nowrap}time{display:inline-block}td button{white-space:nowrap}
+time{display:inline-block}td time{white-space:nowrap}td button{white-space:nowrap}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.key,th.key{overflow-wrap:break-word}tbody th.key{min-width:11rem}.wide{display:inline-block;min-width:13rem}
 tr.next>*{background:var(--mark)}
