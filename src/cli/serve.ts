@@ -4,6 +4,7 @@ import { loadConfig, loadConfigAgain } from '../config/load.ts';
 import { type ConfigInput, invalidPolicies, levelsOf } from '../config/schema.ts';
 import { type ProfileName, profileNames, sourceProfiles } from '../legacy/source-profile.ts';
 import { IsthmusError } from '../model/errors.ts';
+import { logFormats } from '../model/logger.ts';
 import { packageVersion } from '../model/package.ts';
 import { createLog } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
@@ -34,16 +35,31 @@ export function configOptions(yargs: Argv) {
       nargs: 1,
       describe: 'Source, or NAME/COLLECTION, that was taken out and whose resources are to go (repeatable)',
     })
-    .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
-    .option('sink-listen', { type: 'string', describe: 'Where legacy sources dial in that do so [default: off]' })
-    .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
+    .option('xds-listen', {
+      type: 'string',
+      describe: 'Where istiod connects; for istiods alone [default: 127.0.0.1:15410]',
+    })
+    .option('sink-listen', {
+      type: 'string',
+      describe: 'Where legacy sources dial in that do so; for those alone [default: off]',
+    })
+    .option('admin-listen', {
+      type: 'string',
+      describe: 'Health, metrics, debug pages; for operators, shows everything [default: 127.0.0.1:15480]',
+    })
     .option('admin-token-file', {
       type: 'string',
       nargs: 1,
       describe: 'File with a token for changes from other hosts [default: this host alone may change something]',
     })
-    .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
-    .option('legacy-listen', { type: 'string', describe: 'Where a Pilot up to 1.8 connects [default: off]' })
+    .option('metrics-listen', {
+      type: 'string',
+      describe: 'A second listener, metrics and health only; for Prometheus and probes [default: off]',
+    })
+    .option('legacy-listen', {
+      type: 'string',
+      describe: 'Where a Pilot up to 1.8 connects, without TLS; for those alone [default: off]',
+    })
     .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
     .option('debounce-after', { type: 'string', describe: 'Quiet time that ends a burst of changes [default: 50ms]' })
     .option('debounce-max', { type: 'string', describe: 'Longest burst of changes [default: 1s]' })
@@ -62,6 +78,10 @@ export function configOptions(yargs: Argv) {
       type: 'string',
       nargs: 1,
       describe: 'What is logged: debug, info, warn or error; of a component: info,sources=debug [default: info]',
+    })
+    .option('log-format', {
+      choices: logFormats,
+      describe: 'How it looks: text for people, or JSON [default: auto, text on a terminal]',
     });
 }
 
@@ -73,7 +93,7 @@ export async function handler(flags: ConfigFlags): Promise<void> {
   const given = configOf(flags);
   const config = loadConfig(file, given);
   const version = packageVersion();
-  const { of: logOf, levels: logLevels, recent: recentLog } = createLog(levelsOf(config));
+  const { of: logOf, levels: logLevels, recent: recentLog } = createLog(levelsOf(config), config.log.format);
   const log = logOf('bridge');
   const app = new App({
     config,
@@ -115,7 +135,9 @@ export function configOf(flags: ConfigFlags): ConfigInput {
       : { debounce: { ...given('after', flags.debounceAfter), ...given('max', flags.debounceMax) } }),
     ...guardOf(flags),
     ...(flags.quarantineInvalid === undefined ? {} : { quarantine: { invalid: flags.quarantineInvalid } }),
-    ...(flags.logLevel === undefined ? {} : { log: { level: flags.logLevel } }),
+    ...(flags.logLevel === undefined && flags.logFormat === undefined
+      ? {}
+      : { log: { ...given('level', flags.logLevel), ...given('format', flags.logFormat) } }),
   };
 }
 
