@@ -3,6 +3,7 @@ import type { ConfigInput } from '../config/schema.ts';
 import { type ProfileName, profileNames, sourceProfiles } from '../legacy/source-profile.ts';
 import { IsthmusError } from '../model/errors.ts';
 import { invalidPolicies } from '../model/invalid-policy.ts';
+import { logFormats } from '../model/logger.ts';
 
 /** The flags that make a config, of `serve` and of verbs that look at one. */
 export function configOptions(yargs: Argv) {
@@ -21,16 +22,31 @@ export function configOptions(yargs: Argv) {
       nargs: 1,
       describe: 'Source, or NAME/COLLECTION, that was taken out and whose resources are to go (repeatable)',
     })
-    .option('xds-listen', { type: 'string', describe: 'Where istiod connects [default: 127.0.0.1:15410]' })
-    .option('sink-listen', { type: 'string', describe: 'Where legacy sources dial in that do so [default: off]' })
-    .option('admin-listen', { type: 'string', describe: 'Health, metrics, debug pages [default: 127.0.0.1:15480]' })
+    .option('xds-listen', {
+      type: 'string',
+      describe: 'Where istiod connects; for istiods alone [default: 127.0.0.1:15410]',
+    })
+    .option('sink-listen', {
+      type: 'string',
+      describe: 'Where legacy sources dial in that do so; for those alone [default: off]',
+    })
+    .option('admin-listen', {
+      type: 'string',
+      describe: 'Health, metrics, debug pages; for operators, shows everything [default: 127.0.0.1:15480]',
+    })
     .option('admin-token-file', {
       type: 'string',
       nargs: 1,
       describe: 'File with a token for changes from other hosts [default: this host alone may change something]',
     })
-    .option('metrics-listen', { type: 'string', describe: 'A second listener, metrics and health only [default: off]' })
-    .option('legacy-listen', { type: 'string', describe: 'Where a Pilot up to 1.8 connects [default: off]' })
+    .option('metrics-listen', {
+      type: 'string',
+      describe: 'A second listener, metrics and health only; for Prometheus and probes [default: off]',
+    })
+    .option('legacy-listen', {
+      type: 'string',
+      describe: 'Where a Pilot up to 1.8 connects, without TLS; for those alone [default: off]',
+    })
     .option('state-dir', { type: 'string', describe: 'Folder for what should outlive a restart [default: off]' })
     .option('debounce-after', { type: 'string', describe: 'Quiet time that ends a burst of changes [default: 50ms]' })
     .option('debounce-max', { type: 'string', describe: 'Longest burst of changes [default: 1s]' })
@@ -49,6 +65,10 @@ export function configOptions(yargs: Argv) {
       type: 'string',
       nargs: 1,
       describe: 'What is logged: debug, info, warn or error; of a component: info,sources=debug [default: info]',
+    })
+    .option('log-format', {
+      choices: logFormats,
+      describe: 'How it looks: text for people, or JSON [default: auto, text on a terminal]',
     });
 }
 
@@ -74,7 +94,9 @@ export function configOf(flags: ConfigFlags): ConfigInput {
       : { debounce: { ...given('after', flags.debounceAfter), ...given('max', flags.debounceMax) } }),
     ...guardOf(flags),
     ...(flags.quarantineInvalid === undefined ? {} : { quarantine: { invalid: flags.quarantineInvalid } }),
-    ...(flags.logLevel === undefined ? {} : { log: { level: flags.logLevel } }),
+    ...(flags.logLevel === undefined && flags.logFormat === undefined
+      ? {}
+      : { log: { ...given('level', flags.logLevel), ...given('format', flags.logFormat) } }),
   };
 }
 

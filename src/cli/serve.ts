@@ -24,7 +24,7 @@ export async function handler(flags: ConfigFlags): Promise<void> {
     import('../observe/metrics.ts'),
   ]);
   const version = packageVersion();
-  const { of: logOf, levels: logLevels, recent: recentLog } = createLog(levelsOf(config));
+  const { of: logOf, levels: logLevels, recent: recentLog } = createLog(levelsOf(config), config.log.format);
   const log = logOf('bridge');
   const app = new App({
     config,

@@ -9,7 +9,8 @@ export type PendingSetting = { readonly setting: string; readonly inForce: unkno
 /** The config that is in force once a running bridge has taken what it can from `wanted`. */
 export function inForceAfter(before: Config, wanted: Config): Config {
   const taken = Object.fromEntries(live.map((setting) => [setting, wanted[setting]]));
-  return { ...before, ...taken };
+  // The form of its lines is chosen at the start.
+  return { ...before, ...taken, log: { ...wanted.log, format: before.log.format } };
 }
 
 /** What is left for a restart. */
@@ -31,6 +32,7 @@ export function isSameStream(before: SourceConfig, after: SourceConfig): boolean
 function leavesOf(config: Config): Map<string, unknown> {
   const leaves = new Map<string, unknown>();
   for (const [name, value] of Object.entries(config)) {
+    if (name === 'log') leaves.set('log.format', config.log.format);
     if (live.some((one) => one === name)) continue;
     if (typeof value !== 'object') leaves.set(name, value);
     else for (const [inner, one] of Object.entries(value)) leaves.set(`${name}.${inner}`, one);

@@ -45,6 +45,7 @@ const flagOf: Readonly<Record<string, string>> = {
   'guard.minRemoved': '--guard-min-removed',
   'guard.hold': '--guard-hold',
   'log.level': '--log-level',
+  'log.format': '--log-format',
 };
 
 /**

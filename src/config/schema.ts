@@ -4,7 +4,7 @@ import { sameHostPolicies, sameKeyPolicies } from '../model/conflict.ts';
 import { droppedCollection } from '../model/dropped.ts';
 import { invalidPolicies } from '../model/invalid-policy.ts';
 import { type LevelSettings, levelsText, parseLogLevels } from '../model/log-levels.ts';
-import { logComponents, logLevels } from '../model/logger.ts';
+import { logComponents, logFormats, logLevels } from '../model/logger.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import { isNetwork } from '../net/network.ts';
@@ -414,9 +414,10 @@ export const configSchema = z
           .describe(
             'The least that is logged: debug, info, warn or error; and of components, as in info,sources=debug,xds=warn.',
           ),
+        format: z.enum(logFormats).default('auto').describe('auto = text for people on a terminal, JSON elsewhere.'),
       })
       .prefault({})
-      .describe('JSON lines on standard error.'),
+      .describe('Lines on standard error.'),
     shutdownGrace: duration('5s').describe('Time that a shutdown may take.'),
   })
   .superRefine((config, context) => {

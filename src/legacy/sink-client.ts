@@ -6,6 +6,7 @@ import { Backoff, type BackoffOptions } from '../net/backoff.ts';
 import { newClient, openStream, whenConnected } from '../net/grpc.ts';
 import { type Keepalive, keepaliveOptions, towardsSources } from '../net/keepalive.ts';
 import type { probeProtocol } from '../net/protocol-hint.ts';
+import { Throttle } from '../net/throttle.ts';
 import type { ClientTls } from '../net/tls-client.ts';
 import type { Refusals } from './collection-probe.ts';
 import { endSession, type Line, type Session } from './sink-session.ts';
@@ -25,6 +26,9 @@ const healthyMs = 10_000;
 
 /** So long may it take until the peer answers in HTTP/2; grpc-js itself waits for ever. */
 const connectMs = 20_000;
+
+/** The same failure of an attempt is told of so often at most. */
+const tellEveryMs = 60_000;
 
 /** What is set once for one source that we dial. */
 export type SinkClientOptions = FeedOptions & {
@@ -58,12 +62,15 @@ export class SinkClient implements SourceClient {
   readonly #feed: SourceFeed;
   readonly #backoff: Backoff;
   #retry: Timer | undefined;
+  /** Why it could not be reached, since it was reached last. */
+  #told: Throttle<string>;
   readonly #stop = new AbortController();
 
   constructor(options: SinkClientOptions, target: SinkTarget, remembered: Refusals = new Map()) {
     this.#options = options;
     this.#feed = new SourceFeed(options, target, remembered, 'connecting', () => this.#subject);
     this.#backoff = new Backoff(options.backoff, options.random);
+    this.#told = new Throttle(options.clock, tellEveryMs);
   }
 
   get connection(): SourceConnection {
@@ -139,7 +146,8 @@ export class SinkClient implements SourceClient {
   #opened(session: Session, version: string | undefined): void {
     if (!this.#feed.opened(session)) return;
     this.#feed.set({ version });
-    const { name, address, log } = this.#options;
+    const { name, address, log, clock } = this.#options;
+    this.#told = new Throttle(clock, tellEveryMs);
     const fields = { source: name, address: formatHostPort(address), ...(version === undefined ? {} : { version }) };
     log.info(fields, 'connected to a legacy source');
   }
@@ -157,8 +165,16 @@ export class SinkClient implements SourceClient {
     const { message, hint } = explainEnd(this.#subject, end, maxMessageBytes, spoken, tls !== undefined);
     const retryInMs = Math.round(this.#backoff.next());
     this.#feed.set({ state: 'waiting', lastError: withHint(message, hint), retryInMs });
-    const fields = { source: name, code: end.code, retryInMs, ...(hint ? { hint } : {}) };
-    log.warn(fields, `the stream of a legacy source ended: ${message}`);
+    const before = this.#told.pass(message);
+    const fields = {
+      source: name,
+      code: end.code,
+      retryInMs,
+      ...(before ? { before } : {}),
+      ...(hint ? { hint } : {}),
+    };
+    // A server that is down for a night is no news at each attempt.
+    log[before === undefined ? 'debug' : 'warn'](fields, `the stream of a legacy source ended: ${message}`);
     this.#retry = clock.after(retryInMs, () => this.#connect());
   }
 

@@ -1,7 +1,14 @@
+import type { LogKey } from './log-keys.ts';
+
 /** How much a line matters, from the least on. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 
 export type LogLevel = (typeof logLevels)[number];
+
+/** How lines look; auto: text for people on a terminal, JSON elsewhere. */
+export const logFormats = ['auto', 'json', 'text'] as const;
+
+export type LogFormat = (typeof logFormats)[number];
 
 /** The parts of a bridge that log, and what each one's lines are about. A closed set: `--log-level` takes these names. */
 export const logComponents = {
@@ -21,8 +28,11 @@ export const logComponents = {
 
 export type LogComponent = keyof typeof logComponents;
 
+/** Fields of a line. */
+export type LogFields = Readonly<Partial<Record<LogKey, unknown>>>;
+
 /** What the parts need of a log. Fields first, then a sentence. */
-export type Logger = Readonly<Record<LogLevel, (fields: object, message: string) => void>>;
+export type Logger = Readonly<Record<LogLevel, (fields: LogFields, message: string) => void>>;
 
 /** The log of one component. */
 export type LogOf = (component: LogComponent) => Logger;

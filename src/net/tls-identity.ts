@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../model/clock.ts';
 import { IsthmusError, messageOf } from '../model/errors.ts';
-import type { Logger } from '../model/logger.ts';
+import type { LogFields, Logger } from '../model/logger.ts';
 import { type Certificate, nameOfCertificate } from './tls-certificate.ts';
 import { judgeTls, lastToEnd, readTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts';
 
@@ -209,7 +209,7 @@ export function timeText(ms: number): string {
   return hours > 1 ? `${hours} hours` : `${Math.ceil(ms / 60_000)} minutes`;
 }
 
-function summaryOf({ certificate, authorities }: TlsMaterial): object {
+function summaryOf({ certificate, authorities }: TlsMaterial): LogFields {
   return {
     ...(certificate === undefined
       ? {}

@@ -1,5 +1,5 @@
 import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts';
-import type { Logger } from '../model/logger.ts';
+import type { LogFields, Logger } from '../model/logger.ts';
 import type { ConflictNews } from './conflicts.ts';
 
 /** More at once are counted, not listed. */
@@ -48,7 +48,7 @@ function logMany(log: Logger, conflicts: readonly Conflict[], what: string): voi
   else log.info(fields, text);
 }
 
-function fieldsOf({ kind, same, name, reason, origins, resources, since }: Conflict): object {
+function fieldsOf({ kind, same, name, reason, origins, resources, since }: Conflict): LogFields {
   const what = same === 'key' ? { resource: name } : { host: name, resources: resources.map(({ key }) => key) };
   return { kind, ...what, reason, sources: origins, since: new Date(since).toISOString() };
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../model/clock.ts';
 import { kindOfTypeUrl, meshConfigTypeUrl } from '../model/kinds.ts';
-import type { Logger } from '../model/logger.ts';
+import type { LogFields, Logger } from '../model/logger.ts';
 import type { News } from '../model/news.ts';
 import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
 import { ResourcePool } from '../model/resource.ts';
@@ -92,7 +92,7 @@ export type AdsOptions = {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   /** Tells the operator of a stranger. @default a line of the log each time */
-  readonly warnOfStranger?: (sort: StrangerLine, fields: object, message: string) => void;
+  readonly warnOfStranger?: (sort: StrangerLine, fields: LogFields, message: string) => void;
 };
 
 /** gRPC status codes used here (grpc/status.h). */
@@ -418,7 +418,7 @@ export class AdsExchange {
     else if (this.#transport.finish(code, details)) clock.after(flushMs, () => this.#transport.reset());
   }
 
-  #warnOfStranger(sort: StrangerLine, fields: object, message: string): void {
+  #warnOfStranger(sort: StrangerLine, fields: LogFields, message: string): void {
     const { log, warnOfStranger } = this.#options;
     const all = { node: this.#nodeId, ...fields };
     if (warnOfStranger === undefined) log.warn(all, message);

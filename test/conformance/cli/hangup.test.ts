@@ -92,7 +92,7 @@ test('without a config file there is nothing to read, which is said', async () =
   cli.signal('SIGHUP');
   await cli.says(
     'stderr',
-    /"level":40,"time":"[^"]*","hint":"start isthmus serve with --config FILE.*nothing has changed/,
+    /"level":40,"time":"[^"]*","component":"config","hint":"start isthmus serve with --config FILE.*nothing has changed/,
   );
   expect(cli.exit).toBeUndefined();
 });

@@ -15,16 +15,22 @@ describe('what a running bridge takes from another config', () => {
     const wanted = configOf({
       stateDir: '/b',
       sources: [source],
-      log: { level: 'debug' },
+      log: { level: 'debug', format: 'text' },
       istiod: { version: '1.24' },
       conflicts: { sameKey: 'mergeEndpoints' },
       quarantine: { invalid: 'report' },
     });
     const inForce = inForceAfter(before, wanted);
-    expect(inForce).toEqual({ ...before, sources: wanted.sources, log: wanted.log, debounce: wanted.debounce });
+    expect(inForce).toEqual({
+      ...before,
+      sources: wanted.sources,
+      log: { level: 'debug', format: 'auto' },
+      debounce: wanted.debounce,
+    });
     const pending = pendingSettings(inForce, wanted);
     expect(Object.fromEntries(pending.map(({ setting, ...values }) => [setting, values]))).toEqual({
       'xds.minGap': { inForce: 1000, wanted: 250 },
+      'log.format': { inForce: 'auto', wanted: 'text' },
       'istiod.version': { inForce: null, wanted: '1.24' },
       stateDir: { inForce: '/a', wanted: '/b' },
       'conflicts.sameKey': { inForce: 'precedence', wanted: 'mergeEndpoints' },

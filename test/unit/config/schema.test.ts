@@ -20,7 +20,7 @@ const defaults = {
   quarantine: { invalid: 'keepLastGood' },
   conflicts: { sameKey: 'precedence', sameHost: 'report' },
   istiod: {},
-  log: { level: 'info' },
+  log: { level: 'info', format: 'auto' },
   shutdownGrace: 5000,
 };
 
@@ -187,7 +187,7 @@ shutdownGrace: 1.5s
     quarantine: { invalid: 'report' },
     istiod: { version: '1.24', revision: 'canary' },
     conflicts: { sameKey: 'mergeEndpoints', sameHost: 'ignore' },
-    log: { level: 'debug' },
+    log: { level: 'debug', format: 'auto' },
     shutdownGrace: 1500,
   });
 });
