@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import yargs from 'yargs';
-import { configOptions } from '../../../src/cli/serve.ts';
+import { configOptions } from '../../../src/cli/config-flags.ts';
 import { configJsonSchema } from '../../../src/config/json-schema.ts';
 
 type Schema = { readonly properties?: Readonly<Record<string, Schema>>; readonly default?: string };

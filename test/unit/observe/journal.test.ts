@@ -97,8 +97,8 @@ describe('its bounds', () => {
           const add = (key: string, bytes: number) => {
             kept = [{ key, bytes, isFaded: false }, ...kept].slice(0, entries);
             while (sum() > bodyBytes) {
-              const place = kept.findLastIndex((one) => one.bytes > 0);
-              kept = kept.with(place, { key: kept[place]?.key ?? '', bytes: 0, isFaded: true });
+              const oldest = kept.findLastIndex((one) => one.bytes > 0);
+              kept = kept.with(oldest, { key: kept[oldest]?.key ?? '', bytes: 0, isFaded: true });
             }
           };
           for (const [i, [sizes, changed]] of batches.entries()) {

@@ -102,7 +102,8 @@ describe('one source', () => {
     const large = 'h'.repeat(maxCopyBytes);
     await lab.say('one', se, { 'shop/a': 'a1' });
     await lab.say('one', se, { 'shop/a': large });
-    const [effect] = told.all[1]?.named ?? [];
+    const [, second] = told.all;
+    const [effect] = second?.named ?? [];
     expect([effect?.sort, hostOf(effect?.before), effect?.after, effect?.isTooLarge]).toEqual([
       'changed',
       'a1',
@@ -260,10 +261,10 @@ function sentOf({ store }: StoreLab): Map<string, string> | undefined {
 }
 
 /** Applies what was told, all of it by name, to what was sent; throws where it does not fit. */
-function follow(sent: Map<string, string>, news: readonly Effects[]): void {
+function follow(sent: Map<string, string>, all: readonly Effects[]): void {
   const others: EffectCounts = { added: 0, changed: 0, removed: 0, quarantined: 0 };
-  expect(news.map((effects) => effects.others)).toEqual(news.map(() => others));
-  for (const { sort, key, before, after } of news.flatMap(({ named }) => named)) {
+  expect(all.map((effects) => effects.others)).toEqual(all.map(() => others));
+  for (const { sort, key, before, after } of all.flatMap(({ named }) => named)) {
     if (sort === 'quarantined') continue;
     expect([key, before?.toString('hex')]).toEqual([key, sent.get(key)]);
     expect([key, sort]).toEqual([key, before === undefined ? 'added' : after === undefined ? 'removed' : 'changed']);
