@@ -22,6 +22,8 @@ export const bundledPages = [
 export const leftOut: Readonly<Record<string, string>> = {
   '/debug/snapshot/{kind}/{namespace}/{name}': 'it is the body of a resource',
   '/debug/search?q={text}': 'it answers a question about bodies of resources',
+  '/debug/changes/{id}': 'it has a resource before and after it changed',
+  '/debug/streams/{id}/pushes': 'what each stream was sent last is in /debug/streams',
   '/debug/heap': 'it stops the bridge for seconds, and has all that it holds: bodies, and keys too',
   '/debug/cpu{?seconds}': 'it slows the bridge down; ask for it where that is what is wrong',
 };

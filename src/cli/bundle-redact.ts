@@ -36,7 +36,7 @@ const wholeSecretName = new RegExp(`^${secretName}$`, 'i');
 const bodies: ReadonlySet<string> = new Set(['spec', 'body', 'object', 'yaml', 'before', 'after', 'diff']);
 
 /** Fields of what others say, who may quote a resource. */
-const quotes: ReadonlySet<string> = new Set(['nack', 'peerSays', 'said']);
+const quotes: ReadonlySet<string> = new Set(['nack', 'peerSays', 'said', 'note']);
 
 /** A text without credentials, keys, and names of home folders. */
 export function redactText(text: string): string {

@@ -49,6 +49,7 @@ test('in a page: fields of secrets, headers that a source is known by, bodies, a
     sources: [{ name: 'a', match: { address: '10.0.0.1', meta: { 'x-key': 's3cr3t' } } }],
     labels: { secretCount: 3 },
     rows: [{ resource: 'shop/orders', reason: 'hosts', message: 'hosts[0]: "s3cr3t" is no host name', spec: { a: 1 } }],
+    changes: [{ resource: 'shop/orders', what: 'quarantined', note: 'hosts; hosts[0]: "s3cr3t" is no host name' }],
     types: [{ nack: 'bad `s3cr3t` here', typeUrl: 'x' }],
     kinds: { authorizationpolicies: '2026-01-01' },
   };
@@ -57,6 +58,7 @@ test('in a page: fields of secrets, headers that a source is known by, bodies, a
     sources: [{ name: 'a', match: { address: '10.0.0.1', meta: { 'x-key': '[removed]' } } }],
     labels: { secretCount: 3 },
     rows: [{ resource: 'shop/orders', reason: 'hosts', message: 'hosts[0]: "…" is no host name', spec: '[removed]' }],
+    changes: [{ resource: 'shop/orders', what: 'quarantined', note: 'hosts; hosts[0]: "…" is no host name' }],
     types: [{ nack: 'bad "…" here', typeUrl: 'x' }],
     kinds: { authorizationpolicies: '2026-01-01' },
   });
