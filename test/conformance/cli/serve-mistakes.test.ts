@@ -36,7 +36,8 @@ describe('a flag that is wrong is named, with exit code 2', () => {
     [['--source', 'galley=galley:9901'], '--source: "galley:9901" is no source address'],
     [['--source', 'a=mcp://b:1', '--source', 'a=mcp://c:1'], '--source: "a" is used twice'],
     [['--debounce-after', 'soon'], '--debounce-after: "soon" is no duration'],
-    [['--log-level', 'loud'], 'command line: Invalid values'],
+    [['--log-level', 'loud'], '--log-level: "loud" is no level'],
+    [['--log-format', 'loud'], 'command line: Invalid values'],
   ])('%s', async (args, message) => {
     const { code, stderr } = await failure('serve', ...args);
     expect(code).toBe(2);
