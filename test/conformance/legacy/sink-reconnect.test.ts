@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { gate } from '../../support/gate.ts';
 import { entry, LegacySource, type SourceStream } from '../../support/legacy-source.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
 import { gw, se, SinkLab, we } from '../../support/sink-lab.ts';
 
 let source: LegacySource;
@@ -157,4 +158,32 @@ describe('the wait before another attempt', () => {
     await lab.failure();
     expect(lab.client.connection.retryInMs).toBe(expected);
   });
+});
+
+test('a source that stays down is a warning once a minute, and at once when it was there meanwhile', async () => {
+  const log = new MemoryLogger();
+  const own = new SinkLab(source.port, { log });
+  await lab.stop();
+  lab = own;
+  const warnings = () => log.lines.filter(({ level }) => level === 'warn');
+  source.onStream = (stream) => stream.end(14, 'not yet');
+  lab.client.start();
+  for (let n = 1; n <= 12; n++) {
+    await source.stream(n);
+    await lab.failure();
+    expect([n, warnings().length]).toEqual([n, n < 12 ? 1 : 2]);
+    expect(log.lines.filter(({ level }) => level === 'debug')).toHaveLength(n - warnings().length);
+    if (n < 12) await lab.retry();
+  }
+  expect(lab.clock.now()).toBe(60_000);
+  expect(warnings()[1]?.fields).toMatchObject({ source: 'lab', before: 10 });
+
+  source.onStream = (stream) => stream.open();
+  await lab.retry();
+  const stream = await source.stream(13);
+  await eventually(() => lab.client.connection.state === 'connected');
+  stream.end(14, 'not yet');
+  await lab.failure();
+  expect(warnings()).toHaveLength(3);
+  expect(warnings()[2]?.fields).not.toHaveProperty('before');
 });
