@@ -240,12 +240,12 @@ export class App {
         mayWrite: mayWriteBy(token, this.#options.clock ?? systemClock, adminLog),
         log: adminLog,
       };
-      const admin = await listenHttp(adminRoutes(view, writes), config.admin.listen, '--admin-listen', logOf('admin'));
+      const admin = await listenHttp(adminRoutes(view, writes), config.admin.listen, '--admin-listen', adminLog);
       this.#http.push(admin);
       let metricsPort: number | undefined;
       const { listen: metricsListen } = config.metrics;
       if (metricsListen !== undefined) {
-        const listener = await listenHttp(healthRoutes(view), metricsListen, '--metrics-listen', logOf('admin'));
+        const listener = await listenHttp(healthRoutes(view), metricsListen, '--metrics-listen', adminLog);
         this.#http.push(listener);
         metricsPort = listener.port;
       }

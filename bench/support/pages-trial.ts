@@ -1,8 +1,9 @@
-import { Agent, get } from 'node:http';
+import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './child.ts';
 import type { ClientCommands } from './client.ts';
+import { fetchPage } from './fetch-page.ts';
 import { freePort, startIsthmus, unprotected } from './middles.ts';
 import type { ProbeCommands } from './probe.ts';
 import type { SourceCommands } from './source.ts';
@@ -83,8 +84,8 @@ export async function runPagesTrial(scene: Scene, size: number): Promise<PageCos
     const absent = scene === 'waiting' ? [`--source=absent=mcp://127.0.0.1:${await freePort()}`] : [];
     const { child, port, adminPort } = await startIsthmus(sourcePort, [...unprotected, ...absent]);
     children.push(child);
-    const fetchPage = (path: string) => fetchWith(agent, adminPort, path);
-    await taken(fetchPage, size);
+    const page = (path: string) => fetchPage(agent, adminPort, path);
+    await taken(page, size);
     if (scene === 'served') {
       const client = new Child<ClientCommands>('client', script('client'), [], true);
       children.push(client);
@@ -93,7 +94,7 @@ export async function runPagesTrial(scene: Scene, size: number): Promise<PageCos
       await client.ask('arrival');
     }
     const costs: PageCost[] = [];
-    const name = scene === 'served' ? await firstName(fetchPage) : '';
+    const name = scene === 'served' ? await firstName(page) : '';
     for (const path of paths[scene]) {
       const real = path.replace('team-00/service-00000000', name);
       for (let i = -warmups; i < samples; i++) {
@@ -102,7 +103,7 @@ export async function runPagesTrial(scene: Scene, size: number): Promise<PageCos
         await child.ask('watch');
         const before = await child.ask('usage');
         const began = performance.now();
-        const { length } = await fetchPage(real);
+        const { length } = await page(real);
         const wallMs = performance.now() - began;
         const after = await child.ask('usage');
         const { withoutGcMs: longestMs } = await child.ask('watched');
@@ -136,21 +137,4 @@ async function firstName(page: Page): Promise<string> {
     resources: { key: string }[];
   };
   return resources[0]?.key ?? '';
-}
-
-function fetchWith(agent: Agent, port: number, path: string): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const options = { agent, host: '127.0.0.1', port, path, headers: { accept: 'text/html' } };
-    const request = get(options, (response) => {
-      const parts: Buffer[] = [];
-      response.on('data', (part: Buffer) => parts.push(part));
-      response.on('error', reject);
-      response.on('end', () => {
-        const isFine = response.statusCode === 200 || path === '/syncz';
-        if (isFine) resolve(Buffer.concat(parts));
-        else reject(new Error(`${path} answers ${response.statusCode}`));
-      });
-    });
-    request.on('error', reject);
-  });
 }

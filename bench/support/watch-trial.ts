@@ -1,8 +1,9 @@
-import { Agent, get } from 'node:http';
+import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './child.ts';
 import type { ClientCommands } from './client.ts';
+import { fetchPage } from './fetch-page.ts';
 import { freePort, listening } from './middles.ts';
 import { inTurn } from './part.ts';
 import type { ProbeCommands } from './probe.ts';
@@ -63,7 +64,7 @@ export async function runWatchTrial(size: number, round: number): Promise<Watche
       await client.ask('expect', expected);
       await client.ask('connect', xdsPort, 2);
       await client.ask('arrival');
-      const look = () => Promise.all(watching === 'on' ? asked.map((path) => read(agent, adminPort, path)) : []);
+      const look = () => Promise.all(watching === 'on' ? asked.map((path) => fetchPage(agent, adminPort, path)) : []);
       chains.push({ watching, source, bridge, client, look });
     }
     const pushes: WatchedPush[] = [];
@@ -92,18 +93,4 @@ async function pushOnce(chain: Chain, change: WatchedChange): Promise<WatchedPus
   await Promise.all([looked, sleep(settleMs)]);
   const after = await bridge.ask('usage');
   return { watching, change, timeMs: at - began, cpuMs: after.cpuMs - before.cpuMs };
-}
-
-function read(agent: Agent, port: number, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = get({ agent, host: '127.0.0.1', port, path, headers: { accept: 'text/html' } }, (response) => {
-      response.resume();
-      response.on('error', reject);
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve();
-        else reject(new Error(`${path} answers ${response.statusCode}`));
-      });
-    });
-    request.on('error', reject);
-  });
 }

@@ -1,6 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import { readBody } from './read-body.ts';
+import { readBody, readJson } from './read-body.ts';
 import type { ReleaseHolds } from './views.ts';
 import type { MayWrite } from './write-access.ts';
 
@@ -35,12 +35,4 @@ function parse(text: string, query: Readonly<Record<string, string>>): Which | u
   const which = { origin, kind: kind ?? collection };
   if (!Object.values(which).every((value) => value === undefined || typeof value === 'string')) return undefined;
   return which as Which;
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import { isLogComponent, isLogLevel, type LogLevels } from '../model/log-levels.ts';
 import { logComponents, type Logger, logLevels } from '../model/logger.ts';
 import { isRecord } from '../model/record.ts';
-import { readBody } from './read-body.ts';
+import { readBody, readJson } from './read-body.ts';
 import type { MayWrite } from './write-access.ts';
 
 const usage =
@@ -36,12 +36,4 @@ export function logRoutes(levels: LogLevels, mayWrite: MayWrite, log: Logger): H
     return c.json(levels.settings);
   });
   return app;
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

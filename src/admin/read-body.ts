@@ -12,3 +12,12 @@ export async function readBody(request: Request): Promise<string | undefined> {
   }
   return Buffer.concat(parts).toString();
 }
+
+/** Undefined where it is no JSON. */
+export function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

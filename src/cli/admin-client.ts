@@ -2,7 +2,7 @@ import { readToken } from '../admin/write-token.ts';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 
 /** As many as a bridge puts on one page. */
-const pageRows = 5000;
+export const pageRows = 5000;
 
 export type PageOptions = {
   /** Ends the wait. */
@@ -141,9 +141,11 @@ export async function readAdminResources(base: URL, path: string, options?: Page
   return all;
 }
 
-function noBridge(base: URL, message: string): IsthmusError {
+/** WRONG_PROTOCOL, of an address where something else answers. */
+export function noBridge(base: URL, message: string, cause?: unknown): IsthmusError {
   return new IsthmusError('WRONG_PROTOCOL', base.origin, message, {
     hint: "is this a bridge's --admin-listen? Its --metrics-listen has no such pages",
+    cause,
   });
 }
 

@@ -9,6 +9,12 @@ export const outputOption = {
   describe: 'Form',
 } as const;
 
+/** Where a bridge on this host has its admin pages. */
+export const defaultAdmin = 'http://127.0.0.1:15480';
+
+/** The option `admin` of a verb that asks a running bridge. */
+export const adminOption = { type: 'string', default: defaultAdmin, describe: 'Admin address of the bridge' } as const;
+
 /** Longest wait that a timer can take, in seconds: about 24 days. */
 const maxSeconds = (2 ** 31 - 1) / 1000;
 
@@ -36,7 +42,7 @@ export function timeOf(text: string, flag: string, example: string): number {
  * @throws IsthmusError USAGE
  */
 export function adminUrlOf(text: string, subject: string): URL {
-  return httpUrlOf(text, subject, 'http://127.0.0.1:15480');
+  return httpUrlOf(text, subject, defaultAdmin);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { IsthmusError, messageOf } from '../model/errors.ts';
 import { isRecord } from '../model/record.ts';
-import { askAdmin } from './admin-client.ts';
+import { askAdmin, noBridge, pageRows } from './admin-client.ts';
 import { redactText, redactValue } from './bundle-redact.ts';
 
 /** Debug pages of a bridge that are in a bundle; all of a longer list. */
@@ -31,13 +31,15 @@ export const leftOut: Readonly<Record<string, string>> = {
 /** Pages that are read in a way of their own. */
 const readApart = ['/debug/log', '/debug/snapshot/{kind}'];
 
-/** Rows of one page, and pages of one list: what is beyond is not read. */
-const rowsPerPage = 5000;
+/** Pages of one list: what is beyond is not read. */
 const maxPages = 10;
 
 /** Of one page, in bytes, and the time that it may take. */
 const maxPageBytes = 32 << 20;
 const timeoutMs = 30_000;
+
+/** Of what answers, and is no bridge. */
+const noIndex = '/debug/ is no page of a bridge';
 
 /** One file of a bundle. */
 export type BundleFile = { readonly name: string; readonly text: string };
@@ -64,10 +66,10 @@ export async function readBundle(base: URL): Promise<BundleReading> {
     .then<unknown>(JSON.parse)
     .catch((error: unknown) => {
       // What nobody answers to has said so itself.
-      throw error instanceof IsthmusError && error.hint !== undefined ? error : noBridge(base, error);
+      throw error instanceof IsthmusError && error.hint !== undefined ? error : noBridge(base, noIndex, error);
     });
   const version = isRecord(index) && typeof index['version'] === 'string' ? index['version'] : undefined;
-  if (version === undefined) throw noBridge(base);
+  if (version === undefined) throw noBridge(base, noIndex);
   const routes = isRecord(index) && isRecord(index['routes']) ? index['routes'] : {};
   const known: readonly string[] = [...bundledPages, ...Object.keys(leftOut), ...readApart];
   const unknown = [
@@ -126,10 +128,10 @@ class Reading {
   async list(path: string): Promise<void> {
     const pages: unknown[] = [];
     this.pages.set(path, pages);
-    for (let next: unknown = `${path}?limit=${rowsPerPage}`; typeof next === 'string'; ) {
+    for (let next: unknown = `${path}?limit=${pageRows}`; typeof next === 'string'; ) {
       const name = `${path.slice(1)}${pages.length === 0 ? '' : `.${pages.length + 1}`}.json`;
       if (pages.length === maxPages) {
-        this.missing.push(`${path}: only its first ${maxPages * rowsPerPage} rows are here`);
+        this.missing.push(`${path}: only its first ${maxPages * pageRows} rows are here`);
         return;
       }
       const address: string = next;
@@ -177,11 +179,4 @@ function kindsOf(snapshot: unknown): string[] {
   if (!Array.isArray(snapshot)) return [];
   const rows = snapshot.filter(isRecord).filter(({ complete, resources }) => complete === true && resources !== 0);
   return rows.flatMap(({ kind }) => (typeof kind === 'string' ? [kind] : []));
-}
-
-function noBridge(base: URL, cause?: unknown): IsthmusError {
-  return new IsthmusError('WRONG_PROTOCOL', base.origin, '/debug/ is no page of a bridge', {
-    hint: "is this a bridge's --admin-listen? Its --metrics-listen has no such pages",
-    cause,
-  });
 }

@@ -8,7 +8,7 @@ import { packageVersion } from '../model/package.ts';
 import { isRecord } from '../model/record.ts';
 import { sizeText } from '../model/texts.ts';
 import type { StreamView } from '../xds/ads-server.ts';
-import { adminUrlOf } from './arguments.ts';
+import { adminOption, adminUrlOf } from './arguments.ts';
 import { archiveOf } from './bundle-archive.ts';
 import { type BundleFile, type BundleReading, readBundle } from './bundle-pages.ts';
 import { readmeOf } from './bundle-readme.ts';
@@ -24,7 +24,7 @@ export function builder(yargs: Argv) {
         'findings, the newest lines of the log. Without secrets, and without bodies of resources; names of ' +
         'resources and hosts are in it. Exits with 1 where a page could not be read: the file is written all the same.',
     )
-    .option('admin', { type: 'string', default: 'http://127.0.0.1:15480', describe: 'Admin address of the bridge' })
+    .option('admin', adminOption)
     .option('output', {
       alias: 'o',
       type: 'string',

@@ -1,6 +1,6 @@
 import { IsthmusError } from '../model/errors.ts';
 import type { Kind } from '../model/kinds.ts';
-import { readAdminList, readAdminPage } from './admin-client.ts';
+import { pageRows, readAdminList, readAdminPage } from './admin-client.ts';
 
 /** One resource as some address serves it. */
 export type Served = {
@@ -63,7 +63,7 @@ type Page = {
 
 async function readSnapshot(url: URL, { kind }: Kind, signal: AbortSignal): Promise<Served[]> {
   const resources: Served[] = [];
-  let path: string | null = `/debug/snapshot/${kind}?limit=5000`;
+  let path: string | null = `/debug/snapshot/${kind}?limit=${pageRows}`;
   while (path !== null) {
     const page = (await readAdminPage(url, path, { signal })) as Page;
     for (const { key, version, bytes } of page.resources) {

@@ -3,7 +3,7 @@ import type { ChangeView, QuarantineView } from '../admin/views.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import { type Kind, kinds as allKinds } from '../model/kinds.ts';
 import { parseHostPort } from '../net/address.ts';
-import { readAdminPage, readAdminResources } from './admin-client.ts';
+import { pageRows, readAdminPage, readAdminResources } from './admin-client.ts';
 import { changesTable } from './changes-table.ts';
 import { examples } from './examples.ts';
 import { quarantineTable } from './quarantine-table.ts';
@@ -138,7 +138,7 @@ async function printQuarantined({ address, type, name = '', output, watch, timeo
 async function printJournal({ address, type, name = '', output, watch, timeout }: Flags): Promise<number> {
   requireBridge('--changes', address, watch);
   const kinds = kindsOf(type).map(({ kind }) => kind);
-  const path = `/debug/changes?limit=5000&name=${encodeURIComponent(name)}`;
+  const path = `/debug/changes?limit=${pageRows}&name=${encodeURIComponent(name)}`;
   const url = adminUrlOf(address, 'ADDR');
   const page = (await readAdminPage(url, path, { timeoutMs: millisecondsOf(timeout, '--timeout') })) as
     | { readonly changes?: readonly ChangeView[] }

@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import type { HoldView, ReleasedView } from '../admin/views.ts';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import { changeAdminPage, readAdminList, tokenOption } from './admin-client.ts';
-import { adminUrlOf, outputOption } from './arguments.ts';
+import { adminOption, adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
 import { print, table } from './terminal.ts';
 
@@ -13,7 +13,7 @@ export function builder(yargs: Argv) {
         'once; exits with 1 where there are any. `release` believes them at once.',
     )
     .positional('action', { choices: ['release'] as const, describe: 'Let go what is held' })
-    .option('admin', { type: 'string', default: 'http://127.0.0.1:15480', describe: 'Admin address of the bridge' })
+    .option('admin', adminOption)
     .option('token-file', tokenOption)
     .option('origin', { type: 'string', nargs: 1, describe: 'Only of this source' })
     .option('collection', { type: 'string', nargs: 1, describe: 'Only of this collection, or kind' })

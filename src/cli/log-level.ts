@@ -1,10 +1,9 @@
 import type { Argv } from 'yargs';
-import { stringify } from 'yaml';
 import { exitCode, IsthmusError } from '../model/errors.ts';
 import { isLogLevel, type LevelSettings } from '../model/log-levels.ts';
 import { logComponents, logLevels } from '../model/logger.ts';
 import { changeAdminPage, readAdminPage, tokenOption } from './admin-client.ts';
-import { adminUrlOf, outputOption } from './arguments.ts';
+import { adminOption, adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
 import { print, table } from './terminal.ts';
 
@@ -18,7 +17,7 @@ export function builder(yargs: Argv) {
     )
     .positional('component', { type: 'string', describe: 'Part of the bridge, or the level of all' })
     .positional('level', { type: 'string', describe: 'The least that is logged' })
-    .option('admin', { type: 'string', default: 'http://127.0.0.1:15480', describe: 'Admin address of the bridge' })
+    .option('admin', adminOption)
     .option('token-file', tokenOption)
     .option('output', outputOption)
     .epilogue(
@@ -37,7 +36,7 @@ export async function handler({ component, level, admin, tokenFile, output }: Fl
   const asked = level === undefined ? { level: component } : { component, level };
   const settings = asked.level === undefined ? await show(base) : await change(base, asked, tokenFile);
   if (output === 'json') print(JSON.stringify(settings, undefined, 2));
-  else if (output === 'yaml') print(stringify(settings).trimEnd());
+  else if (output === 'yaml') print((await import('yaml')).stringify(settings).trimEnd());
   else print(levelsTable(settings));
   return exitCode.ok;
 }

@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { findingsOf } from '../admin/findings/findings.ts';
 import { holdsOf } from '../admin/findings/holds.ts';
 import { valuesText } from '../admin/findings/revision-problems.ts';
+import { shortName } from '../model/kinds.ts';
 import { sizeText } from '../model/texts.ts';
 import type { DialledSource } from '../admin/findings/tls-problem.ts';
 import type {
@@ -19,7 +20,7 @@ import type { StreamView } from '../xds/ads-server.ts';
 import { readAdminList, readAdminPage, readAdminResources } from './admin-client.ts';
 import { profileTables } from './profile-tables.ts';
 import { quarantineTable } from './quarantine-table.ts';
-import { adminUrlOf, outputOption } from './arguments.ts';
+import { adminOption, adminUrlOf, outputOption } from './arguments.ts';
 import { examples } from './examples.ts';
 import { sinkTable } from './sink-table.ts';
 import { conflictTables } from './conflict-tables.ts';
@@ -29,7 +30,7 @@ import { oneLine, print, table } from './terminal.ts';
 export function builder(yargs: Argv) {
   return yargs
     .usage('$0 status [URL] [options]\n\nExits with 1 where something is not as it should be.')
-    .positional('url', { type: 'string', default: 'http://127.0.0.1:15480', describe: 'Admin address of the bridge' })
+    .positional('url', adminOption)
     .option('output', outputOption)
     .epilogue(examples(['isthmus status', 'the bridge on this host']));
 }
@@ -106,7 +107,7 @@ function fullestText({ types }: StreamView): string {
   const shares = types.map(({ typeUrl, bytes, maxBytes }) => ({ typeUrl, bytes, share: (bytes ?? 0) / maxBytes }));
   const [fullest] = shares.toSorted((a, b) => b.share - a.share);
   if (fullest === undefined || fullest.bytes === null) return '-';
-  const kind = fullest.typeUrl.slice(fullest.typeUrl.lastIndexOf('/') + 1);
+  const kind = shortName(fullest.typeUrl);
   return `${kind} ${sizeText(fullest.bytes)} (${Math.round(100 * fullest.share)} %)`;
 }
 

@@ -3,6 +3,7 @@ import type { Collection } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import { pilotMessageBytes } from '../model/pilot-limits.ts';
 import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
+import { shortened } from '../model/texts.ts';
 import type { CallTransport } from '../net/call-transport.ts';
 import { type Outgoing, Pump } from '../push/pump.ts';
 import { decodeRequestResources, type RequestResources } from '../wire/legacy-messages.ts';
@@ -278,9 +279,4 @@ function withShortTexts({ errorDetail, ...request }: RequestResources): RequestR
       ? {}
       : { errorDetail: { ...errorDetail, message: shortened(errorDetail.message, maxTextLength) } }),
   };
-}
-
-/** The beginning of a text, as a text of its own: a slice would keep all of it in memory. */
-function shortened(text: string, maxLength: number): string {
-  return text.length <= maxLength ? text : Buffer.from(text.slice(0, maxLength)).toString();
 }

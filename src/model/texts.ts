@@ -22,3 +22,8 @@ export function sizeText(bytes: number): string {
   }
   return `${value.toFixed(1)} ${units[unit]}`;
 }
+
+/** The beginning of a text, as a text of its own: a slice would keep all of it in memory. */
+export function shortened(text: string, maxLength: number): string {
+  return text.length <= maxLength ? text : Buffer.from(text.slice(0, maxLength)).toString();
+}

@@ -1,4 +1,5 @@
 import type { PushCause } from '../model/news.ts';
+import { shortened } from '../model/texts.ts';
 
 /** Responses of one stream that are kept: two for each type that an istiod asks for. */
 export const maxPushes = 32;
@@ -40,9 +41,7 @@ export class PushLog {
     const at = this.#pushes.findLastIndex((one) => one.typeUrl === typeUrl);
     const push = this.#pushes[at];
     if (push === undefined || push.answer !== undefined) return;
-    // A text of its own: a slice would keep all of it in memory.
-    const text = error === undefined ? undefined : Buffer.from(error.slice(0, maxError)).toString();
-    this.#pushes[at] = { ...push, answer: { afterMs, error: text } };
+    this.#pushes[at] = { ...push, answer: { afterMs, error: error && shortened(error, maxError) } };
   }
 
   /** Newest first. */

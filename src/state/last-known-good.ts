@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock, Timer } from '../model/clock.ts';
 import { messageOf } from '../model/errors.ts';
-import { kindOfId, kinds } from '../model/kinds.ts';
+import { kindOfId, kinds, shortName } from '../model/kinds.ts';
 import type { Logger } from '../model/logger.ts';
 import type { Holding } from '../store/holding.ts';
 import type { Store } from '../store/store.ts';
@@ -161,7 +161,7 @@ export class LastKnownGood {
   }
 
   #newEntry(source: string, kindId: string, holding: Holding): Entry {
-    const kind = kindId.slice(kindId.lastIndexOf('/') + 1);
+    const kind = shortName(kindId);
     const file = new StateFile(join(this.#folder, `${source}.${kind}${stateExtension}`), this.#fs);
     const unsaved = { savedRevision: 0, savedAt: undefined, bytes: undefined, isKnown: false };
     return { source, kindId, kind, holding, file, ...unsaved };

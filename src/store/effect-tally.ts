@@ -2,6 +2,7 @@ import type { Quarantined } from '../model/change.ts';
 import type { Effect, EffectCause, Effects, EffectSort } from '../model/effects.ts';
 import { noRow, type ResourcePool } from '../model/resource.ts';
 import type { Listed } from '../model/snapshot.ts';
+import { shortened } from '../model/texts.ts';
 import { keyOf, resourceRange } from '../wire/resource-frame.ts';
 
 /** Resources that are named, with copies of their forms. The others are counted: that costs the same for 100,000. */
@@ -105,8 +106,7 @@ export class EffectTally {
     this.#quarantined++;
     if (this.#refused.length === maxFirst) return;
     const sent = isOldSent ? 'the form before stays' : 'there is no earlier form';
-    // A text of its own: a slice would keep all of it in memory.
-    const note = Buffer.from(`${reason}; ${sent}: ${message}`.slice(0, maxNote)).toString();
+    const note = shortened(`${reason}; ${sent}: ${message}`, maxNote);
     this.#refused.push({ ...newEffect('quarantined', key), note });
   }
 

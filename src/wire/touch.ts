@@ -9,12 +9,6 @@ const maxBytes = 1024;
 /** What was read; kept, so that nobody may leave the reading out. */
 let read = 0;
 
-/** Reads something of each line of memory in which `bytes[start, end)` lie: what is asked for at once comes at once. */
-export function touchBytes(bytes: Uint8Array, start: number, end: number): void {
-  const last = Math.min(end, bytes.length);
-  for (let at = start; at < last; at += lineBytes) read ^= bytes[at] as number;
-}
-
 /**
  * Reads something of each line of memory in which rows of `rows[from, to)` lie. What is asked for at once comes from memory
  * at once; resources of which each is looked at before the next is asked for are waited for one by one.
@@ -25,6 +19,8 @@ export function touchRows(pool: ResourcePool, rows: Int32Array, from: number, to
     const row = rows[i] as number;
     if (row < 0 || !pool.isInUse(row)) continue;
     const start = pool.start(row);
-    touchBytes(pool.chunk(row), start, Math.min(pool.end(row), start + maxBytes));
+    const chunk = pool.chunk(row);
+    const end = Math.min(pool.end(row), start + maxBytes);
+    for (let at = start; at < end; at += lineBytes) read ^= chunk[at] as number;
   }
 }

@@ -6,6 +6,7 @@ import type { PushStreamEnd, Reporter } from '../model/reporter.ts';
 import { ResourcePool } from '../model/resource.ts';
 import { sizeLevel } from '../model/size-level.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { shortened } from '../model/texts.ts';
 import { decide } from '../push/decide.ts';
 import { frameOf, leastLengthOf } from '../push/frames.ts';
 import { type Outgoing, Pump, type PumpOptions } from '../push/pump.ts';
@@ -445,11 +446,6 @@ function revisionOf(metadata: unknown): string | undefined {
 function isResourceType(typeUrl: string): boolean {
   const parts = typeUrl.split('/');
   return parts.length === 3 && typeUrl.length <= 256 && parts.every((part) => part !== '');
-}
-
-/** The beginning of a text, as a text of its own: a slice would keep all of it in memory. */
-function shortened(text: string, maxLength: number): string {
-  return text.length <= maxLength ? text : Buffer.from(text.slice(0, maxLength)).toString();
 }
 
 /** The name of the kind, of a closed set. */
