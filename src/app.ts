@@ -153,7 +153,7 @@ export class App {
       stateDir === undefined
         ? undefined
         : new LastKnownGood({ stateDir, store: this.#store, clock, log: logOf('state'), version });
-    const census = new Census(this.#store);
+    const census = new Census(this.#store, clock);
     this.#census = census;
     this.#revisions = new RevisionWatch({ clock, log: logOf('xds'), census, streams: () => this.#ads.streams });
     this.#store.onChange(() => this.#revisions.poke());

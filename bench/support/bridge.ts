@@ -3,6 +3,7 @@
  * `bridge.js SOURCE-PORT XDS-PORT ADMIN-PORT on|off`. The one place where that is switched.
  */
 import { App, type AppOptions } from '../../src/app.ts';
+import { collectLessOften } from '../../src/cli/collections.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { packageVersion } from '../../src/model/package.ts';
 import { silentReporter } from '../../src/model/reporter.ts';
@@ -21,6 +22,7 @@ const noMetrics: Metrics = {
   watch() {},
 };
 
+collectLessOften();
 const version = packageVersion();
 const watched: Pick<AppOptions, 'metrics' | 'journal'> =
   watching === 'on' ? { metrics: createMetrics(version) } : { metrics: noMetrics, journal: false };

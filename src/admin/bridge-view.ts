@@ -118,7 +118,9 @@ export function createBridgeView(parts: BridgeParts): {
       return { sources: sourcesOf(store, kind, key), quarantined: quarantineOf(store, kind.id, key) };
     },
     search: (text, limit) => search(store, text, limit),
-    refresh: () => census.refresh(),
+    refresh: async () => {
+      await census.refresh();
+    },
     streams: parts.streams,
     pushes: parts.pushes,
     sinks: parts.sinks,
@@ -257,7 +259,7 @@ function* holdingNumbers(store: Store): Generator<HoldingNumbers> {
         bytes: holding.bytes,
         lastMessageAtMs: holding.lastMessageAt?.getTime(),
         lastChangeAtMs: holding.lastChangeAt?.getTime(),
-        quarantined: countByReason(holding.quarantine),
+        quarantined: quarantinedByReason(holding),
         invalid: countByReason(holding.refused),
         held: holding.withheld.size,
       };
@@ -497,7 +499,16 @@ function holdView({ hold, guard, withheld, resources, sync }: Holding): HoldingV
   return { reason, removals: withheld.size, of, ...times, state: guard.state ?? 'held' };
 }
 
-function countByReason(entries: ReadonlyMap<string, QuarantineEntry>): Map<string, number> {
+/** Of a quarantine, which is another map whenever it is another one: it may be long, and is asked for at every scrape. */
+const countedOfQuarantine = new WeakMap<ReadonlyMap<string, QuarantineEntry>, ReadonlyMap<string, number>>();
+
+function quarantinedByReason({ quarantine }: Holding): ReadonlyMap<string, number> {
+  const counts = countedOfQuarantine.get(quarantine) ?? countByReason(quarantine);
+  countedOfQuarantine.set(quarantine, counts);
+  return counts;
+}
+
+function countByReason(entries: ReadonlyMap<string, QuarantineEntry>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { reason } of entries.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   return counts;

@@ -44,14 +44,21 @@ export function quarantineOf(store: Store, kindId: string, key: string): Quarant
 function nextKeys({ quarantine, refused }: Holding, after: string | undefined, limit: number) {
   let keys = new Set<string>();
   let more = false;
+  /** Of a full page, the last one. */
+  let bound: string | undefined;
   const cut = () => {
     const sorted = [...keys].toSorted();
     more ||= sorted.length > limit;
     keys = new Set(sorted.slice(0, limit));
+    bound = sorted[limit - 1];
   };
   for (const held of [quarantine, refused]) {
     for (const key of held.keys()) {
       if (after !== undefined && key <= after) continue;
+      if (bound !== undefined && key > bound) {
+        more = true;
+        continue;
+      }
       keys.add(key);
       // Of a hundred thousand, only those of the page are sorted.
       if (keys.size > 2 * limit + 1000) cut();

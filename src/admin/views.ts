@@ -327,7 +327,7 @@ export type BridgeView = {
   known(kind: string, key: string): { sources: readonly string[]; quarantined: readonly QuarantineView[] };
   /** Resources that hold `text`, which is not empty, in their name or body: so many at most. */
   search(text: string, limit: number): Promise<SearchResult>;
-  /** Has what is counted in the background be that of now; see model/census. */
+  /** Has what is counted in the background be that of now, or of a short while ago; see model/census. */
   refresh(): Promise<void>;
   streams(): StreamView[];
   /** The last responses of a stream, newest first; undefined where there is no such stream. */

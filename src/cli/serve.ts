@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { loadConfig, loadConfigAgain } from '../config/load.ts';
 import { levelsOf } from '../config/schema.ts';
 import { packageVersion } from '../model/package.ts';
+import { collectLessOften } from './collections.ts';
 import { type ConfigFlags, configOf, configOptions } from './config-flags.ts';
 import { examples } from './examples.ts';
 import { onHangup } from './hangup.ts';
@@ -17,6 +18,7 @@ export async function handler(flags: ConfigFlags): Promise<void> {
   const { config: file } = flags;
   const given = configOf(flags);
   const config = loadConfig(file, given);
+  collectLessOften();
   // The bridge is loaded for a config that can be read: a mistake is said at once.
   const [{ App }, { createLog }, { createMetrics }] = await Promise.all([
     import('../app.ts'),

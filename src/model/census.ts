@@ -22,6 +22,9 @@ export type KindCensus = {
 export type CensusView = {
   /** As it was counted last; undefined where nothing is published of the kind, or it was never counted. */
   of(kindId: string): KindCensus | undefined;
-  /** Counts what has changed since the last time. Settles when that is done. */
-  refresh(): Promise<void>;
+  /**
+   * Counts what has changed since the last time, unless that took long a short while ago. Settles when that is done: with
+   * false where something has changed that was not counted.
+   */
+  refresh(): Promise<boolean>;
 };

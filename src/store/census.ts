@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type CensusView, type KindCensus, namesOfTally, type Tally } from '../model/census.ts';
+import type { Clock } from '../model/clock.ts';
 import { kinds, serviceEntryId } from '../model/kinds.ts';
 import type { ResourcePool } from '../model/resource.ts';
 import { countTurn } from '../model/sizes.ts';
@@ -12,6 +13,12 @@ import { lowerBound } from './merge.ts';
 
 const revisionLabel = viewed(Buffer.from('istio.io/rev'));
 
+/** A look at everything rests so many times as long as it took: it never takes over a fiftieth of the time. */
+const restFactor = 50;
+
+/** What takes no longer than this needs no rest. */
+const shortMs = 5;
+
 /** Values of the label that are told apart: more than any mesh has revisions. */
 const maxLabels = 200;
 
@@ -19,53 +26,73 @@ type OpenTally = { count: number; readonly names: string[] };
 type OpenCensus = { labels: Map<string, OpenTally>; otherLabels: OpenTally; unaddressedHosts: number };
 
 /** What the census reads of the store. */
-type Snapshots = { snapshot(kindId: string): Snapshot | undefined };
+export type Snapshots = { snapshot(kindId: string): Snapshot | undefined };
 
 /**
  * Counts what the operator may want to know of all resources that are published, beside the way to istiod: nothing is
- * done until somebody asks, and then only for kinds of which the content is another one, in turns.
+ * done until somebody asks, and then only for kinds of which the content is another one, in turns. However often the
+ * content changes and somebody asks, it takes a small share of the time.
  */
 export class Census implements CensusView {
   readonly #store: Snapshots;
   readonly #counted = new Map<string, { readonly identity: string; readonly census: KindCensus }>();
   #running: Promise<void> = Promise.resolve();
   /** Those who ask before it has begun share it. */
-  #waiting: Promise<void> | undefined;
+  #waiting: Promise<boolean> | undefined;
+  readonly #clock: Clock;
+  #restUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(store: Snapshots) {
+  constructor(store: Snapshots, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
   }
 
   of(kindId: string): KindCensus | undefined {
     return this.#counted.get(kindId)?.census;
   }
 
-  refresh(): Promise<void> {
+  refresh(): Promise<boolean> {
     this.#waiting ??= this.#running.then(() => {
       this.#waiting = undefined;
+      if (this.#clock.now() < this.#restUntil) return this.#changed().length === 0;
       const counting = this.#countAll();
       this.#running = counting.catch(() => {});
-      return counting;
+      return counting.then(() => true);
     });
     return this.#waiting;
   }
 
+  /** Of the kinds whose content is not the one that was counted. */
+  #changed(): Snapshot[] {
+    const snapshots = kinds.map(({ id }) => this.#store.snapshot(id));
+    return snapshots.filter(
+      (snapshot) => snapshot !== undefined && snapshot.identity !== this.#counted.get(snapshot.kind)?.identity,
+    ) as Snapshot[];
+  }
+
   async #countAll(): Promise<void> {
+    let tookMs = 0;
     for (const { id } of kinds) {
       const snapshot = this.#store.snapshot(id);
       if (snapshot === undefined || snapshot.identity === this.#counted.get(id)?.identity) continue;
       const { identity } = snapshot;
       // Content that changes meanwhile is counted as it was at some moment; then its identity is another one the next time.
-      this.#counted.set(id, { identity, census: await this.#count(id, snapshot) });
+      const { census, turnsMs } = await this.#count(id, snapshot);
+      this.#counted.set(id, { identity, census });
+      tookMs += turnsMs;
     }
+    if (tookMs > shortMs) this.#restUntil = this.#clock.now() + restFactor * tookMs;
   }
 
-  async #count(kindId: string, { pool, rows }: Snapshot): Promise<KindCensus> {
+  async #count(kindId: string, { pool, rows }: Snapshot): Promise<{ census: KindCensus; turnsMs: number }> {
     const census: OpenCensus = { labels: new Map(), otherLabels: newTally(), unaddressedHosts: 0 };
     let list = rows;
+    let turnsMs = 0;
     for (let at = 0; at < list.length; ) {
+      const began = this.#clock.now();
       const end = Math.min(at + countTurn, list.length);
       for (; at < end; at++) look(census, kindId, pool, list[at] as number);
+      turnsMs += this.#clock.now() - began;
       if (at === list.length) break;
       const last = keyOf(pool, list[at - 1] as number);
       await nextTurn();
@@ -75,7 +102,7 @@ export class Census implements CensusView {
       at = lowerBound(pool, list, last, 0);
       if (at < list.length && keyOf(pool, list[at] as number) === last) at++;
     }
-    return census;
+    return { census, turnsMs };
   }
 }
 

@@ -80,6 +80,8 @@ export class Holding {
   #watched: Listed | undefined;
   /** Bytes of {@link resources}. */
   #liveBytes = 0;
+  /** Quarantined ones of which no good form is held. */
+  #onlyBad = 0;
   /** Resources that came since the last time that all were laid out, at most. */
   #scattered = 0;
 
@@ -107,9 +109,7 @@ export class Holding {
 
   /** Resources that the source says it has, good and bad. */
   get received(): number {
-    let onlyBad = 0;
-    for (const key of this.quarantine.keys()) if (!this.resources.has(key)) onlyBad++;
-    return this.resources.size - this.withheld.size + onlyBad;
+    return this.resources.size - this.withheld.size + this.#onlyBad;
   }
 
   get released(): number {
@@ -205,6 +205,7 @@ export class Holding {
       }
     }
     this.quarantine = new Map();
+    this.#onlyBad = 0;
     this.withheld.clear();
     this.guard.believe(0);
     this.revision++;
@@ -220,6 +221,7 @@ export class Holding {
       if (old === noRow) continue;
       if (gone > 0 && gone % placeTurn === 0) yield;
       gone++;
+      if (this.quarantine.has(key)) this.#onlyBad++;
       if (this.listed !== undefined) this.effects.replaced(this.resources.pool, old, noRow, key);
       changed(key, noRow, old);
       this.#release(old);
@@ -237,6 +239,7 @@ export class Holding {
     if (!this.arena.has(pool.chunk(row))) relocate(pool, [row], this.arena);
     const old = this.resources.put(row, replaced);
     this.walk?.put(row, old);
+    if (old === noRow && this.quarantine.size > 0 && this.quarantine.has(keyOf(pool, row))) this.#onlyBad--;
     if (this.refused.size > 0 && pool.verdict(row) === verdicts.accepted) this.refused.delete(keyOf(pool, row));
     this.#liveBytes += pool.bytes(row);
     if (this.listed !== undefined && changed !== undefined) this.effects.replaced(pool, old, row);
@@ -252,7 +255,9 @@ export class Holding {
   restored({ quarantine, withheld, lastMessageAt }: Remembered): void {
     const entries = new Map(this.quarantine);
     for (const entry of quarantine) {
-      entries.set(entry.key, { ...entry, lastGoodSent: this.resources.has(entry.key) });
+      const lastGoodSent = this.resources.has(entry.key);
+      if (!lastGoodSent && !entries.has(entry.key)) this.#onlyBad++;
+      entries.set(entry.key, { ...entry, lastGoodSent });
     }
     this.quarantine = entries;
     for (const key of withheld) if (this.resources.has(key)) this.withheld.add(key);
@@ -276,12 +281,16 @@ export class Holding {
     const before = this.quarantine;
     let isOther = false;
     const entries = change.full ? new Map<string, QuarantineEntry>() : new Map(before);
-    if (!change.full) for (const key of this.#spokenOf(change)) entries.delete(key);
+    let onlyBad = change.full ? 0 : this.#onlyBad;
+    if (!change.full) {
+      for (const key of this.#spokenOf(change)) if (entries.delete(key) && !this.resources.has(key)) onlyBad--;
+    }
     for (const [i, entry] of change.quarantined.entries()) {
       if (i > 0 && i % placeTurn === 0) yield;
       const known = before.get(entry.key);
       const since = known !== undefined && known.reason === entry.reason ? known.since : now;
       const lastGoodSent = this.resources.has(entry.key);
+      if (!lastGoodSent && !entries.has(entry.key)) onlyBad++;
       if (known?.message !== entry.message || known.since !== since) {
         isOther = true;
         this.effects.quarantined(entry, lastGoodSent);
@@ -289,6 +298,7 @@ export class Holding {
       entries.set(entry.key, { ...entry, since, lastGoodSent });
     }
     this.quarantine = entries;
+    this.#onlyBad = onlyBad;
     return isOther || entries.size !== before.size;
   }
 

@@ -74,8 +74,9 @@ export class RevisionWatch {
 
   async #look(): Promise<void> {
     const { census, streams } = this.#options;
-    await census.refresh();
+    const isCurrent = await census.refresh();
     if (this.#closed) return;
+    if (!isCurrent) this.poke();
     const now = new Map<string, Set<LabelReason>>();
     for (const stream of streams()) {
       const reasons = now.get(stream.node) ?? new Set();

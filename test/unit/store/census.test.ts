@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../../src/model/clock.ts';
 import { Census } from '../../../src/store/census.ts';
 import {
   labelledResource,
@@ -14,6 +15,9 @@ vi.mock('../../../src/model/sizes.ts', async () => (await import('../../support/
 
 let lab: StoreLab;
 let census: Census;
+let now: number;
+/** Milliseconds that pass between two looks at the clock. */
+let step: number;
 
 const rev = (label: string) => ({ 'istio.io/rev': label });
 const named = (i: number) => `x/${String(i).padStart(3, '0')}`;
@@ -27,7 +31,9 @@ function labelsOf(kindId: string): Record<string, [number, readonly string[]]> {
 beforeEach(() => {
   lab = new StoreLab(noGuard);
   lab.addOrigin('a', se, we);
-  census = new Census(lab.store);
+  now = 0;
+  step = 0;
+  census = new Census(lab.store, { ...systemClock, now: () => (now += step) });
 });
 
 test('nothing is counted of what is not published', async () => {
@@ -145,5 +151,40 @@ describe('what changes', () => {
     lab.flush();
     await Promise.all([first, census.refresh(), census.refresh()]);
     expect(labelsOf(se.id)).toEqual({ new: [1, ['x/9']] });
+  });
+});
+
+describe('what took long', () => {
+  const change = async (label: string) => {
+    await lab.deliver('a', se, [
+      labelledResource('x/1', rev(label)),
+      ...Array.from({ length: 5 }, (_, i) => legacyResource(named(i))),
+    ]);
+    lab.flush();
+  };
+
+  test('is not done again before fifty times as long has passed', async () => {
+    step = 4;
+    await change('a');
+    // Two turns of 4 ms each.
+    expect(await census.refresh()).toBe(true);
+    expect(await census.refresh(), 'nothing has changed').toBe(true);
+    step = 0;
+    await change('b');
+    now += 50 * 8 - 10;
+    expect(await census.refresh()).toBe(false);
+    expect(labelsOf(se.id)).toEqual({ a: [1, ['x/1']] });
+    now += 10;
+    expect(await census.refresh()).toBe(true);
+    expect(labelsOf(se.id)).toEqual({ b: [1, ['x/1']] });
+  });
+
+  test('is what takes over 5 ms', async () => {
+    step = 2.5;
+    await change('a');
+    await census.refresh();
+    await change('b');
+    expect(await census.refresh()).toBe(true);
+    expect(labelsOf(se.id)).toEqual({ b: [1, ['x/1']] });
   });
 });

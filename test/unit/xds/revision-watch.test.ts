@@ -11,6 +11,7 @@ let clock: FakeClock;
 let log: MemoryLogger;
 let streams: StreamView[];
 let refreshes: number;
+let isCurrent: boolean;
 let broken: boolean;
 let watch: RevisionWatch;
 
@@ -19,6 +20,7 @@ const census: CensusView = {
   refresh: async () => {
     if (broken) throw new Error('no');
     refreshes++;
+    return isCurrent;
   },
 };
 
@@ -52,6 +54,7 @@ beforeEach(() => {
   log = new MemoryLogger();
   streams = [];
   refreshes = 0;
+  isCurrent = true;
   broken = false;
   watch = new RevisionWatch({ clock, log, census, streams: () => streams });
 });
@@ -76,6 +79,17 @@ describe('looks', () => {
     await clock.run(3_600_000);
     expect(refreshes, 'nothing has happened').toBe(2);
     await look(1000);
+    expect(refreshes).toBe(3);
+  });
+
+  test('again where something has changed that was not counted, until it is', async () => {
+    streams = [stream('a')];
+    isCurrent = false;
+    watch.poke();
+    await clock.run(31_000);
+    expect(refreshes).toBe(2);
+    isCurrent = true;
+    await clock.run(3_600_000);
     expect(refreshes).toBe(3);
   });
 
