@@ -6,6 +6,7 @@ import { invalidPolicies } from '../model/invalid-policy.ts';
 import { type LevelSettings, levelsText, parseLogLevels } from '../model/log-levels.ts';
 import { logComponents, logFormats, logLevels } from '../model/logger.ts';
 import { kindOfCollection, knownCollections } from '../model/kinds.ts';
+import { withoutCredentials } from '../model/texts.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.ts';
 import { isNetwork } from '../net/network.ts';
 import { parseDuration, parseSize } from './duration.ts';
@@ -57,7 +58,10 @@ const hostPort = z
     try {
       return parseHostPort(text, 'address');
     } catch {
-      context.addIssue({ code: 'custom', message: `"${text}" is no HOST:PORT; write for example 127.0.0.1:15410` });
+      context.addIssue({
+        code: 'custom',
+        message: `"${withoutCredentials(text)}" is no HOST:PORT; write for example 127.0.0.1:15410`,
+      });
       return z.NEVER;
     }
   });
@@ -74,7 +78,10 @@ const sourceAddress = z
     } catch {
       // The same advice as for any other text.
     }
-    context.addIssue({ code: 'custom', message: `"${text}" is no source address; ${sourceAdvice}` });
+    context.addIssue({
+      code: 'custom',
+      message: `"${withoutCredentials(text)}" is no source address; ${sourceAdvice}`,
+    });
     return z.NEVER;
   });
 

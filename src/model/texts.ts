@@ -27,3 +27,8 @@ export function sizeText(bytes: number): string {
 export function shortened(text: string, maxLength: number): string {
   return text.length <= maxLength ? text : Buffer.from(text.slice(0, maxLength)).toString();
 }
+
+/** An address as somebody wrote it, to be quoted back to them: without the user and the password that they may have put before an `@`. */
+export function withoutCredentials(address: string): string {
+  return address.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1[removed]@');
+}

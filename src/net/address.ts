@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { IsthmusError } from '../model/errors.ts';
+import { withoutCredentials } from '../model/texts.ts';
 
 /** A host and a port; IPv6 hosts without brackets. */
 export type HostPort = { readonly host: string; readonly port: number };
@@ -15,11 +16,11 @@ export function parseHostPort(
   subject: string,
   example = '127.0.0.1:15410, or [::1]:15410 for IPv6',
 ): HostPort {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s/@]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port > 65535 || (match?.[1] !== undefined && !isIPv6(host))) {
-    throw new IsthmusError('USAGE', subject, `"${text}" is no HOST:PORT`, {
+    throw new IsthmusError('USAGE', subject, `"${withoutCredentials(text)}" is no HOST:PORT`, {
       hint: `write for example ${example}`,
     });
   }

@@ -88,6 +88,16 @@ describe('one mistake is named with its line and column', () => {
       'i.yaml:3:12: sources[0].address: "http://galley:9901" is no source address; write for example mcp://',
     ],
     [
+      'a source address with a password, which is not said again',
+      'sources:\n- name: galley\n  address: mcp://me:hush@galley:9901\n',
+      'i.yaml:3:12: sources[0].address: "mcp://[removed]@galley:9901" is no source address; write for example mcp://',
+    ],
+    [
+      'the same of a listener',
+      'admin: { listen: "me:hush@localhost:1" }\n',
+      'i.yaml:1:18: admin.listen: "[removed]@localhost:1" is no HOST:PORT',
+    ],
+    [
       'a collection that nobody knows',
       `${source}  collections:\n  - istio/networking/v1alpha3/serviceentries\n  - istio/policy/v1beta1/rules\n`,
       'i.yaml:6:5: sources[0].collections[1]: "istio/policy/v1beta1/rules" has no place in istiod 1.9 and newer (what replaces it: Telemetry',

@@ -34,6 +34,7 @@ describe('HOST:PORT', () => {
     'http://a:1',
     'a:1/',
     'a:1\n',
+    'me@a:1',
   ])('"%s" is none', (text) => {
     const error = thrownBy(() => parseHostPort(text, '--xds-listen'));
     expect([error.code, error.subject]).toEqual(['USAGE', '--xds-listen']);
