@@ -1,10 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Change, Fault, Quarantined } from '../model/change.ts';
+import type { Change, Fault } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
 import { noRow } from '../model/resource.ts';
 import { listTurn, readStep, readTurn } from '../model/sizes.ts';
-import type { Listed } from '../model/snapshot.ts';
-import type { Arena } from '../wire/arena.ts';
 import type { RepairOptions } from '../wire/body-repairs.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
@@ -20,42 +18,16 @@ import {
   scanResource,
   seedOf,
 } from '../wire/resource-parts.ts';
-import { hashKey, type ResourceTable } from '../wire/resource-table.ts';
+import { hashKey } from '../wire/resource-table.ts';
 import { MalformedError } from '../wire/scan.ts';
 import { touchRows } from '../wire/touch.ts';
 import { shapes } from '../wire/shapes.ts';
 import { acceptedBodies } from './body-type.ts';
 import { holdsEscape, isPlainName, type NameRules, parseName } from './name.ts';
 import { Mending } from './mending.ts';
+import type { Held, IntakeMessage } from './message.ts';
 import { sortInTurns } from './sort.ts';
-import { Upserts } from './upserts.ts';
-
-/** What is held of one origin and kind: what a message is compared with, and where new bytes go. */
-export type Held = {
-  readonly resources: ResourceTable;
-  /** May be another one after each turn of somebody else. */
-  readonly arena: Arena;
-  /**
-   * Where resources that are in the merged list may be overwritten: counts what is there. Undefined where that is not
-   * allowed, because another origin has a word in it.
-   */
-  readonly listed: Listed | undefined;
-};
-
-/** One message, as the source's protocol delivered it. */
-export type IntakeMessage = {
-  readonly bytes: Buffer;
-  /** Start and end of each `istio.mcp.v1alpha1.Resource` in `bytes`, in pairs. */
-  readonly spans: readonly number[];
-  /**
-   * Start and end of each as an entry of a DiscoveryResponse, for a file of ours, which has nothing else: they are taken
-   * as they are.
-   */
-  readonly entries?: readonly number[];
-  /** Names that the source says are gone; only meant where `full` is false. */
-  readonly removed: readonly string[];
-  readonly full: boolean;
-};
+import { type Raw, Taking } from './taking.ts';
 
 /** Resources of which the old forms are fetched from memory at once; they fit into the processor's nearest cache. */
 const touched = 16;
@@ -161,131 +133,127 @@ export class Intake {
    * @throws StrangeEntryError for an entry that is not what its resource becomes; then nothing is kept.
    */
   async take(message: IntakeMessage, held: Held): Promise<Change> {
-    const upserts = new Upserts(held.resources.pool);
+    const taking = new Taking(message, held, ++this.#message, this.#comparesRaw);
+    const { length } = message.spans;
+    this.#mending?.begin();
     try {
-      return await this.#take(message, held, upserts);
+      // Who found the borders of so many resources has had a turn.
+      if (length >= readTurn) await nextTurn();
+      for (let at = this.#takeSome(taking, 0); at < length; at = this.#takeSome(taking, at)) await nextTurn();
+      return await this.#changeOf(taking);
     } catch (error) {
       // No memory, a mistake of ours, or a strange entry. The stream ends, and what the source says next is compared with
       // what is held.
-      upserts.release(held.arena);
+      taking.upserts.release(held.arena);
       throw error;
     }
   }
 
-  async #take(message: IntakeMessage, held: Held, upserts: Upserts): Promise<Change> {
-    const seen = ++this.#message;
+  /**
+   * Takes one turn's worth of resources, from the one whose span begins at `from` in the list of them. Returns where the
+   * next turn begins; at the end of the list, there is none. In a function of its own: what runs once in a message next to
+   * what runs a hundred thousand times had V8 give up its fast code for both, in each message.
+   */
+  #takeSome(taking: Taking, from: number): number {
+    const { message, bytes, held, seen, comparesRaw, upserts, quarantined, order, raw } = taking;
+    const { spans, entries, full } = message;
     const { pool } = held.resources;
-    const quarantined = new Map<string, Quarantined>();
-    const confirmed = new Set<string>();
-    const repeated: string[] = [];
-    const repairs = { bareNames: 0, createTimes: 0, duplicates: 0 };
-    let escapedNames = 0;
     const mending = this.#mending;
-    mending?.begin();
-    const { spans, entries } = message;
-    const bytes = viewed(message.bytes);
     const reading = this.#reading;
     const guesses = this.#guesses;
-    const order = new Int32Array(message.full ? spans.length / 2 : 0).fill(noRow);
-    const raw = { h1: 0, h2: 0, h3: 0 };
-    // No source will send the bytes of an entry.
-    const comparesRaw = message.full && this.#comparesRaw && entries === undefined;
-    let named = 0;
-    let guessed = 0;
-    let known = 0;
-    let same = 0;
-    let overwritten = 0;
-    let unnamed = 0;
-    // Who found the borders of so many resources has had a turn.
-    if (spans.length >= readTurn) await nextTurn();
-    let turnBegin = 0;
-    let turnEnd = performance.now() + turnMs;
+    const turnEnd = performance.now() + turnMs;
 
-    for (let i = 0; i < spans.length; i += 2) {
-      if (i % (2 * readStep) === 0 && (i - turnBegin >= 2 * readTurn || performance.now() > turnEnd)) {
-        await nextTurn();
-        turnBegin = i;
-        turnEnd = performance.now() + turnMs;
-      }
+    for (let i = from; i < spans.length; i += 2) {
+      const isStep = i > from && i % (2 * readStep) === 0;
+      if (isStep && (i - from >= 2 * readTurn || performance.now() > turnEnd)) return i;
       const start = spans[i] as number;
       const end = spans[i + 1] as number;
-      if (!comparesRaw && i % (2 * touched) === 0) touchRows(pool, guesses, guessed, guessed + touched);
-      let guess = guesses[guessed] ?? noRow;
+      if (!comparesRaw && i % (2 * touched) === 0) touchRows(pool, guesses, taking.guessed, taking.guessed + touched);
+      let guess = guesses[taking.guessed] ?? noRow;
       if (!held.resources.holds(guess)) guess = noRow;
       if (comparesRaw) hashRaw(bytes, start, end, raw);
       const isRaw = comparesRaw && guess !== noRow && pool.hasRaw(guess, raw);
       const fault = isRaw ? this.#recognise(guess) : this.#read(bytes, start, end, held, guess);
       if (mending !== undefined && fault === undefined) mending.count(comparesRaw ? raw : undefined, isRaw);
       const { old } = reading;
-      if (old !== noRow) guessed = pool.rank(old) + 1;
-      if (reading.isBare) repairs.bareNames++;
-      if (reading.isEscaped) escapedNames++;
-      if (reading.timeIsInvalid) repairs.createTimes++;
+      if (old !== noRow) taking.guessed = pool.rank(old) + 1;
+      if (reading.isBare) taking.bareNames++;
+      if (reading.isEscaped) taking.escapedNames++;
+      if (reading.timeIsInvalid) taking.createTimes++;
       const isOwnName = !reading.isBare && !reading.isEscaped;
       const isPlain = comparesRaw && !isRaw && isOwnName && !reading.timeIsInvalid;
       // What nearly every resource of nearly every message is: as it was before, and named for the first time.
       if (old !== noRow && reading.isSame && pool.seen(old) !== seen && quarantined.size === 0) {
         pool.setSeen(old, seen);
-        pool.setRank(old, named);
-        if (message.full) order[named] = old;
-        else confirmed.add(keyOf(pool, old));
+        pool.setRank(old, taking.named);
+        if (full) order[taking.named] = old;
+        else taking.confirmed.add(keyOf(pool, old));
         if (isPlain) pool.setRaw(old, raw);
-        named++;
-        known++;
-        same++;
+        taking.named++;
+        taking.known++;
+        taking.same++;
         continue;
       }
       const { key } = reading;
       const isAgain = old === noRow ? key !== undefined && upserts.hasFresh(key) : pool.seen(old) === seen;
       if (old !== noRow && !isAgain) {
         pool.setSeen(old, seen);
-        known++;
+        taking.known++;
       }
       if ((quarantined.size > 0 && quarantined.delete(this.#keyAt(i, held))) || isAgain) {
-        repairs.duplicates++;
-        if (repeated.length < maxRepeated) repeated.push(this.#keyAt(i, held));
+        taking.duplicates++;
+        if (taking.repeated.length < maxRepeated) taking.repeated.push(this.#keyAt(i, held));
       }
       if (fault !== undefined) {
         const name = this.#keyAt(i, held);
         const hasName = key !== undefined || old !== noRow;
-        if (hasName || ++unnamed <= maxUnnamed) quarantined.set(name, { key: name, named: hasName, ...fault });
+        if (hasName || ++taking.unnamed <= maxUnnamed) quarantined.set(name, { key: name, named: hasName, ...fault });
         continue;
       }
       if (isAgain) {
         const dropped = upserts.drop(this.#keyAt(i, held), held.arena);
-        if (dropped !== noRow && message.full) order[pool.rank(dropped)] = noRow;
+        if (dropped !== noRow && full) order[pool.rank(dropped)] = noRow;
       }
       if (reading.isSame || this.#overwrite(held)) {
-        if (reading.isSame) same++;
-        else overwritten++;
+        if (reading.isSame) taking.same++;
+        else taking.overwritten++;
         if (isPlain) pool.setRaw(old, raw);
-        if (!message.full) confirmed.add(this.#keyAt(i, held));
+        if (!full) taking.confirmed.add(this.#keyAt(i, held));
         if (!isAgain) {
-          pool.setRank(old, named);
-          if (message.full) order[named] = old;
-          named++;
+          pool.setRank(old, taking.named);
+          if (full) order[taking.named] = old;
+          taking.named++;
         }
         continue;
       }
       const row = entries === undefined ? this.#encode(held) : this.#adopt(entries, i, held);
       pool.setSeen(row, seen);
-      pool.setRank(row, named);
+      pool.setRank(row, taking.named);
       if (isPlain) pool.setRaw(row, raw);
-      if (message.full) order[named] = row;
-      named++;
+      if (full) order[taking.named] = row;
+      taking.named++;
       upserts.add(row, old);
     }
-    this.#guesses = order;
-    if (message.full) this.#comparesRaw = 2 * same >= spans.length / 2;
+    return spans.length;
+  }
+
+  /** What a message says, once all of it was taken. */
+  async #changeOf(taking: Taking): Promise<Change> {
+    const { message, held, seen, upserts, quarantined, confirmed, repeated, unnamed, escapedNames } = taking;
+    const { pool } = held.resources;
+    const received = message.spans.length / 2;
+    this.#guesses = taking.order;
+    if (message.full) this.#comparesRaw = 2 * taking.same >= received;
+    const reading = this.#reading;
     reading.name = this.#parts.gathered = undefined;
     reading.bytes = noBytes;
-    const bodies = mending?.finish(comparesRaw);
+    const bodies = this.#mending?.finish(taking.comparesRaw);
 
     return {
       ...(await upserts.all()),
-      overwritten,
+      overwritten: taking.overwritten,
       missing: message.full
-        ? await this.#unseen(held, known, seen)
+        ? await this.#unseen(held, taking.known, seen)
         : this.#removed(message.removed, (key) => {
             if (upserts.hasFresh(key) || quarantined.has(key)) return true;
             const row = held.resources.get(key);
@@ -295,9 +263,11 @@ export class Intake {
       quarantined: [...quarantined.values()],
       ...(unnamed > maxUnnamed ? { unlisted: unnamed - maxUnnamed } : {}),
       full: message.full,
-      received: spans.length / 2,
+      received,
       repairs: {
-        ...repairs,
+        bareNames: taking.bareNames,
+        createTimes: taking.createTimes,
+        duplicates: taking.duplicates,
         ...(escapedNames === 0 ? {} : { escapedNames }),
         ...(bodies === undefined ? {} : { bodies }),
       },
@@ -482,12 +452,7 @@ export class Intake {
 const rawSeed: HashSeed = { h1: secretBits(), h2: secretBits(), h3: secretBits(), h4: secretBits() };
 
 /** Hashes a resource as it came. */
-function hashRaw(
-  { view }: ViewedBuffer,
-  start: number,
-  end: number,
-  raw: { h1: number; h2: number; h3: number },
-): void {
+function hashRaw({ view }: ViewedBuffer, start: number, end: number, raw: Raw): void {
   resetHash(rawSeed);
   hash128(view, start, end);
   raw.h1 = hashed.h1;

@@ -1,4 +1,5 @@
-import { Intake, type IntakeMessage, StrangeEntryError } from '../intake/intake.ts';
+import { Intake, StrangeEntryError } from '../intake/intake.ts';
+import type { IntakeMessage } from '../intake/message.ts';
 import type { Change } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
 import type { Holding } from '../store/holding.ts';

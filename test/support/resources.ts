@@ -1,4 +1,4 @@
-import type { IntakeMessage } from '../../src/intake/intake.ts';
+import type { IntakeMessage } from '../../src/intake/message.ts';
 import type { Change } from '../../src/model/change.ts';
 import { type Kind, kindOf } from '../../src/model/kinds.ts';
 import { noRow, type Resource, type ResourcePool } from '../../src/model/resource.ts';
