@@ -1,6 +1,6 @@
 /**
  * How much is done in one turn, kept in one piece, or worth an effort. In one place, so that a test can make all of it
- * small (test/unit/state-model/turns.test.ts) and meet between turns what else only a hundred thousand resources would.
+ * small (test/unit/state-model/turns.mocks.test.ts) and meet between turns what else only a hundred thousand resources would.
  */
 
 /** Resources of a message that are looked at, at most, before other work gets its turn: 5 to 10 ms. */
