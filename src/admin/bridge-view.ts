@@ -10,7 +10,6 @@ import { type Conflict, conflictActions, leavesOut } from '../model/conflict.ts'
 import { droppedCollections } from '../model/dropped.ts';
 import { type Kind, kindOf, kindOfCollection, kindOfId, kinds, serviceEntryId, shortName } from '../model/kinds.ts';
 import { noSeat } from '../model/seats.ts';
-import type { Snapshot } from '../model/snapshot.ts';
 import type { Certificate } from '../net/tls-certificate.ts';
 import { lastToEnd } from '../net/tls-files.ts';
 import type { IdentityView } from '../net/tls-identity.ts';
@@ -419,18 +418,10 @@ function certificateView({ validFrom, validTo, ...certificate }: Certificate): T
   return { ...certificate, validFrom: validFrom.toISOString(), validTo: validTo.toISOString() };
 }
 
-/** Sizes of snapshots that were asked for; adding up a large one on every request would be waste. */
-const bytesOf = new WeakMap<Snapshot, number>();
-
 function snapshotView({ id, kind }: Kind, store: Store, census: CensusView): SnapshotView {
   const snapshot = store.snapshot(id);
   const originsWith = (sync: SyncState) =>
     Array.from(store.origins).flatMap(([name, holdings]) => (holdings.get(id)?.sync === sync ? [name] : []));
-  let bytes = 0;
-  if (snapshot !== undefined) {
-    bytes = bytesOf.get(snapshot) ?? snapshot.rows.reduce((sum, row) => sum + snapshot.pool.bytes(row), 0);
-    bytesOf.set(snapshot, bytes);
-  }
   const counted = census.of(id);
   return {
     kind,
@@ -440,7 +431,7 @@ function snapshotView({ id, kind }: Kind, store: Store, census: CensusView): Sna
     overdue: originsWith('overdue'),
     version: snapshot?.version ?? null,
     resources: snapshot?.rows.length ?? 0,
-    bytes,
+    bytes: snapshot?.bytes ?? 0,
     labels: counted === undefined ? null : countsOf(counted.labels),
     unaddressedHosts: counted?.unaddressedHosts ?? null,
   };

@@ -21,6 +21,8 @@ export type Snapshot = {
   readonly rows: Int32Array;
   /** For each `blockRows` rows (model/sizes): another number whenever one of them is another row. */
   readonly stamps: Int32Array;
+  /** Of all resources, as they stand in a response. */
+  readonly bytes: number;
 };
 
 /** The merged list, for the only origin that has a word in it: what is there becomes another form at once. */

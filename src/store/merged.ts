@@ -32,6 +32,8 @@ export class Merged {
   announced = false;
   readonly #kind: string;
   readonly #sum = new VersionSum();
+  /** Of what is in the list; what is overwritten keeps its length. */
+  #bytes = 0;
   #snapshot: Snapshot;
   /** True where a listed resource was overwritten since the snapshot was made. */
   #isOverwritten = false;
@@ -50,6 +52,7 @@ export class Merged {
       pool: this.pool,
       rows: new Int32Array(),
       stamps: new Int32Array(),
+      bytes: 0,
     };
     this.#told = this.#snapshot.identity;
   }
@@ -184,6 +187,7 @@ export class Merged {
       const row = rows[i] as number;
       if (sum !== undefined) {
         this.pool.setListed(row, true);
+        this.#bytes += this.pool.bytes(row);
         continue;
       }
       this.pool.setAt(row, i);
@@ -221,11 +225,13 @@ export class Merged {
 
   #comes(row: number): void {
     this.pool.setListed(row, true);
+    this.#bytes += this.pool.bytes(row);
     this.#sum.add(this.pool, row);
   }
 
   #leaves(row: number): void {
     this.pool.setListed(row, false);
+    this.#bytes -= this.pool.bytes(row);
     this.#sum.remove(this.pool, row);
   }
 
@@ -235,7 +241,7 @@ export class Merged {
     const stamps = rows === old.rows ? old.stamps : new Int32Array(Math.ceil(rows.length / blockRows));
     const version = this.#sum.toString();
     const { identity } = this.#sum;
-    this.#snapshot = { kind: this.#kind, version, identity, pool: this.pool, rows, stamps };
+    this.#snapshot = { kind: this.#kind, version, identity, pool: this.pool, rows, stamps, bytes: this.#bytes };
     return this.#snapshot;
   }
 }

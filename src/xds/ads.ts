@@ -49,6 +49,7 @@ const nothing: Snapshot = {
   pool: new ResourcePool(),
   rows: new Int32Array(),
   stamps: new Int32Array(),
+  bytes: 0,
 };
 
 /** What the exchange reads of the store. */

@@ -36,7 +36,7 @@ class List {
   get snapshot(): Snapshot {
     const { pool } = this;
     const rows = Int32Array.from(this.rows);
-    return { kind: 'k', version: 'v', identity: 'i', pool, rows, stamps: new Int32Array(1) };
+    return { kind: 'k', version: 'v', identity: 'i', pool, rows, stamps: new Int32Array(1), bytes: 0 };
   }
 
   /** The Resource of each row, as istiod is given it. */

@@ -17,6 +17,7 @@ const newSnapshot = (): Snapshot => ({
   pool,
   rows: Int32Array.of(newRow(pool, 'a/1', 'x', arena), newRow(pool, 'a/2', 'x', arena)),
   stamps: new Int32Array(1),
+  bytes: 0,
 });
 
 test('each form of a snapshot is built once, and shared', () => {

@@ -11,7 +11,7 @@ import type { StoreLab } from '../../support/store-lab.ts';
 
 /** What one snapshot says, after a look at everything that has to hold of it. */
 export function contentOfSnapshot(snapshot: Snapshot): string {
-  const { pool, rows, version } = snapshot;
+  const { pool, rows, version, bytes } = snapshot;
   const sum = new VersionSum();
   let before = '';
   for (const row of rows) {
@@ -22,6 +22,7 @@ export function contentOfSnapshot(snapshot: Snapshot): string {
     sum.add(pool, row);
   }
   expect(version).toBe(sum.toString());
+  expect(bytes).toBe(rows.reduce((all, row) => all + pool.bytes(row), 0));
   const linesOf = (versioned: boolean) =>
     decodeDiscoveryResponse(frameOf(snapshot, { versioned }).toBuffer())
       .resources.map(({ value }) => viewResourceBytes(value))

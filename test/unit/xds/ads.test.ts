@@ -534,6 +534,7 @@ test('a newer istiod is not sent a response of more than 2 GiB, which it cannot 
     pool,
     rows: Int32Array.of(row),
     stamps: Int32Array.of(0),
+    bytes: 0,
   };
   const store = { isExpected: () => true, snapshot: () => snapshot, onChange: () => () => {} };
   const istiod = new FakeIstiod(Object.create(lab, { store: { value: store } }) as StoreLab);
