@@ -42,15 +42,16 @@ export function quarantineOf(store: Store, kindId: string, key: string): Quarant
 
 /** The first keys behind `after`, in order, and whether there are more. */
 function nextKeys({ quarantine, refused }: Holding, after: string | undefined, limit: number) {
-  let keys = new Set<string>();
+  let keys: string[] = [];
   let more = false;
   /** Of a full page, the last one. */
   let bound: string | undefined;
   const cut = () => {
-    const sorted = [...keys].toSorted();
+    // A key that is in both comes twice.
+    const sorted = keys.toSorted().filter((key, i, all) => key !== all[i - 1]);
     more ||= sorted.length > limit;
-    keys = new Set(sorted.slice(0, limit));
-    bound = sorted[limit - 1];
+    keys = sorted.slice(0, limit);
+    bound = keys[limit - 1];
   };
   for (const held of [quarantine, refused]) {
     for (const key of held.keys()) {
@@ -59,34 +60,39 @@ function nextKeys({ quarantine, refused }: Holding, after: string | undefined, l
         more = true;
         continue;
       }
-      keys.add(key);
-      // Of a hundred thousand, only those of the page are sorted.
-      if (keys.size > 2 * limit + 1000) cut();
+      keys.push(key);
+      // Of a hundred thousand, little more than those of the page are sorted.
+      if (keys.length > 2 * limit + 1000) cut();
     }
   }
   cut();
-  return { keys: [...keys], more };
+  return { keys, more };
 }
 
 function viewsOf(store: Store, source: string, kindId: string, holding: Holding, key: string): QuarantineView[] {
-  return [holding.quarantine.get(key), holding.refused.get(key)].flatMap((entry) => {
-    if (entry === undefined) return [];
+  const views: QuarantineView[] = [];
+  for (const held of [holding.quarantine, holding.refused]) {
+    const entry = held.get(key);
+    if (entry === undefined) continue;
     const { reason, message, since, lastGoodSent } = entry;
-    const isRefused = holding.refused.get(key) === entry;
+    const isRefused = held === holding.refused;
     const sent = isRefused ? sentOfRefused(store, kindId, key) : lastGoodSent ? 'last_good' : 'nothing';
-    return [
-      {
-        source,
-        kind: shortName(kindId),
-        resource: key,
-        reason,
-        message,
-        since: since.toISOString(),
-        lastGoodSent,
-        sent,
-      },
-    ];
-  });
+    const kind = shortName(kindId);
+    views.push({ source, kind, resource: key, reason, message, since: timeText(since), lastGoodSent, sent });
+  }
+  return views;
+}
+
+let lastTime = new Date(0);
+let lastTimeText = lastTime.toISOString();
+
+/** What came with one message has one time: a page may show thousands of them. */
+function timeText(time: Date): string {
+  if (time !== lastTime) {
+    lastTime = time;
+    lastTimeText = time.toISOString();
+  }
+  return lastTimeText;
 }
 
 /** What is sent in the place of a form that breaks a rule of Istio, and that was taken all the same. */

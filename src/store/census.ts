@@ -13,8 +13,8 @@ import { lowerBound } from './merge.ts';
 
 const revisionLabel = viewed(Buffer.from('istio.io/rev'));
 
-/** A look at everything rests so many times as long as it took: it never takes over a fiftieth of the time. */
-const restFactor = 50;
+/** A look at everything rests so many times as long as it took: it never takes over half a percent of the time. */
+const restFactor = 200;
 
 /** What takes no longer than this needs no rest. */
 const shortMs = 5;
