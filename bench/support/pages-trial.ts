@@ -47,7 +47,7 @@ const paths: Readonly<Record<Scene, readonly string[]>> = {
     '/debug/config',
   ],
   waiting: [...always, '/ui/search?q=service-'],
-  quarantined: [...always, '/ui/search?q=service-', '/ui/quarantine', '/debug/quarantine?limit=5000'],
+  quarantined: [...always, '/ui/search?q=service-', '/ui/quarantine', '/debug/quarantine?limit=2000'],
 };
 
 /** Of the first ones V8 compiles what is hot. */

@@ -18,6 +18,9 @@ import type { MayWrite } from './write-access.ts';
 /** Rows of one page of a list; longer lists are read page by page, so that no answer blocks the pushes. */
 const maxRows = 5000;
 
+/** Of the quarantine, where each says at length what is wrong with it. */
+const maxQuarantineRows = 2000;
+
 /** Requests that are allowed to take this long; bounds what a slow peer can hold. */
 const requestTimeoutMs = 30_000;
 
@@ -162,7 +165,7 @@ export function adminRoutes(view: BridgeView, { release, logLevels, mayWrite, lo
   });
   app.get('/debug/sinks', (c) => c.json(view.sinks()));
   app.get('/debug/quarantine', (c) => {
-    const limit = limitOf(c.req.query('limit'));
+    const limit = Math.min(limitOf(c.req.query('limit')), maxQuarantineRows);
     const { rows, last } = view.quarantine(c.req.query('after') ?? '', limit);
     const next = last === undefined ? null : `${c.req.path}?limit=${limit}&after=${encodeURIComponent(last)}`;
     return c.json({ resources: rows, next });
