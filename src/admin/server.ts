@@ -246,6 +246,7 @@ function indexPage(version: string, routes: Readonly<Record<string, string>>) {
   return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Isthmus</title>
 <meta name="viewport" content="width=device-width"><style>
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}
-td{padding:.3rem 1rem .3rem 0;vertical-align:top;overflow-wrap:anywhere}</style></head>
+td{padding:.3rem 1rem .3rem 0;vertical-align:top;overflow-wrap:anywhere}td:first-child{min-width:11rem}
+@media (max-width:40rem){td{display:block;padding:0}td+td{padding-bottom:.8rem}}</style></head>
 <body><h1>Isthmus ${version}</h1><table>${rows}</table></body></html>`;
 }

@@ -47,7 +47,7 @@ function changeTable(caption: string, rows: readonly ChangeView[]): Html {
       { title: 'Time', cell: ({ at }) => time(at) },
       { title: 'Source', cell: ({ source }) => source ?? '–' },
       { title: 'Kind', cell: ({ kind }) => html`<a href="${hrefOf(kind)}">${kind}</a>` },
-      { title: 'Why', cell: whyText },
+      { title: 'Why', cell: (change) => html`<span class="long">${whyText(change)}</span>` },
       { title: 'Forms', cell: detailLink },
     ],
     rows,

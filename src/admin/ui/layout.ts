@@ -34,6 +34,6 @@ export function layout(
 <input id="q" name="q" type="search" value="${query}" required maxlength="253"><button>Search</button></form></header>
 <main id="main"><h1>${title}</h1>
 ${content}</main>
-<footer>Isthmus ${version} · as of <span id="shown">${time(new Date().toISOString())}</span> UTC · <span id="live" role="status"></span></footer>
+<footer>Isthmus ${version} · as of <span id="shown">${time(new Date().toISOString())}</span> UTC <span id="live" role="status"></span></footer>
 </body></html>`;
 }

@@ -41,6 +41,12 @@ export function streamsPage(
   ];
 }
 
+/** A type, which may go on in the next line before its last part. */
+function typeName(typeUrl: string): Html {
+  const last = typeUrl.lastIndexOf('/') + 1;
+  return html`${typeUrl.slice(0, last)}<wbr>${typeUrl.slice(last)}`;
+}
+
 type TypeOfStream = ReturnType<BridgeView['streams']>[number]['types'][number];
 
 function typeState({ nack, tooLarge, awaitingAck, sentVersion }: TypeOfStream): Html {
@@ -62,7 +68,7 @@ function streamParts({ node, peer, profile, version, revision, since, types, lab
   const table = tableOf(
     'Types that it asked for',
     [
-      { title: 'Type', cell: ({ typeUrl }) => typeUrl, isHead: true },
+      { title: 'Type', cell: ({ typeUrl }) => typeName(typeUrl), isHead: true },
       { title: 'State', cell: typeState },
       { title: 'Size', cell: ({ bytes }) => (bytes === null ? '–' : sizeText(bytes)), isNumber: true },
       { title: 'It takes', cell: ({ maxBytes }) => sizeText(maxBytes), isNumber: true },

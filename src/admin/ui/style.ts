@@ -48,6 +48,6 @@ pre{background:var(--card);border:1px solid var(--line);border-radius:.3rem;padd
 .diff{white-space:pre}.diff ins,.diff del{display:block;text-decoration:none;margin:0 -.75rem;padding:0 .75rem}
 .diff ins{background:var(--new)}.diff del{background:var(--gone)}.diff .place{color:var(--dim)}
 .aside{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);user-select:none}
-footer{color:var(--dim);border-top:1px solid var(--line);margin-top:2rem}
-@media (max-width:48rem){.flow{grid-template-columns:1fr}.arrow{transform:rotate(90deg)}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}header form{margin-left:0}}
+footer{color:var(--dim);border-top:1px solid var(--line);margin-top:2rem}#live:not(:empty)::before{content:'· '}
+@media (max-width:48rem){.flow{grid-template-columns:1fr}.arrow{transform:rotate(90deg)}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}header form{margin-left:0}.long{min-width:26rem}}
 `;
