@@ -16,6 +16,7 @@ async function read(bridge: Bridge, path: string): Promise<{ status: number; tex
 /** What a reader sees: no tags, blanks as one. */
 const seen = (page: string): string =>
   page
+    .replaceAll('<wbr>', '')
     .replaceAll(/<style[\s\S]*?<\/style>|<[^>]*>/g, ' ')
     .replaceAll('&amp;', '&')
     .replaceAll('&quot;', '"')
