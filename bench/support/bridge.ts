@@ -3,7 +3,7 @@
  * `bridge.js SOURCE-PORT XDS-PORT ADMIN-PORT on|off`. The one place where that is switched.
  */
 import { App, type AppOptions } from '../../src/app.ts';
-import { collectLessOften } from '../../src/cli/collections.ts';
+import { collectLessOften } from '../../src/cli/heap-growth.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { packageVersion } from '../../src/model/package.ts';
 import { silentReporter } from '../../src/model/reporter.ts';

@@ -78,21 +78,9 @@ function viewsOf(store: Store, source: string, kindId: string, holding: Holding,
     const isRefused = held === holding.refused;
     const sent = isRefused ? sentOfRefused(store, kindId, key) : lastGoodSent ? 'last_good' : 'nothing';
     const kind = shortName(kindId);
-    views.push({ source, kind, resource: key, reason, message, since: timeText(since), lastGoodSent, sent });
+    views.push({ source, kind, resource: key, reason, message, since: since.toISOString(), lastGoodSent, sent });
   }
   return views;
-}
-
-let lastTime = new Date(0);
-let lastTimeText = lastTime.toISOString();
-
-/** What came with one message has one time: a page may show thousands of them. */
-function timeText(time: Date): string {
-  if (time !== lastTime) {
-    lastTime = time;
-    lastTimeText = time.toISOString();
-  }
-  return lastTimeText;
 }
 
 /** What is sent in the place of a form that breaks a rule of Istio, and that was taken all the same. */

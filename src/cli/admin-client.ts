@@ -1,7 +1,7 @@
 import { readToken } from '../admin/write-token.ts';
 import { IsthmusError, messageOf } from '../model/errors.ts';
 
-/** As many as a bridge puts on one page. */
+/** As many as a bridge puts on one page at most; of some lists it puts fewer there. */
 export const pageRows = 5000;
 
 export type PageOptions = {

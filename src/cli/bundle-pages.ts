@@ -131,7 +131,7 @@ class Reading {
     for (let next: unknown = `${path}?limit=${pageRows}`; typeof next === 'string'; ) {
       const name = `${path.slice(1)}${pages.length === 0 ? '' : `.${pages.length + 1}`}.json`;
       if (pages.length === maxPages) {
-        this.missing.push(`${path}: only its first ${maxPages * pageRows} rows are here`);
+        this.missing.push(`${path}: only its first ${maxPages} pages are here`);
         return;
       }
       const address: string = next;

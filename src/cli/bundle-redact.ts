@@ -1,7 +1,5 @@
 import { isRecord } from '../model/record.ts';
-
-/** What stands where something was taken out. */
-export const removed = '[removed]';
+import { removed } from '../model/texts.ts';
 
 /**
  * A name of something that is nobody's business. `authorization` alone, since resources are called AuthorizationPolicy.

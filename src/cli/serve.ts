@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import { loadConfig, loadConfigAgain } from '../config/load.ts';
 import { levelsOf } from '../config/schema.ts';
 import { packageVersion } from '../model/package.ts';
-import { collectLessOften } from './collections.ts';
+import { collectLessOften } from './heap-growth.ts';
 import { type ConfigFlags, configOf, configOptions } from './config-flags.ts';
 import { examples } from './examples.ts';
 import { onHangup } from './hangup.ts';

@@ -28,7 +28,10 @@ export function shortened(text: string, maxLength: number): string {
   return text.length <= maxLength ? text : Buffer.from(text.slice(0, maxLength)).toString();
 }
 
+/** What stands where a secret was. */
+export const removed = '[removed]';
+
 /** An address as somebody wrote it, to be quoted back to them: without the user and the password that they may have put before an `@`. */
 export function withoutCredentials(address: string): string {
-  return address.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1[removed]@');
+  return address.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, `$1${removed}@`);
 }

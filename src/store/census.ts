@@ -26,7 +26,7 @@ type OpenTally = { count: number; readonly names: string[] };
 type OpenCensus = { labels: Map<string, OpenTally>; otherLabels: OpenTally; unaddressedHosts: number };
 
 /** What the census reads of the store. */
-export type Snapshots = { snapshot(kindId: string): Snapshot | undefined };
+type Snapshots = { snapshot(kindId: string): Snapshot | undefined };
 
 /**
  * Counts what the operator may want to know of all resources that are published, beside the way to istiod: nothing is
@@ -54,7 +54,7 @@ export class Census implements CensusView {
   refresh(): Promise<boolean> {
     this.#waiting ??= this.#running.then(() => {
       this.#waiting = undefined;
-      if (this.#clock.now() < this.#restUntil) return this.#changed().length === 0;
+      if (this.#clock.now() < this.#restUntil) return kinds.every(({ id }) => this.#uncounted(id) === undefined);
       const counting = this.#countAll();
       this.#running = counting.catch(() => {});
       return counting.then(() => true);
@@ -62,19 +62,17 @@ export class Census implements CensusView {
     return this.#waiting;
   }
 
-  /** Of the kinds whose content is not the one that was counted. */
-  #changed(): Snapshot[] {
-    const snapshots = kinds.map(({ id }) => this.#store.snapshot(id));
-    return snapshots.filter(
-      (snapshot) => snapshot !== undefined && snapshot.identity !== this.#counted.get(snapshot.kind)?.identity,
-    ) as Snapshot[];
+  /** What is published of a kind, where it is not what was counted last. */
+  #uncounted(kindId: string): Snapshot | undefined {
+    const snapshot = this.#store.snapshot(kindId);
+    return snapshot?.identity === this.#counted.get(kindId)?.identity ? undefined : snapshot;
   }
 
   async #countAll(): Promise<void> {
     let tookMs = 0;
     for (const { id } of kinds) {
-      const snapshot = this.#store.snapshot(id);
-      if (snapshot === undefined || snapshot.identity === this.#counted.get(id)?.identity) continue;
+      const snapshot = this.#uncounted(id);
+      if (snapshot === undefined) continue;
       const { identity } = snapshot;
       // Content that changes meanwhile is counted as it was at some moment; then its identity is another one the next time.
       const { census, turnsMs } = await this.#count(id, snapshot);

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { createServer, request, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bundledPages, leftOut } from '../../../src/cli/bundle-pages.ts';
@@ -154,19 +154,25 @@ describe('a bundle', () => {
     expect(pages.flatMap(({ resources }) => resources.map(({ key }) => key)).toSorted()).toEqual(names.toSorted());
   });
 
+  test('has the first pages of a list that is longer, however short they are, and says so', async () => {
+    const admin = await inFrontOf(await Bridge.of({}), {
+      '/debug/quarantine': (response) => response.end('{"resources":[],"next":"/debug/quarantine?after=x"}'),
+    });
+    const output = join(tempFolder(), 'b.tar.gz');
+    const { code } = await run('bundle', '--admin', `http://127.0.0.1:${admin}`, '-o', output);
+    const files = await tarFiles(output);
+    expect(code).toBe(1);
+    expect([...files.keys()].filter((name) => name.startsWith('debug/quarantine'))).toHaveLength(10);
+    expect(files.get('README.txt')).toContain('- /debug/quarantine: only its first 10 pages are here');
+  });
+
   test('is there where a page is not: that one is a file that says why, and the exit code is 1', async () => {
     const bridge = await Bridge.of({});
-    const admin = await listen(
-      createServer(({ url = '' }, response) => {
-        if (url.startsWith('/debug/state')) response.writeHead(500).end('no');
-        else if (url.startsWith('/debug/origins')) response.end('<h1>');
-        else if (url.startsWith('/metrics')) response.destroy();
-        else
-          request(`${bridge.adminUrl}${url}`, (answer) =>
-            answer.pipe(response.writeHead(answer.statusCode ?? 0)),
-          ).end();
-      }),
-    );
+    const admin = await inFrontOf(bridge, {
+      '/debug/state': (response) => response.writeHead(500).end('no'),
+      '/debug/origins': (response) => response.end('<h1>'),
+      '/metrics': (response) => response.destroy(),
+    });
     const output = join(tempFolder(), 'b.tar.gz');
     const { code, stderr } = await run('bundle', '--admin', `http://127.0.0.1:${admin}`, '-o', output);
     expect(code).toBe(1);
@@ -185,6 +191,20 @@ describe('a bundle', () => {
     expect(files.has('findings.txt')).toBe(true);
   });
 });
+
+/** The pages of a bridge, but for those of which an address begins with one of `answers`. Returns the port. */
+function inFrontOf(
+  bridge: Bridge,
+  answers: Readonly<Record<string, (response: ServerResponse) => void>>,
+): Promise<number> {
+  return listen(
+    createServer(({ url = '' }, response) => {
+      const [, answer] = Object.entries(answers).find(([path]) => url.startsWith(path)) ?? [];
+      if (answer !== undefined) answer(response);
+      else request(`${bridge.adminUrl}${url}`, (page) => page.pipe(response.writeHead(page.statusCode ?? 0))).end();
+    }),
+  );
+}
 
 describe('there is none', () => {
   test.each([
