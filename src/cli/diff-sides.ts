@@ -8,6 +8,7 @@ import { Arena } from '../wire/arena.ts';
 import { readRows } from '../wire/resource-frame.ts';
 import { ResourceTable } from '../wire/resource-table.ts';
 import { viewResource } from '../wire/resource-view.ts';
+import { SpanList } from '../wire/spans.ts';
 import type { Item, ItemView } from './diff-compare.ts';
 import { type Reader, type Reading, type Served, silenceError } from './get-readers.ts';
 
@@ -135,16 +136,16 @@ export async function readRaw(
   raws: readonly RawResource[],
   rules: NameRules,
 ): Promise<{ items: Item[]; unreadable: Unreadable[] }> {
-  const spans: number[] = [];
+  const found = new SpanList();
   let at = 0;
   for (const { raw } of raws) {
-    spans.push(at, at + raw.length);
+    found.add(at, at + raw.length);
     at += raw.length;
   }
   const bytes = Buffer.concat(raws.map(({ raw }) => raw));
   const pool = new ResourcePool();
   const held = { resources: new ResourceTable(pool), arena: new Arena(), listed: undefined };
-  const message = { bytes, spans, removed: [], full: true };
+  const message = { bytes, spans: found.all(), removed: [], full: true };
   const { upserts, quarantined } = await new Intake(kind, rules).take(message, held);
   const keyOf = (name: string) => (name.includes('/') ? name : `${rules.defaultNamespace}/${name}`);
   const versions = new Map(raws.map(({ name, version }) => [keyOf(name), version]));

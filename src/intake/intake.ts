@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change, Fault } from '../model/change.ts';
 import type { Kind } from '../model/kinds.ts';
 import { noRow } from '../model/resource.ts';
-import { listTurn, readStep, readTurn } from '../model/sizes.ts';
+import { listTurn, readStep, readTurn, sealRows } from '../model/sizes.ts';
 import type { RepairOptions } from '../wire/body-repairs.ts';
 import type { Shape } from '../wire/canonical.ts';
 import { isSame, type Viewed, viewed } from '../wire/bytes.ts';
@@ -23,9 +23,11 @@ import { MalformedError } from '../wire/scan.ts';
 import { touchRows } from '../wire/touch.ts';
 import { shapes } from '../wire/shapes.ts';
 import { acceptedBodies } from './body-type.ts';
+import { endBlock, takeBlock } from './blocks.ts';
 import { holdsEscape, isPlainName, type NameRules, parseName } from './name.ts';
 import { Mending } from './mending.ts';
 import type { Held, IntakeMessage } from './message.ts';
+import type { Seals } from './seals.ts';
 import { sortInTurns } from './sort.ts';
 import { type Raw, Taking } from './taking.ts';
 
@@ -108,6 +110,8 @@ export class Intake {
   #guesses = new Int32Array();
   /** True while most resources come with the very bytes of the last message: then nothing else is looked at. */
   #comparesRaw = true;
+  /** Of the last message, where it was a full one, and so little had changed that most blocks of it may come again. */
+  #seals: Seals | undefined;
 
   /**
    * @param overwrites whether another form may take the place of the one that is held while the message is read: not
@@ -133,7 +137,7 @@ export class Intake {
    * @throws StrangeEntryError for an entry that is not what its resource becomes; then nothing is kept.
    */
   async take(message: IntakeMessage, held: Held): Promise<Change> {
-    const taking = new Taking(message, held, ++this.#message, this.#comparesRaw);
+    const taking = new Taking(message, held, ++this.#message, this.#comparesRaw, this.#seals);
     const { length } = message.spans;
     this.#mending?.begin();
     try {
@@ -155,7 +159,7 @@ export class Intake {
    * what runs a hundred thousand times had V8 give up its fast code for both, in each message.
    */
   #takeSome(taking: Taking, from: number): number {
-    const { message, bytes, held, seen, comparesRaw, upserts, quarantined, order, raw } = taking;
+    const { message, bytes, held, seen, comparesRaw, lastSeals, upserts, quarantined, order, raw } = taking;
     const { spans, entries, full } = message;
     const { pool } = held.resources;
     const mending = this.#mending;
@@ -168,6 +172,10 @@ export class Intake {
       if (isStep && (i - from >= 2 * readTurn || performance.now() > turnEnd)) return i;
       const start = spans[i] as number;
       const end = spans[i + 1] as number;
+      if (lastSeals !== undefined && i % (2 * sealRows) === 0 && takeBlock(taking, guesses, i)) {
+        i += 2 * sealRows - 2;
+        continue;
+      }
       if (!comparesRaw && i % (2 * touched) === 0) touchRows(pool, guesses, taking.guessed, taking.guessed + touched);
       let guess = guesses[taking.guessed] ?? noRow;
       if (!held.resources.holds(guess)) guess = noRow;
@@ -182,6 +190,7 @@ export class Intake {
       if (reading.timeIsInvalid) taking.createTimes++;
       const isOwnName = !reading.isBare && !reading.isEscaped;
       const isPlain = comparesRaw && !isRaw && isOwnName && !reading.timeIsInvalid;
+      if (isRaw || isPlain) taking.plain++;
       // What nearly every resource of nearly every message is: as it was before, and named for the first time.
       if (old !== noRow && reading.isSame && pool.seen(old) !== seen && quarantined.size === 0) {
         pool.setSeen(old, seen);
@@ -242,8 +251,12 @@ export class Intake {
     const { message, held, seen, upserts, quarantined, confirmed, repeated, unnamed, escapedNames } = taking;
     const { pool } = held.resources;
     const received = message.spans.length / 2;
+    endBlock(taking);
     this.#guesses = taking.order;
     if (message.full) this.#comparesRaw = 2 * taking.same >= received;
+    // Of what is repaired, each resource is counted.
+    const isWorthSeals = this.#mending === undefined && 2 * sealRows * (received - taking.same) <= received;
+    this.#seals = message.full && isWorthSeals ? taking.seals : undefined;
     const reading = this.#reading;
     reading.name = this.#parts.gathered = undefined;
     reading.bytes = noBytes;

@@ -1,6 +1,7 @@
 import type { Listed } from '../model/snapshot.ts';
 import type { Arena } from '../wire/arena.ts';
 import type { ResourceTable } from '../wire/resource-table.ts';
+import type { Spans } from '../wire/spans.ts';
 
 /** What is held of one origin and kind: what a message is compared with, and where new bytes go. */
 export type Held = {
@@ -18,7 +19,7 @@ export type Held = {
 export type IntakeMessage = {
   readonly bytes: Buffer;
   /** Start and end of each `istio.mcp.v1alpha1.Resource` in `bytes`, in pairs. */
-  readonly spans: readonly number[];
+  readonly spans: Spans;
   /**
    * Start and end of each as an entry of a DiscoveryResponse, for a file of ours, which has nothing else: they are taken
    * as they are.

@@ -2,6 +2,7 @@ import type { Quarantined } from '../model/change.ts';
 import { noRow } from '../model/resource.ts';
 import { type Viewed, viewed } from '../wire/bytes.ts';
 import type { Held, IntakeMessage } from './message.ts';
+import { type Block, newBlock, Seals } from './seals.ts';
 import { Upserts } from './upserts.ts';
 
 /** Hash of a resource as it came. */
@@ -16,6 +17,11 @@ export class Taking {
   readonly seen: number;
   /** Whether resources are compared with the bytes of the last message before anything else is looked at. */
   readonly comparesRaw: boolean;
+  /** What was remembered of the blocks of the last message; undefined where blocks are not compared. */
+  readonly lastSeals: Seals | undefined;
+  /** What is remembered of this one. */
+  readonly seals: Seals;
+  readonly block: Block = newBlock();
   readonly upserts: Upserts;
   readonly quarantined = new Map<string, Quarantined>();
   /** Of a message that is not full, what it names and what is as it says already. */
@@ -34,6 +40,11 @@ export class Taking {
   overwritten = 0;
   /** Bad ones without a usable name. */
   unnamed = 0;
+  /** Good ones that came as they are to be sent. */
+  plain = 0;
+  /** `plain` and `named` when the block began. */
+  blockPlain = 0;
+  blockRank = 0;
   /** Where the next one probably stood in the last message. */
   guessed = 0;
   bareNames = 0;
@@ -41,13 +52,15 @@ export class Taking {
   createTimes = 0;
   duplicates = 0;
 
-  constructor(message: IntakeMessage, held: Held, seen: number, comparesRaw: boolean) {
+  constructor(message: IntakeMessage, held: Held, seen: number, comparesRaw: boolean, lastSeals: Seals | undefined) {
     this.message = message;
     this.bytes = viewed(message.bytes);
     this.held = held;
     this.seen = seen;
     // No source will send the bytes of an entry.
     this.comparesRaw = comparesRaw && message.full && message.entries === undefined;
+    this.lastSeals = this.comparesRaw ? lastSeals : undefined;
+    this.seals = new Seals(this.lastSeals === undefined ? 0 : message.spans.length / 2);
     this.upserts = new Upserts(held.resources.pool);
     this.order = new Int32Array(message.full ? message.spans.length / 2 : 0).fill(noRow);
   }

@@ -235,6 +235,19 @@ export class ResourcePool {
     words[first + RAW3] = h3;
   }
 
+  /** The hash that {@link setRaw} was told, as three numbers. */
+  raw1(row: number): number {
+    return this.#words[(row << rowShift) + RAW1] as number;
+  }
+
+  raw2(row: number): number {
+    return this.#words[(row << rowShift) + RAW2] as number;
+  }
+
+  raw3(row: number): number {
+    return this.#words[(row << rowShift) + RAW3] as number;
+  }
+
   /** For the intake: number of the last message of its source that named it. */
   seen(row: number): number {
     return this.#words[(row << rowShift) + SEEN] as number;

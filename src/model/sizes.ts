@@ -6,6 +6,9 @@
 /** Resources of a message that are looked at, at most, before other work gets its turn: 5 to 10 ms. */
 export const readTurn = 10_000;
 
+/** Resources of a message that are recognised together, where they come as they came before. */
+export const sealRows = 256;
+
 /** So often is the clock asked whether the turn is over. */
 export const readStep = 128;
 

@@ -1,8 +1,13 @@
 import { cursor, MalformedError, readLength, readVarint, skip, varintSize, writeVarint } from './scan.ts';
 import { decodeMessage, root } from './root.ts';
+import { type Spans, SpanList } from './spans.ts';
+import { touchBytes } from './touch.ts';
 
 /** So much of a version is kept, in bytes: some servers write all that they have into it, megabytes of it. */
 const maxVersionBytes = 256;
+
+/** Bytes that are fetched from memory before the borders in them are looked for. */
+const touchedBytes = 1 << 13;
 
 /** A message with resources that are still bytes. */
 export type ResourcesView = {
@@ -15,7 +20,7 @@ export type ResourcesView = {
   /** The received message; `spans` points into it. */
   readonly bytes: Buffer;
   /** Start and end of each Resource, in pairs. */
-  readonly spans: readonly number[];
+  readonly spans: Spans;
 };
 
 /** Reads the envelope of a `Resources` message. @throws MalformedError where the bytes are none. */
@@ -25,10 +30,15 @@ export function readResources(bytes: Buffer): ResourcesView {
   let nonce = '';
   let incremental = false;
   const removedResources: string[] = [];
-  const spans: number[] = [];
+  const spans = new SpanList();
   let at = 0;
+  let touched = 0;
   const end = bytes.length;
   while (at < end) {
+    if (at >= touched) {
+      touched = Math.min(end, at + touchedBytes);
+      touchBytes(bytes, at, touched);
+    }
     // A resource of 128 bytes to 16 KiB, as nearly all are, needs no call.
     if (bytes[at] === 0x1a && at + 2 < end) {
       const low = bytes[at + 1] as number;
@@ -37,7 +47,7 @@ export function readResources(bytes: Buffer): ResourcesView {
       const length = (low & 0x7f) | (high << 7);
       if (low >= 0x80 && high < 0x80 && length <= end - start) {
         at = start + length;
-        spans.push(start, at);
+        spans.add(start, at);
         continue;
       }
     }
@@ -55,13 +65,13 @@ export function readResources(bytes: Buffer): ResourcesView {
     const length = readLength(bytes, cursor, bytes.length);
     const start = cursor;
     at = start + length;
-    if (tag === 0x1a) spans.push(start, at);
+    if (tag === 0x1a) spans.add(start, at);
     else if (tag === 0x0a) systemVersionInfo = bytes.toString('utf8', start, Math.min(at, start + maxVersionBytes));
     else if (tag === 0x12) collection = bytes.toString('utf8', start, at);
     else if (tag === 0x22) removedResources.push(bytes.toString('utf8', start, at));
     else if (tag === 0x2a) nonce = bytes.toString('utf8', start, at);
   }
-  return { systemVersionInfo, collection, nonce, incremental, removedResources, bytes, spans };
+  return { systemVersionInfo, collection, nonce, incremental, removedResources, bytes, spans: spans.all() };
 }
 
 /** A `MeshConfigResponse`, with its type_url as collection. Envelopes of 1.0 have the bytes of Resources. */
@@ -75,7 +85,7 @@ export function readMeshConfigResponse(bytes: Buffer): MeshConfigView {
   let versionInfo = '';
   let collection = '';
   let nonce = '';
-  const spans: number[] = [];
+  const spans = new SpanList();
   for (let at = 0; at < bytes.length; ) {
     const tag = readVarint(bytes, at, bytes.length);
     if (tag >>> 3 === 0) throw new MalformedError('field number 0');
@@ -86,13 +96,22 @@ export function readMeshConfigResponse(bytes: Buffer): MeshConfigView {
     const length = readLength(bytes, cursor, bytes.length);
     const start = cursor;
     at = start + length;
-    if (tag === 0x12) spans.push(start, at);
+    if (tag === 0x12) spans.add(start, at);
     else if (tag === 0x0a) versionInfo = bytes.toString('utf8', start, at);
     else if (tag === 0x1a) collection = bytes.toString('utf8', start, at);
     else if (tag === 0x22) nonce = bytes.toString('utf8', start, at);
   }
   const systemVersionInfo = versionInfo.slice(0, maxVersionBytes);
-  return { versionInfo, systemVersionInfo, collection, nonce, incremental: false, removedResources: [], bytes, spans };
+  return {
+    versionInfo,
+    systemVersionInfo,
+    collection,
+    nonce,
+    incremental: false,
+    removedResources: [],
+    bytes,
+    spans: spans.all(),
+  };
 }
 
 /** What a sink sends in the older protocol: a subscription (no nonce), an ACK or a NACK. */

@@ -10,8 +10,16 @@ const maxBytes = 1024;
 let read = 0;
 
 /**
- * Reads something of each line of memory in which rows of `rows[from, to)` lie. What is asked for at once comes from memory
- * at once; resources of which each is looked at before the next is asked for are waited for one by one.
+ * Reads something of each line of memory in `bytes[from, to)`, one behind the other, which a processor foresees. Who goes
+ * through them in steps of some lines right afterwards does not wait for each.
+ */
+export function touchBytes(bytes: Uint8Array, from: number, to: number): void {
+  for (let at = from; at < to; at += lineBytes) read ^= bytes[at] as number;
+}
+
+/**
+ * The same of rows of `rows[from, to)`. What is asked for at once comes from memory at once; resources of which each is
+ * looked at before the next is asked for are waited for one by one.
  */
 export function touchRows(pool: ResourcePool, rows: Int32Array, from: number, to: number): void {
   const last = Math.min(to, rows.length);
@@ -19,8 +27,6 @@ export function touchRows(pool: ResourcePool, rows: Int32Array, from: number, to
     const row = rows[i] as number;
     if (row < 0 || !pool.isInUse(row)) continue;
     const start = pool.start(row);
-    const chunk = pool.chunk(row);
-    const end = Math.min(pool.end(row), start + maxBytes);
-    for (let at = start; at < end; at += lineBytes) read ^= chunk[at] as number;
+    touchBytes(pool.chunk(row), start, Math.min(pool.end(row), start + maxBytes));
   }
 }

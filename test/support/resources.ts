@@ -8,6 +8,7 @@ import { viewed } from '../../src/wire/bytes.ts';
 import { encodeResource } from '../../src/wire/resource-frame.ts';
 import { hashResource, newResourceParts, orderMaps, scanResource, seedOf } from '../../src/wire/resource-parts.ts';
 import { encodeResourceMessage, viewResource } from '../../src/wire/resource-view.ts';
+import { SpanList } from '../../src/wire/spans.ts';
 import { bodies } from '../../src/wire/root.ts';
 
 /** The kind of this name. @throws where there is none. */
@@ -66,13 +67,18 @@ export function messageOf(
   resources: readonly Uint8Array[],
   options: { full?: boolean; removed?: readonly string[] } = {},
 ): IntakeMessage {
-  const spans: number[] = [];
+  const spans = new SpanList();
   let at = 0;
   for (const { length } of resources) {
-    spans.push(at, at + length);
+    spans.add(at, at + length);
     at += length;
   }
-  return { bytes: Buffer.concat(resources), spans, removed: options.removed ?? [], full: options.full ?? true };
+  return {
+    bytes: Buffer.concat(resources),
+    spans: spans.all(),
+    removed: options.removed ?? [],
+    full: options.full ?? true,
+  };
 }
 
 const bodyType = viewed(Buffer.from(`type.googleapis.com/${serviceEntry.body}`));

@@ -1,4 +1,4 @@
-import { Intake } from '../../src/intake/intake.ts';
+import { Intake, type IntakeRules } from '../../src/intake/intake.ts';
 import type { Change } from '../../src/model/change.ts';
 import { noRow, type Resource, ResourcePool } from '../../src/model/resource.ts';
 import { readRow, readRows } from '../../src/wire/resource-frame.ts';
@@ -15,10 +15,11 @@ export class SourceView {
   readonly resources: ResourceTable;
   readonly arena = new Arena();
   readonly listed = undefined;
-  readonly #intake = new Intake(serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false });
+  readonly #intake: Intake;
 
-  constructor(pool = new ResourcePool()) {
+  constructor(pool = new ResourcePool(), rules: Partial<IntakeRules> = {}) {
     this.pool = pool;
+    this.#intake = new Intake(serviceEntry, { defaultNamespace: 'default', namespaceIsExplicit: false, ...rules });
     this.resources = new ResourceTable(pool);
   }
 

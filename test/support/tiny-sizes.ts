@@ -4,6 +4,7 @@ import type * as sizes from '../../src/model/sizes.ts';
 export const tinySizes: Readonly<Record<keyof typeof sizes, number>> = {
   readTurn: 4,
   readStep: 2,
+  sealRows: 3,
   searchTurn: 2,
   sortTurn: 3,
   textTurn: 2,

@@ -22,7 +22,9 @@ export class ResponseDecoder {
       if (found !== undefined && Buffer.compare(found.bytes, any.value) === 0) {
         guess++;
       } else {
-        found = { bytes: any.value, resource: unwrap(any) };
+        // A copy: otherwise each resource would keep all of the response in which it changed last.
+        const bytes = Buffer.from(any.value);
+        found = { bytes, resource: unwrap({ ...any, value: bytes }) };
         const place = placeOf.get(found.resource.metadata?.name ?? '');
         if (place !== undefined) guess = place + 1;
       }

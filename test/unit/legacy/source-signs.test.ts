@@ -80,7 +80,7 @@ describe('a source is recognised by what its messages show', () => {
 
   test('what can’t be read is no sign', () => {
     const view = { ...viewOf({ nonce: '1', names: ['shop/orders'] }) };
-    const broken = { ...view, spans: [...view.spans, 0, 3] };
+    const broken = { ...view, spans: Int32Array.of(...view.spans, 0, 3) };
     expect(withMessage(noSigns, broken).names).toEqual(['shop/orders']);
   });
 });

@@ -84,7 +84,7 @@ describe('Resources', () => {
       nonce: '',
       incremental: false,
       removedResources: [],
-      spans: [],
+      spans: new Int32Array(),
     });
   });
 
