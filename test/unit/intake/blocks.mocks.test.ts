@@ -133,7 +133,7 @@ test('the same bytes with other borders are other resources', async () => {
   const said = keys(sealRows).map((key) => good(key));
   const source = await settled(said);
   const [first, ...rest] = said as [Buffer, Buffer, Buffer];
-  const moved = [first.subarray(0, -1), Buffer.concat([first.subarray(-1), rest[0]]), rest[1] as Buffer];
+  const moved = [first.subarray(0, -1), Buffer.concat([first.subarray(-1), rest[0]]), rest[1]];
   expect(Buffer.concat(moved)).toEqual(Buffer.concat(said));
   const change = await source.take(moved);
   expect(change.quarantined).toHaveLength(2);
