@@ -20,11 +20,13 @@ import { silenceGrpc } from './grpc-log.ts';
 import type { AllowedPeers } from './allowed-peers.ts';
 import { defaultDoorLimits, Door, type DoorLimits, type TurnedAway } from './door.ts';
 import { keepaliveOptions, plaintextCredentials, tcpKeepaliveMs, towardsIstiods } from './keepalive.ts';
+import { letGoOfPieces } from './received-pieces.ts';
 import { identitiesOf } from './tls-certificate.ts';
 import type { ClientTls } from './tls-client.ts';
 import type { ServerTls } from './tls-server.ts';
 
 silenceGrpc();
+letGoOfPieces();
 
 /** The stream of a raw method, on the side that was called: bytes in, bytes out. */
 export type RawServerStream = ServerDuplexStream<Buffer, Buffer>;
