@@ -1,12 +1,14 @@
 import { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js';
 
 /** The part of grpc-js' decoder that is no concern of others. */
-type Decoder = { write(this: Decoder, data: Buffer): Buffer[]; readState: number; readPartialMessage: Buffer[] };
+type Decoder = {
+  write: (this: Decoder, data: Buffer) => Buffer[];
+  readState: number;
+  readPartialMessage: Buffer[];
+};
 
 /** `NO_DATA`: the last message is complete, and none has begun. */
 const betweenMessages = 0;
-
-let isDone = false;
 
 /**
  * Has grpc-js let go of the pieces of a message as soon as they are joined. Its decoder (1.14, stream-decoder.js) keeps them
@@ -14,8 +16,6 @@ let isDone = false;
  * (docs/adr/0013). Of all streams of this process, whichever side they were opened by.
  */
 export function letGoOfPieces(): void {
-  if (isDone) return;
-  isDone = true;
   const decoder = StreamDecoder.prototype as unknown as Decoder;
   const { write } = decoder;
   decoder.write = function letGo(data) {
