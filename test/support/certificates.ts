@@ -12,7 +12,8 @@ type Terms = {
   /** What it may be used for. @default both */
   readonly usage?: 'server' | 'client';
   readonly keyType?: 'ec' | 'rsa';
-  readonly algorithm?: string;
+  /** Bits of an RSA key. */
+  readonly keySize?: number;
 };
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -54,10 +55,11 @@ function altName(name: string): { type: 2 | 6; value: string } | { type: 7; ip: 
 }
 
 async function make(commonName: string, terms: Terms, options: SelfsignedOptions): Promise<KeyPair> {
-  const { from = inDays(-1), to = inDays(365), keyType = 'ec', algorithm = 'sha256' } = terms;
+  const { from = inDays(-1), to = inDays(365), keyType = 'ec', keySize } = terms;
   const { cert, private: key } = await generate([{ name: 'commonName', value: commonName }], {
     keyType,
-    algorithm,
+    algorithm: 'sha256',
+    ...(keySize === undefined ? {} : { keySize }),
     notBeforeDate: from,
     notAfterDate: to,
     ...options,

@@ -164,11 +164,11 @@ describe('what is refused names the file, what is wrong, and what to do', () => 
     expect(error.message).toMatch(/ca\.crt: it is half-written/);
   });
 
-  test('what OpenSSL does not take, such as a signature with SHA-1', async () => {
+  test('what OpenSSL does not take, such as a key of 512 bits', async () => {
     const folder = new TlsFolder();
-    const weak = await issue(await newAuthority('CA'), names, { algorithm: 'sha1' });
+    const weak = await issue(undefined, names, { keyType: 'rsa', keySize: 512 });
     const error = await refusal(folder.put('tls', weak));
-    expect(error.message).toMatch(/tls\.crt: it can't be used \(ERR_SSL_CA_MD_TOO_WEAK\)$/);
+    expect(error.message).toMatch(/tls\.crt: it can't be used \(ERR_SSL_EE_KEY_TOO_SMALL\)$/);
   });
 
   test('a file that is not there, a folder, and one that is far too large', async () => {
