@@ -78,12 +78,26 @@ function readConfig(config: KubeConfig, file: string): KubeConfig {
   }
   if (!isRecord(value) || !('clusters' in value)) throw invalid(file, 'is no kubeconfig: it has no clusters');
   try {
-    config.loadFromString(JSON.stringify({ ...value, users: usersOf(value['users'], dirname(file)) }));
+    const users = usersOf(value['users'], dirname(file));
+    // Left empty it is none, as for kubectl.
+    const current = value['current-context'] ?? '';
+    config.loadFromString(JSON.stringify({ ...value, users, 'current-context': current }));
     config.makePathsAbsolute(resolve(dirname(file)));
   } catch (error) {
     throw invalid(file, `is no whole kubeconfig: ${messageOf(error)}`);
   }
+  const strange = whatIsNoText(config);
+  if (strange !== undefined) throw invalid(file, `is no whole kubeconfig: ${strange} is no text`);
   return config;
+}
+
+/** The client takes names and the current context as they come; kubectl takes texts alone. */
+function whatIsNoText({ clusters, users, contexts, currentContext }: KubeConfig): string | undefined {
+  const isNoText = ({ name }: { readonly name: unknown }) => typeof name !== 'string';
+  if (clusters.some(isNoText)) return 'the name of a cluster';
+  if (users.some(isNoText)) return 'the name of a user';
+  if (contexts.some(isNoText)) return 'the name of a context';
+  return typeof currentContext === 'string' ? undefined : 'current-context';
 }
 
 const invalid = (file: string, message: string): IsthmusError =>

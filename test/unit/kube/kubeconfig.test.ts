@@ -81,6 +81,21 @@ describe('a kubeconfig', () => {
       /no current context/,
     ],
     [
+      'with a current context that is left empty',
+      kubeconfigText('https://a', secret).replace(/^current-context.*$/m, 'current-context:'),
+      /no current context/,
+    ],
+    [
+      'with a number as current context',
+      kubeconfigText('https://a', secret).replace(/^current-context.*$/m, 'current-context: 5'),
+      /is no whole kubeconfig: current-context is no text/,
+    ],
+    [
+      'with a number as the name of a context',
+      kubeconfigText('https://a', secret).replace('- name: test\n    context', '- name: 5\n    context'),
+      /is no whole kubeconfig: the name of a context is no text/,
+    ],
+    [
       'with a context of no cluster',
       kubeconfigText('https://a', secret).replace('cluster: test', 'cluster: gone'),
       /names cluster "gone", which it does not have/,
