@@ -33,8 +33,8 @@ export function takeBlock(taking: Taking, guesses: Int32Array, span: number): bo
   sums.fill(0);
   for (let i = rank; i < rank + sealRows; i++) {
     const row = guesses[i] ?? noRow;
-    // Named already: a resource that came twice, good or bad.
-    if (!held.resources.holds(row) || pool.seen(row) === seen) return false;
+    // Named already: a resource that came twice, good or bad. Without a hash: its content came in another way since.
+    if (!held.resources.holds(row) || pool.seen(row) === seen || pool.raw1(row) === 0) return false;
     addRow(pool, row, spans, span + 2 * (i - rank));
   }
   if (!lastSeals.isOf(block.place, sums)) return false;

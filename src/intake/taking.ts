@@ -40,7 +40,7 @@ export class Taking {
   overwritten = 0;
   /** Bad ones without a usable name. */
   unnamed = 0;
-  /** Good ones that came as they are to be sent. */
+  /** Those of which nothing has to be said each time. */
   plain = 0;
   /** `plain` and `named` when the block began. */
   blockPlain = 0;
