@@ -24,8 +24,8 @@ export function takeBlock(taking: Taking, guesses: Int32Array, span: number): bo
   block.place = span / (2 * sealRows);
   block.bytes = end - start;
   sealTag(bytes.subarray(start, end), block.tag);
-  taking.blockRank = taking.named;
-  taking.blockPlain = taking.plain;
+  block.rank = taking.named;
+  block.plainBefore = taking.plain;
   const rank = lastSeals.rankOf(block);
   if (rank < 0) return false;
 
@@ -47,7 +47,7 @@ export function takeBlock(taking: Taking, guesses: Int32Array, span: number): bo
   taking.known += sealRows;
   taking.same += sealRows;
   taking.guessed = rank + sealRows;
-  seals.add(block, taking.blockRank, sums);
+  seals.add(block, sums);
   block.place = -1;
   return true;
 }
@@ -58,15 +58,15 @@ export function takeBlock(taking: Taking, guesses: Int32Array, span: number): bo
  * them again.
  */
 export function endBlock(taking: Taking): void {
-  const { message, block, seals, order, held, plain, named, blockPlain, blockRank } = taking;
+  const { message, block, seals, order, held, plain, named } = taking;
   if (block.place < 0) return;
-  if (plain - blockPlain === sealRows && named - blockRank === sealRows) {
+  if (plain - block.plainBefore === sealRows && named - block.rank === sealRows) {
     sums.fill(0);
     const first = 2 * sealRows * block.place;
     for (let i = 0; i < sealRows; i++) {
-      addRow(held.resources.pool, order[blockRank + i] as number, message.spans, first + 2 * i);
+      addRow(held.resources.pool, order[block.rank + i] as number, message.spans, first + 2 * i);
     }
-    seals.add(block, blockRank, sums);
+    seals.add(block, sums);
   }
   block.place = -1;
 }

@@ -8,13 +8,17 @@ const sealWords = 8;
 export type Block = {
   /** Its place among the blocks of the message. */
   place: number;
+  /** Where its rows begin in the order of the message. */
+  rank: number;
+  /** `plain` of its message when it began. */
+  plainBefore: number;
   /** From the start of its first resource to the end of its last one. */
   bytes: number;
   /** 128 bits that say which bytes. */
   readonly tag: Int32Array;
 };
 
-export const newBlock = (): Block => ({ place: -1, bytes: 0, tag: new Int32Array(4) });
+export const newBlock = (): Block => ({ place: -1, rank: 0, plainBefore: 0, bytes: 0, tag: new Int32Array(4) });
 
 /**
  * Remembers of a full message which bytes each `sealRows` resources had, and which rows they became: a block that comes with
@@ -50,8 +54,7 @@ export class Seals {
     return this.#words[at + 6] === sums[0] && this.#words[at + 7] === sums[1];
   }
 
-  /** @param rank where its rows begin in the order of this message. */
-  add({ place, bytes, tag }: Block, rank: number, sums: Int32Array): void {
+  add({ place, rank, bytes, tag }: Block, sums: Int32Array): void {
     const at = place * sealWords;
     this.#words[at] = rank;
     this.#words[at + 1] = bytes;

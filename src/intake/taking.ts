@@ -42,9 +42,6 @@ export class Taking {
   unnamed = 0;
   /** Those of which nothing has to be said each time. */
   plain = 0;
-  /** `plain` and `named` when the block began. */
-  blockPlain = 0;
-  blockRank = 0;
   /** Where the next one probably stood in the last message. */
   guessed = 0;
   bareNames = 0;
