@@ -20,6 +20,7 @@ import {
 } from '../wire/resource-parts.ts';
 import { hashKey } from '../wire/resource-table.ts';
 import { MalformedError } from '../wire/scan.ts';
+import type { Spans } from '../wire/spans.ts';
 import { touchRows } from '../wire/touch.ts';
 import { shapes } from '../wire/shapes.ts';
 import { acceptedBodies } from './body-type.ts';
@@ -371,7 +372,7 @@ export class Intake {
   }
 
   /** The same of an entry. */
-  #adopt(entries: readonly number[], at: number, { arena, resources: { pool } }: Held): number {
+  #adopt(entries: Spans, at: number, { arena, resources: { pool } }: Held): number {
     const { bytes, name } = this.#reading;
     const parts = this.#parts;
     const isOwnName = name === undefined || isSame(bytes, parts.nameStart, parts.nameEnd, name);

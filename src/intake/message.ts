@@ -24,7 +24,7 @@ export type IntakeMessage = {
    * Start and end of each as an entry of a DiscoveryResponse, for a file of ours, which has nothing else: they are taken
    * as they are.
    */
-  readonly entries?: readonly number[];
+  readonly entries?: Spans;
   /** Names that the source says are gone; only meant where `full` is false. */
   readonly removed: readonly string[];
   readonly full: boolean;

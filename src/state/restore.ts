@@ -23,7 +23,7 @@ export async function restore(store: Store, origin: string, kind: Kind, saved: S
   }
   const holding = store.holding(origin, kind.id);
   const { bytes, resources, entries } = saved;
-  const message = { bytes, spans: Int32Array.from(resources), entries, removed: [], full: true };
+  const message = { bytes, spans: resources, entries, removed: [], full: true };
   const change = await takeAsSaved(new Intake(kind, fullNames), message, holding);
   const { pool } = holding.resources;
   // As if no message had named them: the source's own are counted from 1 again.

@@ -6,6 +6,7 @@ import { hashTurnBytes, jsonTurn } from '../model/sizes.ts';
 import type { QuarantineEntry, SyncState } from '../store/holding.ts';
 import { type Viewed, viewed } from '../wire/bytes.ts';
 import { scanResources } from '../wire/resource-frame.ts';
+import { type Spans, SpanList } from '../wire/spans.ts';
 
 /**
  * The form of a last-known-good file (docs/adr/0005): a line of text with the format's version, and then records of a
@@ -52,9 +53,9 @@ export type SavedState = {
   readonly header: Header;
   readonly bytes: Buffer & Viewed;
   /** Start and end of each encoded resource in `bytes`, in pairs. */
-  readonly entries: readonly number[];
+  readonly entries: Spans;
   /** The same of the `istio.mcp.v1alpha1.Resource` in each. */
-  readonly resources: readonly number[];
+  readonly resources: Spans;
   readonly quarantine: readonly SavedQuarantine[];
   readonly withheld: readonly string[];
 };
@@ -147,8 +148,8 @@ export async function readState(file: Buffer): Promise<SavedState> {
   const start = await checkWhole(file);
   const bytes = viewed(file);
   const end = bytes.length - hashBytes;
-  const entries: number[] = [];
-  const resources: number[] = [];
+  const foundEntries = new SpanList();
+  const foundResources = new SpanList();
   const quarantine: SavedQuarantine[] = [];
   const withheld: string[] = [];
   let header: Header | undefined;
@@ -161,7 +162,7 @@ export async function readState(file: Buffer): Promise<SavedState> {
     if (to > end) throw damaged('a record runs past its end');
     try {
       const json = () => JSON.parse(bytes.toString('utf8', from, to)) as unknown;
-      if (type === types.resources) scanResources(bytes, from, to, entries, resources);
+      if (type === types.resources) scanResources(bytes, from, to, foundEntries, foundResources);
       else if (type === types.header && header === undefined) header = headerOf(json());
       else if (type === types.quarantine) quarantine.push(...listOf(json()).map(quarantineOf));
       else if (type === types.withheld) withheld.push(...listOf(json()).map(textOf));
@@ -174,6 +175,7 @@ export async function readState(file: Buffer): Promise<SavedState> {
     await nextTurn();
   }
   if (header === undefined || counts === undefined) throw damaged('it has no end');
+  const [entries, resources] = [foundEntries.all(), foundResources.all()];
   const { resources: count, quarantined, withheld: kept } = counts;
   if (count !== entries.length / 2 || quarantined !== quarantine.length || kept !== withheld.length) {
     throw damaged('it holds not as much as it says');

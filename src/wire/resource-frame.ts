@@ -1,4 +1,5 @@
 import { type Chunk, noRow, type Resource, type ResourcePool } from '../model/resource.ts';
+import type { SpanList } from './spans.ts';
 import type { Arena } from './arena.ts';
 import { copyBytes, isSame, isSameAt, type Viewed, viewed } from './bytes.ts';
 import { hashed } from './hash.ts';
@@ -235,15 +236,15 @@ function writeMaps(chunk: Viewed, to: number, bytes: Viewed, { gathered, labels,
  *
  * @throws MalformedError where something else stands there.
  */
-export function scanResources(bytes: Viewed, start: number, end: number, entries: number[], resources: number[]): void {
+export function scanResources(bytes: Viewed, start: number, end: number, entries: SpanList, resources: SpanList): void {
   for (let at = start; at < end; ) {
     if (bytes[at] !== 0x12) throw new MalformedError('no resource');
     const anyEnd = readLength(bytes, at + 1, end) + cursor;
     const valueTag = cursor + anyHeader.length;
     if (valueTag > anyEnd || !isSame(bytes, cursor, valueTag, anyHeader)) throw new MalformedError('no resource');
     if (readLength(bytes, valueTag, anyEnd) + cursor !== anyEnd) throw new MalformedError('more than a resource');
-    entries.push(at, anyEnd);
-    resources.push(cursor, anyEnd);
+    entries.add(at, anyEnd);
+    resources.add(cursor, anyEnd);
     at = anyEnd;
   }
 }

@@ -4,6 +4,7 @@ import { noRow, ResourcePool } from '../../../src/model/resource.ts';
 import { Arena } from '../../../src/wire/arena.ts';
 import { viewed } from '../../../src/wire/bytes.ts';
 import { adoptResource, encodeResource, keyOf, scanResources } from '../../../src/wire/resource-frame.ts';
+import { SpanList } from '../../../src/wire/spans.ts';
 import { hashResource, newResourceParts, orderMaps, scanResource, seedOf } from '../../../src/wire/resource-parts.ts';
 import { shapes } from '../../../src/wire/shapes.ts';
 import { encoded, serviceEntry } from './encoded.ts';
@@ -75,9 +76,9 @@ test('an entry is taken as it is where, and only where, it is what its resource 
   fc.assert(
     fc.property(strange, (given) => {
       const bytes = viewed(entryOf(given));
-      const entries: number[] = [];
-      const resources: number[] = [];
-      scanResources(bytes, 0, bytes.length, entries, resources);
+      const found = new SpanList();
+      scanResources(bytes, 0, bytes.length, new SpanList(), found);
+      const resources = found.all();
       const parts = newResourceParts();
       scanResource(bytes, resources[0] as number, resources[1] as number, parts);
       const type = viewed(Buffer.from(bodyUrl));
